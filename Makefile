@@ -1,0 +1,101 @@
+# dohle: a Kafka-compatible broker. `make help` lists the targets.
+#
+# One Makefile, no configure step. Each set of flags builds into a folder of its own under build/, so nothing goes stale:
+#   make                          build/release/bin/dohle
+#   make DEBUG=1                  build/debug
+#   make SAN=address,undefined    build/address-undefined
+# V=1 shows the commands. CC, CFLAGS, CPPFLAGS, LDFLAGS and PKG_CONFIG are honoured.
+
+comma   := ,
+FLAVOUR := $(or $(subst $(comma),-,$(SAN)),$(if $(DEBUG),debug,release))
+B       ?= build/$(FLAVOUR)
+Q       := $(if $(V),,@)
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= cc
+HOSTCC  ?= $(CC)
+PKG_CONFIG ?= pkg-config
+VERSION := 0.1.0
+
+OPTIMIZE := $(if $(DEBUG),-Og,$(if $(SAN),-O1,-O2))
+CFLAGS  ?= $(OPTIMIZE) -g
+WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wundef $(if $(WERROR),-Werror)
+HARDEN   = $(if $(SAN)$(DEBUG),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong)
+ALL_CFLAGS = -std=c11 $(WARNINGS) $(HARDEN) -fPIE $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+             -D_GNU_SOURCE -DDOHLE_VERSION='"$(VERSION)"' -I$(B)/gen -I. $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS) -pie $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) -pthread
+LIBS     = -luv -lz -llz4 -lzstd -lsnappy
+ifeq ($(shell uname -s),Darwin)
+BREW    := $(shell brew --prefix 2>/dev/null)
+LIB_CFLAGS = $(if $(BREW),-I$(BREW)/include)
+ALL_LDFLAGS = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) $(if $(BREW),-L$(BREW)/lib) -pthread
+endif
+
+SCHEMAS  := $(sort $(wildcard protocol/schema/*.msg))
+LIB_SRC  := $(filter-out protocol/schemac.c broker/main.c,$(sort $(wildcard protocol/*.c storage/*.c broker/*.c broker/coord/*.c)))
+LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/messages.o
+TEST_LIB := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/lib/*.c)))
+TESTS    := $(patsubst tests/%.c,$(B)/bin/%,$(sort $(wildcard tests/test_*.c)))
+TOOLS    := $(patsubst tests/tools/%.c,$(B)/bin/%,$(sort $(wildcard tests/tools/*.c)))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/bin/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+.PHONY: all run test unit check bench nightly install uninstall clean help libraries conformance-record docs
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: libraries ## Build build/release/bin/dohle
+	$(Q)$(MAKE) --no-print-directory $(B)/bin/dohle
+
+# ---- generated messages ------------------------------------------------------------------------------------------------
+
+$(B)/bin/schemac: protocol/schemac.c
+	@mkdir -p $(@D)
+	@echo "  HOSTCC $<"
+	$(Q)$(HOSTCC) -std=c11 -O1 -g -Wall -Wextra -D_GNU_SOURCE -o $@ $<
+
+$(B)/gen/messages.h: $(B)/bin/schemac $(SCHEMAS)
+	@mkdir -p $(@D)
+	@echo "  GEN    messages"
+	$(Q)$(B)/bin/schemac $(@D) $(SCHEMAS)
+
+$(B)/gen/messages.c: $(B)/gen/messages.h ;
+
+# ---- objects and programs ----------------------------------------------------------------------------------------------
+
+$(B)/gen/messages.o: $(B)/gen/messages.c
+	@echo "  CC     $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/%.o: %.c | $(B)/gen/messages.h
+	@mkdir -p $(@D)
+	@echo "  CC     $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libdohle.a: $(LIB_OBJ)
+	@echo "  AR     $@"
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/bin/dohle: $(B)/broker/main.o $(B)/libdohle.a
+	@mkdir -p $(@D)
+	@echo "  LD     $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/bin/test_%: $(B)/tests/test_%.o $(TEST_LIB) $(B)/libdohle.a
+	@mkdir -p $(@D)
+	@echo "  LD     $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+$(TOOLS): $(B)/bin/%: $(B)/tests/tools/%.o $(TEST_LIB) $(B)/libdohle.a
+	@mkdir -p $(@D)
+	@echo "  LD     $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+clean: ## Remove what was built (the data folder build/data stays)
+	$(Q)find build -mindepth 1 -maxdepth 1 ! -name data -exec rm -rf {} +
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22

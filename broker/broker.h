@@ -1,0 +1,54 @@
+/* The root of all state. Everything hangs from struct broker and is passed on explicitly; there are no mutable globals, so a
+ * second broker in a test is only a second struct. One thread, the loop's, owns all of it. */
+#ifndef DOHLE_BROKER_BROKER_H
+#define DOHLE_BROKER_BROKER_H
+
+#include "catalog.h"
+#include "config.h"
+#include "env.h"
+#include "request.h"
+
+struct fetch_sessions;
+struct metadata_log;
+struct purgatory;
+
+/* One address that the broker listens on, as configured; listener.c binds it (several sockets for localhost). */
+struct listener {
+    char *name;                         /* such as PLAINTEXT */
+    char *host;                         /* as configured; empty: all interfaces */
+    int32_t port;                       /* the bound one: never 0 once listening */
+    char *advertised_host;              /* NULL: the address that each client connected to */
+    int32_t advertised_port;            /* 0: the port that each client connected to */
+};
+
+struct broker {
+    struct env *env;
+    struct config *config;
+    int32_t node_id;
+    char cluster_id[64];
+    struct kp_uuid directory_id;        /* of the folder with the metadata log */
+    struct log_store *store;
+    struct metadata_log *metadata_log;
+    struct catalog *catalog;
+    struct purgatory *purgatory;
+    struct fetch_sessions *fetch_sessions;
+    struct listener *listeners;
+    int32_t listeners_count;
+    bool stopping;                      /* no new requests; parked ones are answered with what there is */
+};
+
+/* What the folder holds is replayed, recovered where needed, and ready to be served. `config` and `env` are borrowed for the
+ * broker's life. On failure *broker is NULL and one line was logged that says why. */
+bool broker_open(struct broker **broker, struct config *config, struct env *env) WARN_UNUSED;
+
+/* Time has passed: purgatory, store, metadata log do what is due and wish for their next wake. */
+void broker_tick(struct broker *broker);
+/* The end of a turn of the loop: what the turn appended wakes its waiters, once. */
+void broker_turn_end(struct broker *broker);
+
+/* Answer what is parked with what there is; requests that come later are refused by closing. */
+void broker_stop(struct broker *broker);
+/* Sync, checkpoints, the clean-shutdown marker, free. All peers are gone and all jobs have ended. */
+bool broker_close(struct broker *broker);
+
+#endif

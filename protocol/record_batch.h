@@ -1,0 +1,194 @@
+/* Record batches, magic 2: a view of one in place, its validation, its records, and a builder. See record_batch.c for the
+ * layout. Used by storage/ for logs, by broker/ for the metadata log and later the coordinators. */
+#ifndef DOHLE_PROTOCOL_RECORD_BATCH_H
+#define DOHLE_PROTOCOL_RECORD_BATCH_H
+
+#include "arena.h"
+#include "compress.h"
+#include "wire.h"
+
+#define BATCH_HEADER_BYTES   61 /* up to and with the record count */
+#define BATCH_LENGTH_OFFSET  12 /* bytes before what the length field counts */
+#define BATCH_CRC_START      21 /* the CRC covers everything from here on */
+#define BATCH_MAGIC          2
+
+enum batch_attribute {
+    BATCH_CODEC_MASK = 0x07,
+    BATCH_LOG_APPEND_TIME = 0x08,
+    BATCH_TRANSACTIONAL = 0x10,
+    BATCH_CONTROL = 0x20,
+    BATCH_DELETE_HORIZON = 0x40,
+};
+
+/* A view: the header's fields in host order. `bytes` are borrowed. */
+struct record_batch {
+    const uint8_t *bytes;
+    int64_t base_offset;
+    int32_t length; /* bytes after the length field */
+    int32_t size_bytes; /* the whole batch: length + BATCH_LENGTH_OFFSET */
+    int32_t leader_epoch;
+    int8_t magic;
+    uint32_t crc;
+    int16_t attributes;
+    int32_t last_offset_delta;
+    int64_t base_timestamp_ms;
+    int64_t max_timestamp_ms;
+    int64_t producer_id;
+    int16_t producer_epoch;
+    int32_t base_sequence;
+    int32_t record_count;
+};
+
+enum batch_error {
+    BATCH_OK = 0,
+    BATCH_SHORT = -1,      /* `size` bytes do not hold it whole: header, or the announced length */
+    BATCH_MALFORMED = -2,  /* a length or magic that no batch has */
+    BATCH_CRC = -3,
+    BATCH_RECORDS = -4,    /* the records inside cannot be read: sizes, varints, codec data */
+    BATCH_LIMIT = -5,      /* a decompressed record above its bound */
+    BATCH_MEMORY = -6,     /* the arena's limit */
+};
+
+/* Read the header of the batch that begins at `bytes`, of which `size` are there. Does not check the CRC.
+ * BATCH_OK, BATCH_SHORT (view->size_bytes is set when the length was readable, else 0) or BATCH_MALFORMED. */
+enum batch_error record_batch_view(struct record_batch *batch, const void *bytes, size_t size) WARN_UNUSED;
+/* As above when only the first BATCH_HEADER_BYTES are at hand: the announced length may pass them. */
+enum batch_error record_batch_view_header(struct record_batch *batch, const void *bytes, size_t size) WARN_UNUSED;
+bool record_batch_crc_ok(const struct record_batch *batch);
+
+static inline int64_t record_batch_last_offset(const struct record_batch *batch)
+{
+    return batch->base_offset + batch->last_offset_delta;
+}
+static inline enum codec record_batch_codec(const struct record_batch *batch)
+{
+    return (enum codec)(batch->attributes & BATCH_CODEC_MASK);
+}
+/* Sequence of the last record; wraps from 2^31-1 to 0. -1 without a base sequence. */
+int32_t record_batch_last_sequence(const struct record_batch *batch);
+int32_t sequence_add(int32_t sequence, int32_t delta);
+
+/* Change a batch in place. The first two lie before what the CRC covers; the last one renews it. */
+void record_batch_set_base_offset(uint8_t *batch, int64_t base_offset);
+void record_batch_set_leader_epoch(uint8_t *batch, int32_t leader_epoch);
+void record_batch_set_timestamps(uint8_t *batch, int16_t attributes, int64_t max_timestamp_ms);
+
+/* ---- the records inside -------------------------------------------------------------------------------------------- */
+
+struct record_header {
+    struct kp_bytes key, value; /* value may be null */
+};
+
+struct record {
+    int64_t offset;
+    int64_t timestamp_ms; /* of the batch when it is log-append time */
+    struct kp_bytes key, value; /* null: size -1 */
+    struct kp_bytes headers;    /* as they stand: record_header_next() reads them */
+    int32_t header_count;
+};
+
+/* Walks the records of a batch, whatever its codec, with memory of one record and a window; never of the whole batch.
+ * Fields are open for the stack; use the functions. */
+struct record_iterator {
+    const struct record_batch *batch;
+    struct decompressor *decompressor; /* NULL: not compressed */
+    const uint8_t *at, *end;           /* uncompressed: what is left; else: what is left in the window */
+    uint8_t *window;
+    size_t window_bytes;
+    int32_t index, offset_delta;
+    int32_t record_bytes_max;
+    enum batch_error error;
+};
+
+/* `record_bytes_max` bounds one decompressed record (max.decompressed.message.bytes). The batch must outlive the iterator. */
+void record_iterator_init(struct record_iterator *iterator, const struct record_batch *batch, int32_t record_bytes_max);
+/* The next record; its key, value and headers are valid until the next call. False at the end or on an error, which
+ * iterator->error tells. */
+bool record_iterator_next(struct record_iterator *iterator, struct record *record);
+void record_iterator_release(struct record_iterator *iterator);
+/* Take one header from the front of record->headers. False when there is none or it is damaged. */
+bool record_header_next(struct kp_bytes *headers, struct record_header *header);
+
+/* ---- validation of what a client sends ------------------------------------------------------------------------------ */
+
+enum timestamp_type { TIMESTAMP_CREATE_TIME = 0, TIMESTAMP_LOG_APPEND_TIME = 1 };
+
+/* Topic settings that decide what is accepted and what is rewritten. */
+struct batch_rules {
+    int32_t max_message_bytes;
+    int32_t max_decompressed_message_bytes;
+    enum timestamp_type timestamp_type;
+    int64_t timestamp_before_max_ms, timestamp_after_max_ms;
+    enum codec codec;     /* of compression.type; CODEC_PRODUCER keeps the batch's own */
+    int gzip_level, lz4_level, zstd_level;
+    bool keys_required;   /* a compacted topic */
+};
+
+enum batch_refusal {
+    BATCH_ACCEPTED = 0,
+    BATCH_REFUSED_CORRUPT,     /* CORRUPT_MESSAGE */
+    BATCH_REFUSED_INVALID,     /* INVALID_RECORD */
+    BATCH_REFUSED_TIMESTAMP,   /* INVALID_TIMESTAMP */
+    BATCH_REFUSED_TOO_LARGE,   /* MESSAGE_TOO_LARGE */
+    BATCH_REFUSED_CODEC,       /* UNSUPPORTED_COMPRESSION_TYPE */
+    BATCH_REFUSED_UNREADABLE,  /* UNKNOWN_SERVER_ERROR in Kafka: the compressed data is broken inside a good CRC */
+};
+
+struct batch_record_error {
+    int32_t index; /* of the record in its batch */
+    const char *message; /* static text */
+};
+
+#define BATCH_RECORD_ERRORS_MAX 100 /* enough to see the pattern; bounds the answer */
+
+struct batch_verdict {
+    enum batch_refusal refusal;
+    const char *message; /* static text; NULL when accepted */
+    struct batch_record_error *record_errors; /* from `arena` given to batch_validate(), NULL when none */
+    int32_t record_errors_count;
+    /* when accepted: */
+    int64_t max_timestamp_ms;
+    int64_t max_timestamp_offset_delta; /* of the first record that has it */
+    uint8_t *rebuilt; /* NULL: keep the bytes; else the batch to write instead, from malloc, the caller frees it */
+    size_t rebuilt_size_bytes;
+};
+
+/* Check a client's batch by Kafka's rules and say what is to be written. Where nothing but header fields change (log-append
+ * time, a wrong max timestamp, a log-append bit that the client set) they are changed in `bytes` and the CRC is renewed;
+ * where the codec or the inner offsets are to change a new batch is built. Base offset and leader epoch are the caller's.
+ * `zstd_allowed` as in Produce 7+. `arena` may be NULL: then no record errors are listed. */
+void batch_validate(struct batch_verdict *verdict, uint8_t *bytes, size_t size, const struct batch_rules *rules,
+                    bool zstd_allowed, int64_t now_ms, struct arena *arena);
+
+/* ---- building ------------------------------------------------------------------------------------------------------- */
+
+/* A batch under construction, in memory that grows. All records get their offset delta in order. */
+struct batch_builder {
+    uint8_t *bytes;
+    size_t size_bytes, capacity_bytes;
+    int32_t record_count;
+    int64_t base_timestamp_ms, max_timestamp_ms;
+};
+
+/* Begin an uncompressed batch: the record's timestamps are relative to `base_timestamp_ms`. */
+void batch_builder_init(struct batch_builder *builder, int64_t base_timestamp_ms);
+/* Null key or value: size -1. Headers as in struct record, header_count of them. */
+void batch_builder_add(struct batch_builder *builder, int64_t timestamp_ms, struct kp_bytes key, struct kp_bytes value,
+                       struct kp_bytes headers, int32_t header_count);
+/* What goes into the header of a finished batch. */
+struct batch_header {
+    int64_t base_offset;
+    int32_t leader_epoch;
+    int16_t attributes; /* without the codec */
+    int64_t producer_id;
+    int16_t producer_epoch;
+    int32_t base_sequence;
+    enum codec codec;
+    int level;
+};
+#define BATCH_HEADER_PLAIN ((struct batch_header){.producer_id = -1, .producer_epoch = -1, .base_sequence = -1})
+/* Compress if asked, fill the header and the CRC. builder->bytes and size_bytes are the batch then. False: the codec failed. */
+bool batch_builder_finish(struct batch_builder *builder, const struct batch_header *header) WARN_UNUSED;
+void batch_builder_release(struct batch_builder *builder);
+
+#endif
