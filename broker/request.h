@@ -1,13 +1,21 @@
 /* A request on its way through the broker, and the peer that it came from.
  *
- * The peer is what conn.c makes of a socket, and a test of nothing: frames come in by broker_handle_frame(), pieces of
- * answers go out by peer->send. A request lives from then until it is answered, in one turn or after having been parked.
+ * The peer is what conn.c makes of a socket, and a test of nothing: frames come in by broker_handle_frame(), answers are
+ * taken with peer_output(). A request lives from then until its answer is sent or its peer is gone.
  *
- *     broker_handle_frame() --> handler --> request_respond()                      answered in the turn
- *                                  |
- *                                  +-- purgatory / flush / metadata sync --> request_respond()    parked
- *                                                  |
- *                                                  +-- peer gone: request->canceled(), no answer */
+ *                             request_respond()             peer_sent()
+ *     broker_handle_frame() ------------------> answered ---------------> recycled
+ *            |      |                              ^
+ *            |      +-- request_hold(), respond ---+  request_unhold()      encoded, waits for a sync
+ *            |                                     |
+ *            +--------- request_park() ------------+  request_respond()     waits for data, members or time
+ *
+ * Strings and records in request->body borrow the frame, which is gone when the handler returns: a handler that parks copies
+ * into request->arena what it needs later; one that only waits for durability holds the answer, which is encoded at once.
+ *
+ * Rules. (1) Requests of a connection start in order, answers leave in order. (2) One that is held lets the next start; one
+ * that is parked does not, unless it said so. (3) When the peer is gone a parked request is canceled, a held one is freed by
+ * its unhold. */
 #ifndef DOHLE_BROKER_REQUEST_H
 #define DOHLE_BROKER_REQUEST_H
 
@@ -22,9 +30,9 @@ struct broker;
 struct listener;
 struct request;
 
-/* A piece of an answer: memory or a slice of a log. */
+/* A piece of an answer: memory, or a slice of a log. */
 struct out_piece {
-    uint8_t *bytes;  /* NULL: a slice */
+    const uint8_t *bytes; /* in the request's arena; NULL: a slice */
     size_t size_bytes;
     struct log_slice slice;
 };
@@ -36,56 +44,69 @@ struct peer {
     int32_t local_port;
     char remote[80];                 /* HOST:PORT of the client, for logs */
     char client_software[64];        /* "name version" from ApiVersions 3+, for logs; empty until then */
-    struct list requests;            /* in progress, oldest first */
-    void *quota;                     /* kept for the connection's owner */
-    /* Answers leave in the order of the requests. Called when the oldest request of the list is done: takes over pieces
-     * (memory from malloc, slice references). */
-    void (*send)(struct peer *peer, struct out_piece *pieces, int32_t count);
-    /* Close the connection after what was sent before; the reason is logged, rate limited. */
-    void (*close)(struct peer *peer, const char *reason);
+    struct list requests;            /* struct request, oldest first: in progress or not yet sent */
+    bool closing;                    /* the broker wants it closed: nothing more is started */
+    /* The broker's calls on the owner; both only note what the owner does at the end of its turn. */
+    void (*output_ready)(struct peer *peer);               /* peer_output() has something new */
+    void (*close)(struct peer *peer, const char *reason); /* once; `reason` is a sentence for the log, rate limited */
 };
 
 struct request {
-    struct peer *peer;
+    struct peer *peer; /* NULL: gone, while held */
+    struct broker *broker;
     struct list link;             /* in peer->requests */
     struct arena arena;           /* decoded body, and what the handler builds for its answer */
     const struct kp_api *api;
-    struct kp_request_header header;
+    struct kp_request_header header; /* client_id borrows the frame */
     const void *body;             /* the decoded struct of this API: const struct kp_NAME_request * */
-    uint8_t *frame;               /* the bytes behind body; borrowed from the connection until parked */
-    size_t frame_size;
-    bool frame_owned;             /* copied or taken over: freed with the request */
-    bool holds_connection;        /* while parked no later request of the connection may start */
-    bool answered;                /* pieces are set, waits for older ones */
-    bool silent;                  /* answered without an answer (acks 0) */
-    struct out_piece *pieces;
-    int32_t pieces_count;
-    /* Set by who parks the request. The peer is gone: leave all queues, then request_free(). */
-    void (*canceled)(struct request *request);
+    int32_t slices_max;           /* set by a handler before it responds: records that may be slices */
+    int32_t holds;
+    bool answered;                /* pieces are set; leaves when holds is 0 */
+    bool lets_next_start;         /* while in progress */
+    struct out_piece *pieces;     /* in the arena */
+    int32_t pieces_count;         /* 0: no answer at all (acks 0) */
+    int32_t pieces_sent;
+    void (*canceled)(struct request *request); /* set while parked */
     void *parked;                 /* what belongs to who parked it */
 };
 
-/* Handle one frame (the bytes behind the length). `frame` is borrowed and may be written to; a request that parks copies it.
- * Returns false when the connection is to be closed (peer->close was called). */
-bool broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size);
-/* May the next frame of this connection start? Not while a request that holds the connection is parked. */
+/* ---- for the owner of a peer (conn.c, tests) ------------------------------------------------------------------------ */
+
+void peer_init(struct peer *peer, struct broker *broker, const struct listener *listener);
+/* May the next frame of this connection start? */
 bool peer_may_start(const struct peer *peer);
-/* The connection is gone: cancels what is parked. */
+/* Handle one frame (the bytes behind the length). `frame` is borrowed and may be written to. */
+void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size);
+/* The oldest piece that is ready to be sent, or NULL. Valid until peer_sent(). */
+const struct out_piece *peer_output(struct peer *peer);
+/* The piece that peer_output() gave is sent whole. */
+void peer_sent(struct peer *peer);
+/* Memory of answers that wait to be sent or are being made, in bytes; slices do not count. */
+size_t peer_pending_bytes(const struct peer *peer);
+/* The connection is gone: cancels what is parked, forgets the rest. */
 void peer_gone(struct peer *peer);
 
-/* Answer with a struct of the API's response (const struct kp_NAME_response *) in the request's version; records with a
- * slice hand over their reference. The request may be freed in here. */
+/* ---- for handlers --------------------------------------------------------------------------------------------------- */
+
+/* Answer with a struct of the API's response (const struct kp_NAME_response *) in the request's version. It is encoded at
+ * once; slices of its records hand over their reference, in any case. Nothing of the request may be used afterwards, unless
+ * it is held. */
 void request_respond(struct request *request, const void *response);
 /* Done, with no answer (Produce with acks 0). */
 void request_respond_nothing(struct request *request);
-/* Nothing that can be said: close the connection. */
+/* Nothing that can be said, or not what the protocol allows: close the connection. The request may be freed in here. */
 void request_close(struct request *request, const char *reason);
-/* The handler returns and somebody else answers later: keep the frame's bytes alive, set canceled. */
-void request_park(struct request *request, void (*canceled)(struct request *request), bool holds_connection);
-void request_free(struct request *request);
 
-/* The address that this client is to be told for this broker; both valid as long as the peer and its listener. The one
- * place that decides it (advertised.listeners, or the address that the client connected to). */
+/* The answer, given now or later, is not sent before as many unholds. */
+void request_hold(struct request *request);
+void request_unhold(struct request *request);
+
+/* The handler returns, and somebody else answers later. No later request of the connection starts meanwhile.
+ * When the peer goes, `canceled` is called once: leave all queues, call nothing on the request any more. */
+void request_park(struct request *request, void (*canceled)(struct request *request));
+
+/* The address that this client is to be told for this broker; valid as long as the peer. The one place that decides it:
+ * advertised.listeners, or the address that the client connected to. */
 void peer_advertised_address(const struct peer *peer, const char **host, int32_t *port);
 
 #endif

@@ -1,0 +1,16 @@
+/* From an API key to its handler. See dispatch.c. */
+#ifndef DOHLE_BROKER_DISPATCH_H
+#define DOHLE_BROKER_DISPATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct request;
+
+typedef void (*api_handler)(struct request *request);
+
+/* NULL: not served, so not advertised, and a request for it closes the connection. */
+api_handler dispatch_handler(int16_t api_key);
+bool dispatch_serves(int16_t api_key);
+
+#endif

@@ -1,0 +1,39 @@
+/* Deadlines: a heap of timers, each embedded in what waits. Starting and stopping one costs O(log n), whatever the number.
+ * See timers.c. */
+#ifndef DOHLE_BROKER_TIMERS_H
+#define DOHLE_BROKER_TIMERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct timer {
+    int64_t deadline_ms; /* monotonic */
+    size_t position;     /* in the heap, from 1; 0: not started */
+    void (*expired)(struct timer *timer);
+};
+
+struct timers {
+    struct timer **heap; /* from 1 on; a parent is never later than its children */
+    size_t count, capacity;
+};
+
+void timers_init(struct timers *timers);
+/* No timer may be started any more. */
+void timers_release(struct timers *timers);
+
+/* Start, or move, a timer; `expired` is called once, from timers_run() of a time at or after the deadline. */
+void timer_start(struct timers *timers, struct timer *timer, int64_t deadline_ms);
+/* May be called for one that is not started. */
+void timer_stop(struct timers *timers, struct timer *timer);
+static inline bool timer_started(const struct timer *timer)
+{
+    return timer->position != 0;
+}
+
+/* Call what is due, earliest first; timers may be started and stopped from within, but for a time after `now_ms`. */
+void timers_run(struct timers *timers, int64_t now_ms);
+/* The earliest deadline, INT64_MAX when there is none. */
+int64_t timers_next(const struct timers *timers);
+
+#endif
