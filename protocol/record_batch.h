@@ -68,7 +68,7 @@ static inline enum codec record_batch_codec(const struct record_batch *batch)
 int32_t record_batch_last_sequence(const struct record_batch *batch);
 int32_t sequence_add(int32_t sequence, int32_t delta);
 
-/* Change a batch in place. The first two lie before what the CRC covers; the last one renews it. */
+/* Change a batch in place. The first two lie before what the CRC covers; the last one renews it and needs all the bytes. */
 void record_batch_set_base_offset(uint8_t *batch, int64_t base_offset);
 void record_batch_set_leader_epoch(uint8_t *batch, int32_t leader_epoch);
 void record_batch_set_timestamps(uint8_t *batch, int16_t attributes, int64_t max_timestamp_ms);
@@ -91,17 +91,31 @@ struct record {
  * Fields are open for the stack; use the functions. */
 struct record_iterator {
     const struct record_batch *batch;
-    struct decompressor *decompressor; /* NULL: not compressed */
-    const uint8_t *at, *end;           /* uncompressed: what is left; else: what is left in the window */
-    uint8_t *window;
-    size_t window_bytes;
-    int32_t index, offset_delta;
+    struct record_walk *walk;  /* NULL: not compressed */
+    const uint8_t *at, *end;   /* what is left of the records, or of the walk's window */
+    int32_t index;             /* of the next record */
     int32_t record_bytes_max;
+    bool walk_owned;
     enum batch_error error;
 };
 
-/* `record_bytes_max` bounds one decompressed record (max.decompressed.message.bytes). The batch must outlive the iterator. */
-void record_iterator_init(struct record_iterator *iterator, const struct record_batch *batch, int32_t record_bytes_max);
+/* What walking compressed batches needs: contexts of the codecs and a window, used again from batch to batch. One for each
+ * thread that reads or validates many; empty until it is used. */
+struct record_walk {
+    struct decompressor *decompressor;
+    uint8_t *window;
+    size_t window_bytes;
+    size_t decompressed_bytes; /* of the batch at hand */
+    bool stream_ended;
+};
+
+void record_walk_init(struct record_walk *walk);
+void record_walk_release(struct record_walk *walk);
+
+/* `record_bytes_max` bounds one decompressed record (max.decompressed.message.bytes). The batch must outlive the iterator.
+ * `walk` may be NULL: then a compressed batch makes its own; else it must not be used by another iterator meanwhile. */
+void record_iterator_init(struct record_iterator *iterator, const struct record_batch *batch, int32_t record_bytes_max,
+                          struct record_walk *walk);
 /* The next record; its key, value and headers are valid until the next call. False at the end or on an error, which
  * iterator->error tells. */
 bool record_iterator_next(struct record_iterator *iterator, struct record *record);
@@ -147,8 +161,10 @@ struct batch_verdict {
     struct batch_record_error *record_errors; /* from `arena` given to batch_validate(), NULL when none */
     int32_t record_errors_count;
     /* when accepted: */
+    int32_t size_bytes;    /* of the batch; bytes behind it that begin no further batch are to be dropped, as Kafka does */
+    int32_t record_count;
     int64_t max_timestamp_ms;
-    int64_t max_timestamp_offset_delta; /* of the first record that has it */
+    int32_t max_timestamp_offset_delta; /* of the first record that has it; with log-append time of the last record */
     uint8_t *rebuilt; /* NULL: keep the bytes; else the batch to write instead, from malloc, the caller frees it */
     size_t rebuilt_size_bytes;
 };
@@ -156,9 +172,10 @@ struct batch_verdict {
 /* Check a client's batch by Kafka's rules and say what is to be written. Where nothing but header fields change (log-append
  * time, a wrong max timestamp, a log-append bit that the client set) they are changed in `bytes` and the CRC is renewed;
  * where the codec or the inner offsets are to change a new batch is built. Base offset and leader epoch are the caller's.
- * `zstd_allowed` as in Produce 7+. `arena` may be NULL: then no record errors are listed. */
+ * `zstd_allowed` as in Produce 7+. `arena` may be NULL: then no record errors are listed. `walk` may be NULL, at a cost for
+ * each compressed batch. */
 void batch_validate(struct batch_verdict *verdict, uint8_t *bytes, size_t size, const struct batch_rules *rules,
-                    bool zstd_allowed, int64_t now_ms, struct arena *arena);
+                    bool zstd_allowed, int64_t now_ms, struct arena *arena, struct record_walk *walk);
 
 /* ---- building ------------------------------------------------------------------------------------------------------- */
 
