@@ -1,0 +1,125 @@
+#include "hash_map.h"
+
+#include <string.h>
+
+#define BUCKETS_MIN 16
+
+void hash_map_init(struct hash_map *map, uint64_t seed)
+{
+    *map = (struct hash_map){.seed = seed};
+}
+
+void hash_map_release(struct hash_map *map)
+{
+    free(map->buckets);
+    hash_map_init(map, map->seed);
+}
+
+static struct hash_node **bucket_of(const struct hash_map *map, uint64_t hash)
+{
+    return &map->buckets[hash & (map->buckets_count - 1)];
+}
+
+static struct hash_node *with_hash(struct hash_node *node, uint64_t hash)
+{
+    while (node && node->hash != hash)
+        node = node->next;
+    return node;
+}
+
+struct hash_node *hash_map_first(const struct hash_map *map, uint64_t hash)
+{
+    return map->buckets ? with_hash(*bucket_of(map, hash), hash) : NULL;
+}
+
+struct hash_node *hash_node_next(const struct hash_node *node)
+{
+    return with_hash(node->next, node->hash);
+}
+
+static void grow(struct hash_map *map)
+{
+    struct hash_node **old = map->buckets;
+    size_t old_count = map->buckets_count;
+    map->buckets_count = old_count > 0 ? 2 * old_count : BUCKETS_MIN;
+    map->buckets = xcalloc(map->buckets_count, sizeof *map->buckets);
+    for (size_t i = 0; i < old_count; i++) {
+        for (struct hash_node *node = old[i], *next; node; node = next) {
+            next = node->next;
+            struct hash_node **bucket = bucket_of(map, node->hash);
+            node->next = *bucket;
+            *bucket = node;
+        }
+    }
+    free(old);
+}
+
+void hash_map_insert(struct hash_map *map, struct hash_node *node, uint64_t hash)
+{
+    if (map->count == map->buckets_count)
+        grow(map);
+    struct hash_node **bucket = bucket_of(map, hash);
+    *node = (struct hash_node){.next = *bucket, .hash = hash};
+    *bucket = node;
+    map->count++;
+}
+
+void hash_map_remove(struct hash_map *map, struct hash_node *node)
+{
+    struct hash_node **link = bucket_of(map, node->hash);
+    while (*link != node) {
+        ASSERT(*link);
+        link = &(*link)->next;
+    }
+    *link = node->next;
+    node->next = NULL;
+    map->count--;
+}
+
+static uint64_t rotate(uint64_t value, int bits)
+{
+    return value << bits | value >> (64 - bits);
+}
+
+static void sip_round(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[1] = rotate(v[1], 13) ^ v[0];
+    v[0] = rotate(v[0], 32);
+    v[2] += v[3];
+    v[3] = rotate(v[3], 16) ^ v[2];
+    v[0] += v[3];
+    v[3] = rotate(v[3], 21) ^ v[0];
+    v[2] += v[1];
+    v[1] = rotate(v[1], 17) ^ v[2];
+    v[2] = rotate(v[2], 32);
+}
+
+/* SipHash (Aumasson, Bernstein 2012) with one round a word and three at the end, as hash tables of other languages use
+ * it; the 64-bit seed is widened to the key of 128 bits. */
+uint64_t hash_bytes(const struct hash_map *map, const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+    uint64_t key0 = map->seed, key1 = rotate(map->seed, 32) ^ UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t v[4] = {key0 ^ UINT64_C(0x736f6d6570736575), key1 ^ UINT64_C(0x646f72616e646f6d),
+                     key0 ^ UINT64_C(0x6c7967656e657261), key1 ^ UINT64_C(0x7465646279746573)};
+    uint64_t word;
+    size_t left = size;
+    for (; left >= sizeof word; left -= sizeof word, at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        v[3] ^= word;
+        sip_round(v);
+        v[0] ^= word;
+    }
+    word = 0;
+    if (left > 0)
+        memcpy(&word, at, left);
+    word ^= (uint64_t)size << 56; /* the length ends the last word, whose top byte `left` bytes never reach */
+    v[3] ^= word;
+    sip_round(v);
+    v[0] ^= word;
+    v[2] ^= 0xff;
+    for (int i = 0; i < 3; i++)
+        sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
