@@ -7,10 +7,10 @@
 #include "config.h"
 #include "env.h"
 #include "request.h"
+#include "timers.h"
 
 struct fetch_sessions;
 struct metadata_log;
-struct purgatory;
 
 /* One address that the broker listens on, as configured; listener.c binds it (several sockets for localhost). */
 struct listener {
@@ -30,10 +30,13 @@ struct broker {
     struct log_store *store;
     struct metadata_log *metadata_log;
     struct catalog *catalog;
-    struct purgatory *purgatory;
+    struct timers timers;
+    struct list ready;                  /* struct purgatory_wait whose partitions changed in this turn */
     struct fetch_sessions *fetch_sessions;
     struct listener *listeners;
     int32_t listeners_count;
+    struct list spare_requests;         /* recycled, with their arenas' first chunks */
+    int32_t spare_requests_count;
     bool stopping;                      /* no new requests; parked ones are answered with what there is */
 };
 

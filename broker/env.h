@@ -18,13 +18,10 @@ struct now {
 struct env {
     struct file_io *files;
     struct executor *executor;
-    /* The time of this turn of the loop: cheap, the same for all that happens in the turn. */
     struct now (*now)(struct env *env);
     void (*random)(struct env *env, void *bytes, size_t size);
     /* Have broker_tick() called at `mono_ms` or soon after; an earlier wish stands. */
     void (*wake_at)(struct env *env, int64_t mono_ms);
-    /* Have broker_turn_end() called once at the end of this turn of the loop. */
-    void (*call_at_turn_end)(struct env *env);
 };
 
 /* A random (version 4) uuid whose text does not begin with '-', as Kafka's own. */

@@ -45,6 +45,9 @@ struct peer {
     char remote[80];                 /* HOST:PORT of the client, for logs */
     char client_software[64];        /* "name version" from ApiVersions 3+, for logs; empty until then */
     struct list requests;            /* struct request, oldest first: in progress or not yet sent */
+    int32_t requests_count;          /* of that list */
+    int32_t parked_count;            /* of those: parked, so none may start */
+    size_t pending_bytes;            /* memory of answers that are not sent */
     bool closing;                    /* the broker wants it closed: nothing more is started */
     /* The broker's calls on the owner; both only note what the owner does at the end of its turn. */
     void (*output_ready)(struct peer *peer);               /* peer_output() has something new */
@@ -58,11 +61,11 @@ struct request {
     struct arena arena;           /* decoded body, and what the handler builds for its answer */
     const struct kp_api *api;
     struct kp_request_header header; /* client_id borrows the frame */
-    const void *body;             /* the decoded struct of this API: const struct kp_NAME_request * */
-    int32_t slices_max;           /* set by a handler before it responds: records that may be slices */
+    const void *body;             /* the decoded struct of this API: const struct kp_NAME_request *; NULL only for ApiVersions
+                                     in a version that we do not know, to be answered in version 0 */
     int32_t holds;
     bool answered;                /* pieces are set; leaves when holds is 0 */
-    bool lets_next_start;         /* while in progress */
+    size_t answer_bytes;          /* memory of the pieces */
     struct out_piece *pieces;     /* in the arena */
     int32_t pieces_count;         /* 0: no answer at all (acks 0) */
     int32_t pieces_sent;
@@ -77,14 +80,17 @@ void peer_init(struct peer *peer, struct broker *broker, const struct listener *
 bool peer_may_start(const struct peer *peer);
 /* Handle one frame (the bytes behind the length). `frame` is borrowed and may be written to. */
 void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size);
-/* The oldest piece that is ready to be sent, or NULL. Valid until peer_sent(). */
-const struct out_piece *peer_output(struct peer *peer);
-/* The piece that peer_output() gave is sent whole. */
+/* The oldest pieces that are ready to be sent, up to `max`, none of them empty. Returns how many; valid until peer_sent(). */
+int peer_output(struct peer *peer, const struct out_piece **pieces, int max);
+/* The oldest of them is sent whole. */
 void peer_sent(struct peer *peer);
-/* Memory of answers that wait to be sent or are being made, in bytes; slices do not count. */
-size_t peer_pending_bytes(const struct peer *peer);
 /* The connection is gone: cancels what is parked, forgets the rest. */
 void peer_gone(struct peer *peer);
+
+/* A request of the peer, last in its list; what it holds goes back by its answer. */
+struct request *request_new(struct peer *peer);
+/* Free the recycled ones. */
+void requests_release(struct broker *broker);
 
 /* ---- for handlers --------------------------------------------------------------------------------------------------- */
 

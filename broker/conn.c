@@ -1,0 +1,486 @@
+/* A connection: a socket on one side, the broker's struct peer on the other.
+ *
+ * Reading. One read takes up to 64 KiB into a buffer that all connections share. Frames that lie wholly in it are served in
+ * place. What is left, the beginning of a frame or requests that must wait, goes into the connection's own buffer, which grows
+ * with what has arrived and never on the word of a length prefix; the rest of a large frame is read directly into it.
+ *
+ *     input:  [length][frame ........][length][frame][len          <- begins with a frame that is not handled
+ *
+ * While a request that holds the connection is parked, frames wait here; we go on reading up to a bound, so that we notice
+ * when the peer goes away. A peer that does not take its answers is not read either.
+ *
+ * Writing, at the end of the turn. Memory pieces and small slices of logs go out in one sendmsg(), large slices by sendfile()
+ * from the log's descriptor. What the socket does not take at once is handed to uv_write(), one bounded chunk at a time; its
+ * callback resumes. After a few MB the other connections have their turn.
+ *
+ * Closing. An undecodable or oversized frame, an I/O error inside an answer, a stalled peer at a full budget: uv_close(), and
+ * the struct is freed in its callback; a write in flight is called back before that. */
+#include "conn.h"
+
+#include "config.h"
+#include "logger.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#ifdef __linux__
+#include <sys/sendfile.h>
+#endif
+
+#define LENGTH_BYTES     4
+#define INPUT_BYTES_MIN  KIB(1)
+#define IOV_MAX_PIECES   32
+
+static void start_requests(struct conn *conn);
+
+static void conn_touch(struct conn *conn)
+{
+    struct server *server = conn->server;
+    conn->active_ms = server->loop->env.now(&server->loop->env).mono_ms;
+    list_remove(&conn->by_activity);
+    list_append(&server->conns, &conn->by_activity);
+}
+
+static void conn_wants_turn(struct conn *conn)
+{
+    if (!conn->closed && list_empty(&conn->writable))
+        list_append(&conn->server->writable, &conn->writable);
+}
+
+/* ---- closing -------------------------------------------------------------------------------------------------------- */
+
+static void input_drop(struct conn *conn)
+{
+    if (conn->input != NULL)
+        server_buffer_put(conn->server, conn->input, conn->input_capacity);
+    conn->input = NULL;
+    conn->input_size = conn->input_capacity = 0;
+}
+
+static void close_cb(uv_handle_t *handle)
+{
+    struct conn *conn = CONTAINER_OF(handle, struct conn, tcp);
+    server_conn_closed(conn->server);
+    free(conn->write_chunk);
+    free(conn);
+}
+
+void conn_close(struct conn *conn, const char *reason)
+{
+    if (conn->closed)
+        return;
+    conn->closed = true;
+    if (reason != NULL)
+        LOG_PEER_WARN("Closed a connection", "peer=%s client=\"%s\" reason=\"%s\"", conn->peer.remote,
+                      conn->peer.client_software, reason);
+    list_remove(&conn->by_activity);
+    list_remove(&conn->writable);
+    input_drop(conn);
+    peer_gone(&conn->peer);
+    uv_close((uv_handle_t *)&conn->tcp, close_cb);
+}
+
+/* Close if nothing is left to do. */
+static void close_when_done(struct conn *conn)
+{
+    if (conn->finished && list_empty(&conn->peer.requests) && conn->write_size == 0)
+        conn_close(conn, NULL);
+}
+
+static void reading_stop(struct conn *conn)
+{
+    if (conn->reading)
+        uv_read_stop((uv_stream_t *)&conn->tcp);
+    conn->reading = false;
+}
+
+void conn_finish(struct conn *conn)
+{
+    conn->finished = true;
+    reading_stop(conn);
+    conn_wants_turn(conn);
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------------- */
+
+static bool output_backed_up(const struct conn *conn)
+{
+    return conn->peer.pending_bytes > OUTPUT_BYTES_HIGH || conn->peer.requests_count >= OUTPUT_REQUESTS_MAX;
+}
+
+static bool may_start(const struct conn *conn)
+{
+    return !conn->closed && !conn->finished && !conn->peer.closing && peer_may_start(&conn->peer) &&
+           !output_backed_up(conn);
+}
+
+/* Handle the whole frames at the front of `size` bytes; returns the bytes that are used up. Zero with conn->closed or
+ * conn->peer.closing: a frame that cannot be. */
+static size_t handle_frames(struct conn *conn, uint8_t *bytes, size_t size)
+{
+    size_t used = 0;
+    while (size - used >= LENGTH_BYTES && may_start(conn)) {
+        int32_t length = (int32_t)load_be32(bytes + used);
+        if (length < 0 || length > conn->server->broker->config->socket_request_max_bytes) {
+            char reason[96];
+            snprintf(reason, sizeof reason, "it announced a request of %d bytes (socket.request.max.bytes is %d)", length,
+                     conn->server->broker->config->socket_request_max_bytes);
+            conn_close(conn, reason);
+            break;
+        }
+        if ((size_t)length > size - used - LENGTH_BYTES)
+            break;
+        broker_handle_frame(&conn->peer, bytes + used + LENGTH_BYTES, (size_t)length);
+        used += LENGTH_BYTES + (size_t)length;
+    }
+    return used;
+}
+
+/* Make room for `size` bytes in conn->input. False: closed, there is no memory for it. */
+static bool input_reserve(struct conn *conn, size_t size)
+{
+    if (size <= conn->input_capacity)
+        return true;
+    size_t wanted = conn->input_capacity < INPUT_BYTES_MIN / 2 ? INPUT_BYTES_MIN : conn->input_capacity * 2;
+    size_t capacity;
+    uint8_t *larger = server_buffer_get(conn->server, conn, wanted < size ? size : wanted, &capacity);
+    if (larger == NULL) {
+        conn_close(conn, "the memory for requests is used up");
+        return false;
+    }
+    size_t kept = conn->input_size;
+    if (kept > 0)
+        memcpy(larger, conn->input, kept);
+    input_drop(conn);
+    conn->input = larger;
+    conn->input_size = kept;
+    conn->input_capacity = capacity;
+    return true;
+}
+
+/* Bytes of the first frame in the input with its length; 0 when even the length is not whole. */
+static size_t first_frame_bytes(const struct conn *conn)
+{
+    return conn->input_size < LENGTH_BYTES ? 0 : LENGTH_BYTES + (size_t)load_be32(conn->input);
+}
+
+static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    (void)suggested;
+    struct conn *conn = CONTAINER_OF(handle, struct conn, tcp);
+    size_t frame = first_frame_bytes(conn);
+    if (frame <= READ_BUFFER_BYTES) {
+        *buffer = uv_buf_init((char *)conn->server->read_buffer, READ_BUFFER_BYTES);
+        return;
+    }
+    /* the rest of a large frame, and nothing behind it, directly into its place; grown by what has arrived */
+    if (frame > conn->input_size && input_reserve(conn, conn->input_size + 1)) {
+        size_t room = conn->input_capacity - conn->input_size, rest = frame - conn->input_size;
+        *buffer = uv_buf_init((char *)conn->input + conn->input_size, (unsigned)(room < rest ? room : rest));
+        return;
+    }
+    *buffer = uv_buf_init(NULL, 0); /* read_cb is told UV_ENOBUFS */
+}
+
+static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);
+
+/* Read on, or not: not with a bound reached behind a parked request, nor when answers are not taken. */
+static void reading_adjust(struct conn *conn)
+{
+    if (conn->closed)
+        return;
+    bool waits = !may_start(conn);
+    bool wanted = !conn->finished && !conn->peer.closing && !output_backed_up(conn) &&
+                  !(waits && conn->input_size >= WAITING_INPUT_BYTES_MAX);
+    if (wanted == conn->reading)
+        return;
+    if (!wanted)
+        reading_stop(conn);
+    else if (uv_read_start((uv_stream_t *)&conn->tcp, alloc_cb, read_cb) == 0)
+        conn->reading = true;
+    else
+        conn_close(conn, "its socket cannot be read");
+}
+
+/* Put what is left of `bytes` behind the input. */
+static void input_keep(struct conn *conn, const uint8_t *bytes, size_t size)
+{
+    if (size == 0 || !input_reserve(conn, conn->input_size + size))
+        return;
+    memcpy(conn->input + conn->input_size, bytes, size);
+    conn->input_size += size;
+}
+
+/* Handle what waits in the input as far as it may start. */
+static void start_requests(struct conn *conn)
+{
+    if (conn->input_size > 0 && may_start(conn)) {
+        /* a frame may be large and its handling may close the connection, which drops the input: it is taken out first */
+        uint8_t *bytes = conn->input;
+        size_t size = conn->input_size, capacity = conn->input_capacity;
+        conn->input = NULL;
+        conn->input_size = conn->input_capacity = 0;
+        size_t used = handle_frames(conn, bytes, size);
+        if (conn->closed || used == size) {
+            server_buffer_put(conn->server, bytes, capacity);
+        } else {
+            memmove(bytes, bytes + used, size - used);
+            conn->input = bytes;
+            conn->input_size = size - used;
+            conn->input_capacity = capacity;
+        }
+    }
+    reading_adjust(conn);
+}
+
+static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+    struct conn *conn = CONTAINER_OF(stream, struct conn, tcp);
+    if (conn->closed || count == 0)
+        return;
+    if (count < 0) {
+        conn_close(conn, NULL);
+        return;
+    }
+    conn_touch(conn);
+    uint8_t *bytes = (uint8_t *)buffer->base;
+    size_t size = (size_t)count;
+    if (bytes != conn->server->read_buffer) {
+        conn->input_size += size;
+        if (conn->input_size == first_frame_bytes(conn))
+            start_requests(conn);
+        return;
+    }
+    size_t used = 0;
+    if (conn->input_size > 0) {
+        input_keep(conn, bytes, size);
+        if (!conn->closed)
+            start_requests(conn);
+        return;
+    }
+    used = handle_frames(conn, bytes, size);
+    if (conn->closed)
+        return;
+    input_keep(conn, bytes + used, size - used);
+    reading_adjust(conn);
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------------- */
+
+/* `size` bytes of the oldest pieces are sent. */
+static void pieces_sent(struct conn *conn, size_t size)
+{
+    conn->piece_sent += size;
+    const struct out_piece *piece;
+    while (peer_output(&conn->peer, &piece, 1) == 1 && conn->piece_sent >= piece->size_bytes) {
+        conn->piece_sent -= piece->size_bytes;
+        peer_sent(&conn->peer);
+    }
+}
+
+static void write_cb(uv_write_t *write, int status)
+{
+    struct conn *conn = CONTAINER_OF(write, struct conn, write);
+    size_t size = conn->write_size;
+    conn->write_size = 0;
+    if (conn->closed)
+        return;
+    if (status != 0) {
+        conn_close(conn, NULL);
+        return;
+    }
+    conn_touch(conn);
+    pieces_sent(conn, size);
+    conn_flush(conn);
+}
+
+/* The socket takes nothing now: let libuv wait for it with one chunk. False: closed. */
+static bool write_later(struct conn *conn, const struct out_piece *piece)
+{
+    size_t left = piece->size_bytes - conn->piece_sent;
+    uv_buf_t buffer;
+    if (piece->bytes != NULL) {
+        buffer = uv_buf_init((char *)(uintptr_t)(piece->bytes + conn->piece_sent), (unsigned)left);
+    } else {
+        left = left < READ_BUFFER_BYTES ? left : READ_BUFFER_BYTES;
+        if (conn->write_chunk == NULL)
+            conn->write_chunk = xmalloc(READ_BUFFER_BYTES);
+        int error = log_slice_read(&piece->slice, (int32_t)conn->piece_sent, conn->write_chunk, left);
+        if (error != 0) {
+            conn_close(conn, "the log could not be read");
+            return false;
+        }
+        buffer = uv_buf_init((char *)conn->write_chunk, (unsigned)left);
+    }
+    conn->write_size = left;
+    if (uv_write(&conn->write, (uv_stream_t *)&conn->tcp, &buffer, 1, write_cb) != 0) {
+        conn->write_size = 0;
+        conn_close(conn, NULL);
+        return false;
+    }
+    return true;
+}
+
+static ssize_t send_slice(int descriptor, const struct out_piece *piece, size_t sent, size_t limit)
+{
+    size_t left = piece->size_bytes - sent;
+    left = left < limit ? left : limit;
+#ifdef __linux__
+    int from = log_slice_descriptor(&piece->slice);
+    if (from >= 0) {
+        off_t position = piece->slice.position + (off_t)sent;
+        return sendfile(descriptor, from, &position, left);
+    }
+#endif
+    (void)descriptor;
+    errno = EAGAIN; /* through memory, by write_later() */
+    return -1;
+}
+
+/* Write the front of the output: small pieces together, or a large slice. Returns the bytes sent, 0 when there is nothing,
+ * -1 with errno. */
+static ssize_t send_some(struct conn *conn, int descriptor, const struct out_piece **first)
+{
+    const struct out_piece *pieces[IOV_MAX_PIECES];
+    struct iovec iov[IOV_MAX_PIECES];
+    int count = peer_output(&conn->peer, pieces, IOV_MAX_PIECES), used = 0;
+    if (count == 0)
+        return 0;
+    *first = pieces[0];
+    size_t copied = 0, skip = conn->piece_sent;
+    bool more = false;
+    for (; used < count; used++, skip = 0) {
+        const struct out_piece *piece = pieces[used];
+        size_t size = piece->size_bytes - skip;
+        const uint8_t *bytes = piece->bytes == NULL ? NULL : piece->bytes + skip;
+        if (bytes == NULL) {
+            more = size > SENDFILE_BYTES_MIN || size > READ_BUFFER_BYTES - copied;
+            if (more)
+                break;
+            uint8_t *scratch = conn->server->read_buffer + copied; /* nothing is being read in this part of the turn */
+            if (log_slice_read(&piece->slice, (int32_t)skip, scratch, size) != 0) {
+                errno = EIO;
+                return -1;
+            }
+            copied += size;
+            bytes = scratch;
+        }
+        iov[used] = (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+    }
+    if (used == 0)
+        return send_slice(descriptor, pieces[0], conn->piece_sent, SEND_BYTES_PER_TURN);
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)used};
+#ifdef MSG_MORE
+    int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+#else
+    int flags = more ? 0 : 0;
+#endif
+    return sendmsg(descriptor, &message, flags);
+}
+
+void conn_flush(struct conn *conn)
+{
+    size_t sent = 0;
+    uv_os_fd_t descriptor;
+    while (!conn->closed && conn->write_size == 0) {
+        if (sent >= SEND_BYTES_PER_TURN) {
+            conn_wants_turn(conn);
+            return;
+        }
+        if (uv_fileno((uv_handle_t *)&conn->tcp, &descriptor) != 0)
+            return;
+        const struct out_piece *first = NULL;
+        ssize_t count = send_some(conn, descriptor, &first);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            if (!write_later(conn, first))
+                return;
+            break;
+        }
+        if (count < 0) {
+            conn_close(conn, errno == EIO ? "the log could not be read" : NULL);
+            return;
+        }
+        if (count == 0 && first != NULL) {
+            conn_close(conn, "the log ended inside an answer");
+            return;
+        }
+        if (count == 0)
+            break;
+        conn_touch(conn);
+        sent += (size_t)count;
+        pieces_sent(conn, (size_t)count);
+    }
+    if (conn->closed)
+        return;
+    start_requests(conn);
+    if (!conn->closed)
+        close_when_done(conn);
+}
+
+/* ---- the broker's calls --------------------------------------------------------------------------------------------- */
+
+static void output_ready(struct peer *peer)
+{
+    conn_wants_turn(CONTAINER_OF(peer, struct conn, peer));
+}
+
+static void peer_close(struct peer *peer, const char *reason)
+{
+    struct conn *conn = CONTAINER_OF(peer, struct conn, peer);
+    if (reason != NULL)
+        LOG_PEER_WARN("Closes a connection", "peer=%s client=\"%s\" reason=\"%s\"", peer->remote, peer->client_software,
+                      reason);
+    conn_finish(conn);
+}
+
+/* ---- accepting ------------------------------------------------------------------------------------------------------ */
+
+/* The text of an address; an IPv4 one that came in over IPv6 is shown as what it is. Returns the port. */
+static int32_t address_text(const struct sockaddr_storage *address, char *text, size_t size)
+{
+    if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+        if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+            uv_inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], text, size);
+        else
+            uv_ip6_name(v6, text, size);
+        return ntohs(v6->sin6_port);
+    }
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+    uv_ip4_name(v4, text, size);
+    return ntohs(v4->sin_port);
+}
+
+void conn_accept(struct server *server, struct server_socket *socket)
+{
+    struct conn *conn = xcalloc(1, sizeof *conn);
+    conn->server = server;
+    list_init(&conn->writable);
+    list_init(&conn->by_activity);
+    peer_init(&conn->peer, server->broker, socket->listener);
+    conn->peer.output_ready = output_ready;
+    conn->peer.close = peer_close;
+    uv_tcp_init(&server->loop->uv, &conn->tcp);
+    conn_touch(conn);
+    struct sockaddr_storage address;
+    int size = sizeof address;
+    char host[64];
+    if (uv_accept((uv_stream_t *)&socket->tcp, (uv_stream_t *)&conn->tcp) != 0 ||
+        uv_tcp_getsockname(&conn->tcp, (struct sockaddr *)&address, &size) != 0) {
+        conn_close(conn, NULL); /* it went away while it waited */
+        return;
+    }
+    conn->peer.local_port = address_text(&address, conn->peer.local_host, sizeof conn->peer.local_host);
+    size = sizeof address;
+    if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&address, &size) != 0) {
+        conn_close(conn, NULL);
+        return;
+    }
+    int32_t port = address_text(&address, host, sizeof host);
+    snprintf(conn->peer.remote, sizeof conn->peer.remote, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
+    uv_tcp_nodelay(&conn->tcp, 1);
+    uv_tcp_keepalive(&conn->tcp, 1, 60);
+    reading_adjust(conn);
+}

@@ -1,0 +1,41 @@
+/* One TCP connection: bytes in, frames to the broker, answers out. See conn.c. */
+#ifndef DOHLE_BROKER_CONN_H
+#define DOHLE_BROKER_CONN_H
+
+#include "listener.h"
+
+struct conn {
+    uv_tcp_t tcp;
+    struct server *server;
+    struct peer peer;
+    struct list by_activity; /* in server->conns */
+    struct list writable;    /* in server->writable */
+    int64_t active_ms;       /* monotonic: the last time that bytes moved */
+
+    /* Bytes that arrived and are not handled: they begin with a frame's length. NULL when there are none. */
+    uint8_t *input;
+    size_t input_size, input_capacity;
+    bool reading;
+
+    size_t piece_sent;    /* bytes of the oldest output piece that are sent */
+    uv_write_t write;     /* of what the socket did not take at once */
+    size_t write_size;    /* bytes in it; 0: none in flight */
+    uint8_t *write_chunk; /* its memory when it is a copy from a slice */
+
+    bool finished; /* no more requests are started: the peer sent its end, was refused, or we stop */
+    bool closed;   /* uv_close() was called */
+};
+
+/* Take the connection that waits on `socket`. */
+void conn_accept(struct server *server, struct server_socket *socket);
+
+/* Write what is answered, as far as the socket takes it, and start the requests that this made room for. */
+void conn_flush(struct conn *conn);
+
+/* Start no more requests; close once those in progress are answered and sent. */
+void conn_finish(struct conn *conn);
+
+/* Close now. `reason` is logged, rate limited; NULL: an ordinary end. The struct is freed later. */
+void conn_close(struct conn *conn, const char *reason);
+
+#endif

@@ -1,0 +1,94 @@
+/* Frames to handlers.
+ *
+ * What Kafka closes we close: an unknown key, a version outside of the range, a body that cannot be decoded. ApiVersions in
+ * an unknown version is the exception: a newer client learns from the answer, in version 0, what we speak. Bytes behind a
+ * body are ignored, as Kafka ignores them. */
+#include "dispatch.h"
+
+#include "api.h"
+#include "request.h"
+
+#include <stdarg.h>
+
+static const struct {
+    int16_t key;
+    api_handler handle;
+} HANDLERS[] = {
+    {KP_API_PRODUCE, api_produce},
+    {KP_API_FETCH, api_fetch},
+    {KP_API_LIST_OFFSETS, api_list_offsets},
+    {KP_API_METADATA, api_metadata},
+    {KP_API_API_VERSIONS, api_api_versions},
+    {KP_API_CREATE_TOPICS, api_create_topics},
+    {KP_API_DELETE_TOPICS, api_delete_topics},
+    {KP_API_INIT_PRODUCER_ID, api_init_producer_id},
+    {KP_API_DESCRIBE_CONFIGS, api_describe_configs},
+    {KP_API_CREATE_PARTITIONS, api_create_partitions},
+    {KP_API_INCREMENTAL_ALTER_CONFIGS, api_incremental_alter_configs},
+    {KP_API_DESCRIBE_CLUSTER, api_describe_cluster},
+    {KP_API_DESCRIBE_TOPIC_PARTITIONS, api_describe_topic_partitions},
+};
+
+api_handler dispatch_handler(int16_t api_key)
+{
+    for (size_t i = 0; i < COUNT_OF(HANDLERS); i++) {
+        if (HANDLERS[i].key == api_key)
+            return HANDLERS[i].handle;
+    }
+    return NULL;
+}
+
+bool dispatch_serves(int16_t api_key)
+{
+    return dispatch_handler(api_key) != NULL;
+}
+
+/* Close with a reason made of text; it is used up within the call. */
+static void refuse(struct request *request, const char *format, ...) PRINTF_LIKE(2, 3);
+static void refuse(struct request *request, const char *format, ...)
+{
+    char reason[160];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    request_close(request, reason);
+}
+
+void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size)
+{
+    struct request *request = request_new(peer);
+    struct kp_reader reader;
+    kp_reader_init(&reader, frame, size);
+    if (!kp_request_header_decode(&request->header, &reader)) {
+        refuse(request, "its request header cannot be decoded: %s", kp_read_error_text(reader.error));
+        return;
+    }
+    int16_t key = request->header.api_key, version = request->header.api_version;
+    api_handler handle = dispatch_handler(key);
+    request->api = kp_api_find(key);
+    if (handle == NULL) {
+        refuse(request, "it sent a request of API %d (%s), which is not served", key,
+               request->api == NULL ? "unknown" : request->api->name);
+        return;
+    }
+    if (!kp_versions_has(request->api->versions, version)) {
+        if (key != KP_API_API_VERSIONS) {
+            refuse(request, "it sent %s in version %d; served are %d to %d", request->api->name, version,
+                   request->api->versions.first, request->api->versions.last);
+            return;
+        }
+        request->header.api_version = 0;
+        handle(request);
+        return;
+    }
+    void *body = arena_alloc(&request->arena, request->api->request->size);
+    if (body == NULL || !kp_decode(request->api->request, body, &reader, version, &request->arena)) {
+        refuse(request, "its %s request in version %d cannot be decoded: %s%s%s", request->api->name, version,
+               kp_read_error_text(reader.error), reader.field == NULL ? "" : ", field ",
+               reader.field == NULL ? "" : reader.field);
+        return;
+    }
+    request->body = body;
+    handle(request);
+}

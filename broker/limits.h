@@ -1,0 +1,50 @@
+/* What bounds the memory that peers can make us use, with the reasons. Kafka's own settings bound the rest. */
+#ifndef DOHLE_BROKER_LIMITS_H
+#define DOHLE_BROKER_LIMITS_H
+
+#include <assert.h>
+
+#define KIB(n) ((size_t)(n) * 1024)
+#define MIB(n) ((size_t)(n) * 1024 * 1024)
+
+/* What one read takes at most from a socket into the loop's shared buffer: many small requests, served in place. */
+#define READ_BUFFER_BYTES KIB(64)
+
+/* Frames that have not arrived whole, of all connections together. Two of the largest requests (socket.request.max.bytes,
+ * 100 MiB) fit; above it, the connections whose frames stall longest are dropped. */
+#define INPUT_BYTES_MAX MIB(256)
+static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
+
+/* Buffers of finished frames that are kept for the next ones: memory touched for the first time costs triple. */
+#define SPARE_BUFFERS      4
+#define SPARE_BUFFER_BYTES MIB(2)
+
+/* Decoded body and answer of one request. A body of 100 MiB whose array elements take 4 bytes on the wire could ask for
+ * gigabytes of structs. */
+#define REQUEST_ARENA_BYTES_MAX MIB(128)
+
+/* Bytes of a pipelining client that wait behind a parked request before we stop reading its socket. While we read we
+ * notice that it goes away. */
+#define WAITING_INPUT_BYTES_MAX KIB(64)
+
+/* Answers in memory that a client has not taken: above it no further request of the connection starts... */
+#define OUTPUT_BYTES_HIGH MIB(1)
+/* ...nor with so many answers, each of which may pin files. */
+#define OUTPUT_REQUESTS_MAX 64
+
+/* Slices up to this size are copied behind their answer's head, so that it leaves in one write; larger ones go by sendfile().
+ * docs/decisions/ has the measurement. */
+#define SENDFILE_BYTES_MIN KIB(16)
+/* What one connection sends before the others have their turn. */
+#define SEND_BYTES_PER_TURN MIB(4)
+
+/* Recycled request structs with their arenas' first chunks. */
+#define SPARE_REQUESTS 256
+
+/* How long slow readers keep a stop waiting. */
+#define STOP_GRACE_MS 1000
+
+/* Lines about what peers do, per second; what is above is counted and told later. */
+#define PEER_LOG_LINES_PER_SECOND 5
+
+#endif

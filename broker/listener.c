@@ -1,0 +1,287 @@
+/* Listening sockets and what all connections share: the count, the budgets, the idle ones, the stop.
+ *
+ * A listener of the configuration becomes one socket, or two: "localhost", the default, is 127.0.0.1 and ::1 on the same
+ * port, also when any free port is asked for; an empty host is all addresses of both families. A machine without IPv6 just
+ * has the first.
+ *
+ * Connections are in a list by activity. From its quiet end are taken: those that were idle for connections.max.idle.ms; the
+ * stalled ones when a budget of limits.h is used up; the quietest when the connections are too many. */
+#include "listener.h"
+
+#include "conn.h"
+#include "config.h"
+#include "logger.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+
+/* ---- buffers -------------------------------------------------------------------------------------------------------- */
+
+/* Drop the connection whose unfinished frame stalls longest. False: there is none but `asks`. */
+static bool drop_stalled(struct server *server, struct conn *asks)
+{
+    list_for_each (&server->conns, node) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, by_activity);
+        if (conn == asks || conn->input == NULL || !peer_may_start(&conn->peer))
+            continue;
+        conn_close(conn, "its request stalled and the memory for requests is used up");
+        return true;
+    }
+    return false;
+}
+
+uint8_t *server_buffer_get(struct server *server, struct conn *asks, size_t size, size_t *capacity)
+{
+    while (server->input_bytes + size > INPUT_BYTES_MAX) {
+        if (!drop_stalled(server, asks))
+            return NULL;
+    }
+    uint8_t *buffer = NULL;
+    *capacity = size;
+    for (int i = 0; i < SPARE_BUFFERS && size >= READ_BUFFER_BYTES && buffer == NULL; i++) {
+        if (server->spare[i].capacity < size)
+            continue;
+        buffer = server->spare[i].bytes;
+        *capacity = server->spare[i].capacity;
+        server->spare[i].bytes = NULL;
+        server->spare[i].capacity = 0;
+    }
+    if (buffer == NULL)
+        buffer = malloc(size);
+    if (buffer != NULL)
+        server->input_bytes += *capacity;
+    return buffer;
+}
+
+void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity)
+{
+    server->input_bytes -= capacity;
+    if (capacity > READ_BUFFER_BYTES && capacity <= SPARE_BUFFER_BYTES) {
+        for (int i = 0; i < SPARE_BUFFERS; i++) {
+            if (server->spare[i].bytes == NULL) {
+                server->spare[i].bytes = buffer;
+                server->spare[i].capacity = capacity;
+                return;
+            }
+        }
+    }
+    free(buffer);
+}
+
+/* ---- connections ---------------------------------------------------------------------------------------------------- */
+
+static void idle_cb(uv_timer_t *timer);
+
+/* The idle timer is set for the quietest connection; by then others may be quieter, so it looks again. */
+static void watch_idle(struct server *server)
+{
+    int64_t max_idle_ms = server->broker->config->connections_max_idle_ms;
+    if (list_empty(&server->conns) || max_idle_ms < 0 || server->stopping)
+        return;
+    struct conn *quietest = CONTAINER_OF(server->conns.next, struct conn, by_activity);
+    int64_t now_ms = server->loop->env.now(&server->loop->env).mono_ms;
+    int64_t wait_ms = quietest->active_ms + max_idle_ms - now_ms;
+    uv_timer_start(&server->idle_timer, idle_cb, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+}
+
+static void idle_cb(uv_timer_t *timer)
+{
+    struct server *server = CONTAINER_OF(timer, struct server, idle_timer);
+    int64_t now_ms = server->loop->env.now(&server->loop->env).mono_ms;
+    int64_t max_idle_ms = server->broker->config->connections_max_idle_ms;
+    list_for_each (&server->conns, node) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, by_activity);
+        if (conn->active_ms + max_idle_ms > now_ms)
+            break;
+        conn_close(conn, NULL);
+    }
+    watch_idle(server);
+}
+
+static void connection_cb(uv_stream_t *stream, int status)
+{
+    struct server_socket *socket = CONTAINER_OF(stream, struct server_socket, tcp);
+    struct server *server = socket->server;
+    if (status != 0) {
+        LOG_PEER_WARN("Could not accept a connection", "listener=%s error=%s", socket->listener->name, uv_strerror(status));
+        return;
+    }
+    if (server->conns_count >= server->conns_max && !list_empty(&server->conns)) {
+        /* the quietest makes room: one that stalls or idles; a busy broker's clients are all more active than that */
+        conn_close(CONTAINER_OF(server->conns.next, struct conn, by_activity),
+                   "the connections are too many and it was the quietest");
+    }
+    bool first = list_empty(&server->conns);
+    server->conns_count++;
+    conn_accept(server, socket);
+    if (first)
+        watch_idle(server);
+}
+
+void server_conn_closed(struct server *server)
+{
+    server->conns_count--;
+    if (server->stopping && server->conns_count == 0 && !uv_is_closing((uv_handle_t *)&server->stop_timer))
+        uv_close((uv_handle_t *)&server->stop_timer, NULL);
+}
+
+/* At the end of each turn: write what was answered. */
+static void flush_output(struct loop *loop)
+{
+    struct server *server = loop->server;
+    struct list turn;
+    list_init(&turn);
+    /* those that become writable again while this goes on wait for the next turn */
+    list_for_each (&server->writable, node) {
+        list_remove(node);
+        list_append(&turn, node);
+    }
+    while (!list_empty(&turn)) {
+        struct conn *conn = CONTAINER_OF(turn.next, struct conn, writable);
+        list_remove(&conn->writable);
+        conn_flush(conn);
+    }
+    if (!list_empty(&server->writable))
+        loop_run_again(loop);
+}
+
+/* ---- listening ------------------------------------------------------------------------------------------------------ */
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+/* Bind one more socket. 0, or libuv's error; then nothing is open. */
+static int listen_on(struct server *server, const struct listener *listener, const union address *address, bool v6_only)
+{
+    struct server_socket *socket = &server->sockets[server->sockets_count];
+    socket->server = server;
+    socket->listener = listener;
+    uv_tcp_init(&server->loop->uv, &socket->tcp);
+    int error = uv_tcp_bind(&socket->tcp, &address->any, v6_only ? UV_TCP_IPV6ONLY : 0);
+    if (error == 0)
+        error = uv_listen((uv_stream_t *)&socket->tcp, server->broker->config->socket_listen_backlog_size, connection_cb);
+    /* a failed one stays in its place until it is closed for good: the next try takes another place */
+    server->sockets_count++;
+    if (error != 0)
+        uv_close((uv_handle_t *)&socket->tcp, NULL);
+    return error;
+}
+
+static int32_t bound_port(struct server_socket *socket)
+{
+    union address address;
+    int size = sizeof address;
+    if (uv_tcp_getsockname(&socket->tcp, &address.any, &size) != 0)
+        return 0;
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+}
+
+/* Is it this machine that lacks IPv6, rather than the address that is taken? */
+static bool no_such_family(int error)
+{
+    return error == UV_EAFNOSUPPORT || error == UV_EADDRNOTAVAIL || error == UV_EINVAL;
+}
+
+/* Two sockets of one port, one per family. With port 0 the first gets any free port, which the second may find taken. */
+static int listen_on_both(struct server *server, struct listener *listener, const char *v4, const char *v6)
+{
+    int error = UV_EADDRINUSE;
+    for (int tries = 0; tries < 8 && error == UV_EADDRINUSE; tries++) {
+        if (server->sockets_count + 2 > SERVER_SOCKETS_MAX)
+            return UV_EMFILE;
+        union address address;
+        ASSERT(uv_ip4_addr(v4, listener->port, &address.v4) == 0);
+        error = listen_on(server, listener, &address, false);
+        if (error != 0)
+            return error;
+        struct server_socket *first = &server->sockets[server->sockets_count - 1];
+        int32_t port = bound_port(first);
+        ASSERT(uv_ip6_addr(v6, port, &address.v6) == 0);
+        error = listen_on(server, listener, &address, true);
+        if (error == 0 || no_such_family(error)) {
+            listener->port = port;
+            return 0;
+        }
+        uv_close((uv_handle_t *)&first->tcp, NULL);
+        if (listener->port != 0)
+            return error;
+    }
+    return error;
+}
+
+static int listen_on_name(struct server *server, struct listener *listener)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE}, *found;
+    char port[12];
+    snprintf(port, sizeof port, "%d", listener->port);
+    int error = getaddrinfo(listener->host, port, &hints, &found);
+    if (error != 0)
+        return UV_EADDRNOTAVAIL;
+    union address address = {0};
+    memcpy(&address, found->ai_addr, found->ai_addrlen < sizeof address ? found->ai_addrlen : sizeof address);
+    freeaddrinfo(found);
+    error = listen_on(server, listener, &address, false);
+    if (error == 0)
+        listener->port = bound_port(&server->sockets[server->sockets_count - 1]);
+    return error;
+}
+
+bool server_start(struct server *server, struct loop *loop, struct broker *broker, int64_t conns_max)
+{
+    server->loop = loop;
+    server->broker = broker;
+    server->conns_max = conns_max;
+    list_init(&server->conns);
+    list_init(&server->writable);
+    uv_timer_init(&loop->uv, &server->idle_timer);
+    uv_timer_init(&loop->uv, &server->stop_timer);
+    loop->server = server;
+    loop->flush_output = flush_output;
+    for (int i = 0; i < broker->listeners_count; i++) {
+        struct listener *listener = &broker->listeners[i];
+        int error;
+        if (server->sockets_count + 2 > SERVER_SOCKETS_MAX)
+            error = UV_EMFILE;
+        else if (listener->host[0] == '\0')
+            error = listen_on_both(server, listener, "0.0.0.0", "::");
+        else if (strcmp(listener->host, "localhost") == 0)
+            error = listen_on_both(server, listener, "127.0.0.1", "::1");
+        else
+            error = listen_on_name(server, listener);
+        if (error != 0) {
+            LOG_ERROR("Cannot listen", "listener=%s host=%s port=%d error=\"%s\"", listener->name, listener->host,
+                      listener->port, uv_strerror(error));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- stop ----------------------------------------------------------------------------------------------------------- */
+
+static void stop_cb(uv_timer_t *timer)
+{
+    struct server *server = CONTAINER_OF(timer, struct server, stop_timer);
+    list_for_each (&server->conns, node)
+        conn_close(CONTAINER_OF(node, struct conn, by_activity), NULL);
+}
+
+void server_stop(struct server *server)
+{
+    server->stopping = true;
+    for (int i = 0; i < server->sockets_count; i++) {
+        if (!uv_is_closing((uv_handle_t *)&server->sockets[i].tcp))
+            uv_close((uv_handle_t *)&server->sockets[i].tcp, NULL);
+    }
+    uv_close((uv_handle_t *)&server->idle_timer, NULL);
+    list_for_each (&server->conns, node)
+        conn_finish(CONTAINER_OF(node, struct conn, by_activity));
+    if (server->conns_count == 0)
+        uv_close((uv_handle_t *)&server->stop_timer, NULL);
+    else
+        uv_timer_start(&server->stop_timer, stop_cb, STOP_GRACE_MS, 0);
+}

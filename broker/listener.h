@@ -1,0 +1,56 @@
+/* The server side of sockets: listening addresses, accepted connections as a whole, their common budgets. See listener.c. */
+#ifndef DOHLE_BROKER_LISTENER_H
+#define DOHLE_BROKER_LISTENER_H
+
+#include "broker.h"
+#include "limits.h"
+#include "loop.h"
+
+struct conn;
+
+#define SERVER_SOCKETS_MAX 32
+
+struct server_socket {
+    uv_tcp_t tcp;
+    struct server *server;
+    const struct listener *listener;
+};
+
+struct server {
+    struct loop *loop;
+    struct broker *broker;
+    struct server_socket sockets[SERVER_SOCKETS_MAX];
+    int sockets_count;
+    struct list conns;    /* struct conn by activity: the one that was quiet longest first */
+    struct list writable; /* struct conn with something to write or to start, this turn */
+    int64_t conns_count, conns_max;
+    uv_timer_t idle_timer;
+    uv_timer_t stop_timer;
+    bool stopping;
+    int open_handles;     /* sockets and timers that are not closed yet */
+    uint8_t read_buffer[READ_BUFFER_BYTES];
+    size_t input_bytes;   /* of all connections' own buffers */
+    struct {
+        uint8_t *bytes;
+        size_t capacity;
+    } spare[SPARE_BUFFERS];
+};
+
+/* Bind and listen on all of broker->listeners; sets the ports of those with port 0. False: one line was logged, and
+ * server_stop() is to be called. `conns_max` bounds the connections of all listeners together. */
+bool server_start(struct server *server, struct loop *loop, struct broker *broker, int64_t conns_max) WARN_UNUSED;
+
+/* Stop accepting; connections go when they have sent what is answered, at the latest after STOP_GRACE_MS. The loop goes on
+ * until the last one is closed. */
+void server_stop(struct server *server);
+
+/* ---- between listener.c and conn.c ---- */
+
+/* A buffer of at least `size` bytes for a frame: a spare one, or from malloc. NULL: the budget is used up even after stalled
+ * connections other than `asks` were dropped. */
+uint8_t *server_buffer_get(struct server *server, struct conn *asks, size_t size, size_t *capacity);
+void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity);
+/* A connection closed: forget it. */
+void server_conn_closed(struct server *server);
+
+#endif

@@ -1,0 +1,181 @@
+/* The event loop: one thread that owns all state, and a small pool for what may block.
+ *
+ * A turn of libuv's loop is: timers, prepare, wait for events and call back, check. All callbacks gather; the prepare handle,
+ * which comes after timers and after the events of the turn before, acts: the broker wakes what waits for what was appended,
+ * then the connections write what was answered. So appends of a turn wake their waiters once, and answers of a turn leave in
+ * one write.
+ *
+ * The pool. Each job kind has its share of threads; a job that finds none free waits in its kind's queue. Completion comes
+ * back through libuv on the loop's thread. */
+#include "loop.h"
+
+#include "broker.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+static int64_t clock_ms(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+static struct now env_now(struct env *env)
+{
+    (void)env;
+    return (struct now){.wall_ms = clock_ms(CLOCK_REALTIME), .mono_ms = clock_ms(CLOCK_MONOTONIC)};
+}
+
+static void env_random(struct env *env, void *bytes, size_t size)
+{
+    (void)env;
+    for (size_t filled = 0; filled < size;) {
+        size_t left = size - filled;
+        /* at most 256 bytes a call: so much getentropy() gives at once */
+        size_t part = left < 256 ? left : 256;
+        ASSERT(getentropy((char *)bytes + filled, part) == 0);
+        filled += part;
+    }
+}
+
+/* ---- jobs ----------------------------------------------------------------------------------------------------------- */
+
+static void start_jobs(struct loop *loop, enum job_kind kind);
+
+static void worker_work(uv_work_t *work)
+{
+    struct loop_worker *worker = CONTAINER_OF(work, struct loop_worker, work);
+    worker->job->work(worker->job);
+}
+
+static void worker_done(uv_work_t *work, int status)
+{
+    struct loop_worker *worker = CONTAINER_OF(work, struct loop_worker, work);
+    struct job *job = worker->job;
+    worker->job = NULL;
+    worker->loop->busy_workers--;
+    job->done(job, status == UV_ECANCELED);
+    start_jobs(worker->loop, worker->kind);
+}
+
+static void start_jobs(struct loop *loop, enum job_kind kind)
+{
+    for (int i = 0; i < LOOP_THREADS && !list_empty(&loop->waiting[kind]); i++) {
+        struct loop_worker *worker = &loop->workers[i];
+        if (worker->kind != kind || worker->job != NULL)
+            continue;
+        struct job *job = CONTAINER_OF(loop->waiting[kind].next, struct job, queue);
+        list_remove(&job->queue);
+        worker->job = job;
+        loop->busy_workers++;
+        ASSERT(uv_queue_work(&loop->uv, &worker->work, worker_work, worker_done) == 0);
+    }
+}
+
+static void executor_submit(struct executor *executor, struct job *job)
+{
+    struct loop *loop = CONTAINER_OF(executor, struct loop, executor);
+    list_init(&job->queue);
+    list_append(&loop->waiting[job->kind], &job->queue);
+    start_jobs(loop, job->kind);
+}
+
+void loop_cancel_jobs(struct loop *loop)
+{
+    for (int kind = 0; kind < JOB_KINDS; kind++) {
+        while (!list_empty(&loop->waiting[kind])) {
+            struct job *job = CONTAINER_OF(loop->waiting[kind].next, struct job, queue);
+            list_remove(&job->queue);
+            job->done(job, true);
+        }
+    }
+}
+
+/* ---- turns ---------------------------------------------------------------------------------------------------------- */
+
+static void wake_cb(uv_timer_t *timer)
+{
+    struct loop *loop = CONTAINER_OF(timer, struct loop, wake);
+    loop->wake_ms = INT64_MAX;
+    if (loop->broker != NULL)
+        broker_tick(loop->broker);
+}
+
+static void env_wake_at(struct env *env, int64_t mono_ms)
+{
+    struct loop *loop = CONTAINER_OF(env, struct loop, env);
+    if (mono_ms >= loop->wake_ms)
+        return;
+    loop->wake_ms = mono_ms;
+    /* libuv counts from the time of its turn, which may be a little old: a wake may come early, and is then wished for again */
+    uv_update_time(&loop->uv);
+    int64_t wait = mono_ms - env->now(env).mono_ms;
+    uv_timer_start(&loop->wake, wake_cb, wait > 0 ? (uint64_t)wait : 0, 0);
+}
+
+static void again_cb(uv_idle_t *again)
+{
+    uv_idle_stop(again);
+}
+
+void loop_run_again(struct loop *loop)
+{
+    uv_idle_start(&loop->again, again_cb);
+}
+
+static void turn_end_cb(uv_prepare_t *prepare)
+{
+    struct loop *loop = CONTAINER_OF(prepare, struct loop, turn_end);
+    if (loop->broker != NULL)
+        broker_turn_end(loop->broker);
+    if (loop->flush_output != NULL)
+        loop->flush_output(loop);
+    /* libuv's time is that of the last return from waiting, so this is what the turn's callbacks took */
+    int64_t took_ms = (int64_t)(uv_hrtime() / 1000000 - uv_now(&loop->uv));
+    if (took_ms > loop->longest_turn_ms)
+        loop->longest_turn_ms = took_ms;
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------------------- */
+
+void loop_init(struct loop *loop)
+{
+    *loop = (struct loop){
+        .wake_ms = INT64_MAX,
+        .executor.submit = executor_submit,
+        .env = {.files = file_io_posix(),
+                .executor = &loop->executor,
+                .now = env_now,
+                .random = env_random,
+                .wake_at = env_wake_at},
+    };
+    char threads[12];
+    snprintf(threads, sizeof threads, "%d", LOOP_THREADS);
+    setenv("UV_THREADPOOL_SIZE", threads, 1);
+    ASSERT(uv_loop_init(&loop->uv) == 0);
+    for (int kind = 0; kind < JOB_KINDS; kind++)
+        list_init(&loop->waiting[kind]);
+    for (int i = 0; i < LOOP_THREADS; i++) {
+        loop->workers[i].loop = loop;
+        loop->workers[i].kind = i < LOOP_FLUSH_THREADS                       ? JOB_FLUSH
+                                : i < LOOP_FLUSH_THREADS + LOOP_READ_THREADS ? JOB_READ
+                                                                             : JOB_CLEANUP;
+    }
+    uv_timer_init(&loop->uv, &loop->wake);
+    uv_idle_init(&loop->uv, &loop->again);
+    uv_prepare_init(&loop->uv, &loop->turn_end);
+    uv_prepare_start(&loop->turn_end, turn_end_cb);
+}
+
+void loop_close(struct loop *loop)
+{
+    uv_close((uv_handle_t *)&loop->wake, NULL);
+    uv_close((uv_handle_t *)&loop->again, NULL);
+    uv_close((uv_handle_t *)&loop->turn_end, NULL);
+    while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0)
+        ;
+    ASSERT(loop->busy_workers == 0);
+    ASSERT(uv_loop_close(&loop->uv) == 0);
+}

@@ -1,0 +1,253 @@
+/* The life of requests and of the answers that leave a peer in order. See request.h for the states.
+ *
+ * Requests are recycled with the first chunk of their arena, and an answer is encoded into that arena: a busy connection
+ * allocates nothing per request. */
+#include "request.h"
+
+#include "broker.h"
+#include "limits.h"
+
+/* ---- requests ------------------------------------------------------------------------------------------------------- */
+
+struct request *request_new(struct peer *peer)
+{
+    struct broker *broker = peer->broker;
+    struct request *request;
+    struct arena arena;
+    if (list_empty(&broker->spare_requests)) {
+        request = xmalloc(sizeof *request);
+        arena_init(&arena, REQUEST_ARENA_BYTES_MAX);
+    } else {
+        request = CONTAINER_OF(broker->spare_requests.next, struct request, link);
+        list_remove(&request->link);
+        broker->spare_requests_count--;
+        arena = request->arena;
+    }
+    *request = (struct request){.peer = peer, .broker = broker, .arena = arena};
+    list_init(&request->link);
+    list_append(&peer->requests, &request->link);
+    peer->requests_count++;
+    return request;
+}
+
+/* Out of its peer's list, with what it still holds; into the spare ones. */
+static void request_recycle(struct request *request)
+{
+    struct broker *broker = request->broker;
+    struct peer *peer = request->peer;
+    for (int32_t i = request->pieces_sent; i < request->pieces_count; i++) {
+        if (request->pieces[i].bytes == NULL)
+            log_slice_release(&request->pieces[i].slice);
+    }
+    list_remove(&request->link);
+    if (peer != NULL) {
+        peer->requests_count--;
+        peer->pending_bytes -= request->answer_bytes;
+    }
+    if (broker->spare_requests_count == SPARE_REQUESTS) {
+        arena_release(&request->arena);
+        free(request);
+        return;
+    }
+    arena_reset(&request->arena);
+    list_append(&broker->spare_requests, &request->link);
+    broker->spare_requests_count++;
+}
+
+void requests_release(struct broker *broker)
+{
+    while (!list_empty(&broker->spare_requests)) {
+        struct request *request = CONTAINER_OF(broker->spare_requests.next, struct request, link);
+        list_remove(&request->link);
+        arena_release(&request->arena);
+        free(request);
+    }
+}
+
+/* ---- answers -------------------------------------------------------------------------------------------------------- */
+
+static bool request_done(const struct request *request)
+{
+    return request->answered && request->holds == 0;
+}
+
+/* Pieces are set, or there are none: the request leaves when it is the oldest. */
+static void request_answered(struct request *request)
+{
+    struct peer *peer = request->peer;
+    request->answered = true;
+    if (request->canceled != NULL) {
+        request->canceled = NULL;
+        peer->parked_count--;
+    }
+    if (request->holds == 0)
+        peer->output_ready(peer);
+}
+
+/* Cut what was encoded into pieces at the gaps. Piece i+1 of an even i is the slice behind it. */
+static bool make_pieces(struct request *request, const struct kp_writer *writer)
+{
+    size_t memory_bytes = (size_t)(writer->at - writer->start), from = 0;
+    request->pieces = arena_calloc(&request->arena, (size_t)writer->gaps_count * 2 + 1, sizeof *request->pieces);
+    if (request->pieces == NULL)
+        return false;
+    struct out_piece *piece = request->pieces;
+    for (int32_t i = 0; i < writer->gaps_count; i++) {
+        const struct kp_gap *gap = &writer->gaps[i];
+        struct log_slice *slice = gap->slice;
+        if (gap->position > from)
+            *piece++ = (struct out_piece){.bytes = writer->start + from, .size_bytes = gap->position - from};
+        from = gap->position;
+        *piece++ = (struct out_piece){.size_bytes = (size_t)gap->size, .slice = *slice};
+        slice->segment = NULL; /* the reference is the piece's now */
+    }
+    if (memory_bytes > from)
+        *piece++ = (struct out_piece){.bytes = writer->start + from, .size_bytes = memory_bytes - from};
+    request->pieces_count = (int32_t)(piece - request->pieces);
+    request->answer_bytes = memory_bytes;
+    request->peer->pending_bytes += memory_bytes;
+    return true;
+}
+
+static const char *encode(struct request *request, const void *response)
+{
+    const struct kp_schema *schema = request->api->response;
+    int16_t key = request->header.api_key, version = request->header.api_version;
+    struct kp_size size;
+    if (!kp_measure(schema, response, version, &size))
+        return "its answer cannot be encoded";
+    size_t head_bytes = 4 + kp_response_header_size(key, version);
+    if (size.wire_bytes > INT32_MAX - head_bytes)
+        return "its answer is larger than the protocol allows";
+    uint8_t *bytes = arena_alloc(&request->arena, head_bytes + size.memory_bytes);
+    struct kp_gap *gaps = arena_calloc(&request->arena, (size_t)size.gaps_count, sizeof *gaps);
+    if (bytes == NULL || gaps == NULL)
+        return "its answer needs more memory than a request may use";
+    struct kp_writer writer;
+    kp_writer_init(&writer, bytes, head_bytes + size.memory_bytes);
+    writer.gaps = gaps;
+    writer.gaps_max = size.gaps_count;
+    kp_write_int32(&writer, (int32_t)(head_bytes - 4 + size.wire_bytes));
+    kp_response_header_encode(&writer, key, version, request->header.correlation_id);
+    kp_encode(schema, response, &writer, version);
+    return make_pieces(request, &writer) ? NULL : "its answer needs more memory than a request may use";
+}
+
+void request_respond(struct request *request, const void *response)
+{
+    ASSERT(request->peer != NULL);
+    ASSERT(!request->answered);
+    const char *refusal = encode(request, response);
+    if (refusal != NULL)
+        request_close(request, refusal);
+    else
+        request_answered(request);
+}
+
+void request_respond_nothing(struct request *request)
+{
+    ASSERT(!request->answered);
+    request_answered(request);
+}
+
+void request_close(struct request *request, const char *reason)
+{
+    struct peer *peer = request->peer;
+    if (peer == NULL) /* it went away meanwhile */
+        return;
+    if (!peer->closing) {
+        peer->closing = true;
+        peer->close(peer, reason);
+    }
+    if (!request->answered)
+        request_answered(request);
+}
+
+void request_hold(struct request *request)
+{
+    request->holds++;
+}
+
+void request_unhold(struct request *request)
+{
+    ASSERT(request->holds > 0);
+    if (--request->holds > 0)
+        return;
+    if (request->peer == NULL)
+        request_recycle(request);
+    else if (request->answered)
+        request->peer->output_ready(request->peer);
+}
+
+void request_park(struct request *request, void (*canceled)(struct request *request))
+{
+    ASSERT(request->canceled == NULL);
+    request->canceled = canceled;
+    request->peer->parked_count++;
+}
+
+/* ---- peers ---------------------------------------------------------------------------------------------------------- */
+
+void peer_init(struct peer *peer, struct broker *broker, const struct listener *listener)
+{
+    *peer = (struct peer){.broker = broker, .listener = listener};
+    list_init(&peer->requests);
+}
+
+bool peer_may_start(const struct peer *peer)
+{
+    return peer->parked_count == 0 && !peer->closing;
+}
+
+int peer_output(struct peer *peer, const struct out_piece **pieces, int max)
+{
+    int count = 0;
+    list_for_each (&peer->requests, node) {
+        struct request *request = CONTAINER_OF(node, struct request, link);
+        if (!request_done(request) || count == max)
+            break;
+        if (request->pieces_sent == request->pieces_count) {
+            request_recycle(request); /* there was nothing to say, or all is said */
+            continue;
+        }
+        for (int32_t i = request->pieces_sent; i < request->pieces_count && count < max; i++)
+            pieces[count++] = &request->pieces[i];
+    }
+    return count;
+}
+
+void peer_sent(struct peer *peer)
+{
+    struct request *request = CONTAINER_OF(peer->requests.next, struct request, link);
+    struct out_piece *piece = &request->pieces[request->pieces_sent++];
+    if (piece->bytes == NULL)
+        log_slice_release(&piece->slice);
+    if (request->pieces_sent == request->pieces_count)
+        request_recycle(request);
+}
+
+void peer_gone(struct peer *peer)
+{
+    peer->closing = true;
+    while (!list_empty(&peer->requests)) {
+        struct request *request = CONTAINER_OF(peer->requests.next, struct request, link);
+        if (request->canceled != NULL)
+            request->canceled(request);
+        if (request->holds == 0) {
+            request_recycle(request);
+            continue;
+        }
+        list_remove(&request->link); /* its unhold recycles it */
+        request->peer = NULL;
+    }
+    peer->requests_count = 0;
+    peer->parked_count = 0;
+    peer->pending_bytes = 0;
+}
+
+void peer_advertised_address(const struct peer *peer, const char **host, int32_t *port)
+{
+    const struct listener *listener = peer->listener;
+    *host = listener->advertised_host != NULL ? listener->advertised_host : peer->local_host;
+    *port = listener->advertised_port != 0 ? listener->advertised_port : peer->local_port;
+}
