@@ -12,15 +12,6 @@
 struct fetch_sessions;
 struct metadata_log;
 
-/* One address that the broker listens on, as configured; listener.c binds it (several sockets for localhost). */
-struct listener {
-    char *name;                         /* such as PLAINTEXT */
-    char *host;                         /* as configured; empty: all interfaces */
-    int32_t port;                       /* the bound one: never 0 once listening */
-    char *advertised_host;              /* NULL: the address that each client connected to */
-    int32_t advertised_port;            /* 0: the port that each client connected to */
-};
-
 struct broker {
     struct env *env;
     struct config *config;

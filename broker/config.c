@@ -1,0 +1,483 @@
+/* The broker's settings: layers of texts, typed copies of those that matter. See config.h.
+ *
+ * A text is stored canonical, so that what is described to a client reads as Kafka would print it. Defaults are not
+ * copied: a setting without a layer has the table's. The typed copy of a setting is renewed whenever one of its layers
+ * changes. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define STATIC_LAYER (CONFIG_STATIC_BROKER - CONFIG_DYNAMIC_BROKER)
+
+_Static_assert(CONFIG_LAYERS == STATIC_LAYER + 1, "a layer for each source above the default");
+
+/* ---- names
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static int compare_name(const char *name, size_t size, const char *known)
+{
+    int order = strncmp(name, known, size);
+    return order != 0 ? order : known[size] == '\0' ? 0 : -1;
+}
+
+int config_find(struct kp_string name)
+{
+    int low = 0;
+    int high = config_definitions_count - 1;
+    while (name.size > 0 && low <= high) {
+        int middle = (low + high) / 2;
+        int order = compare_name(name.data, (size_t)name.size, config_definitions[middle].name);
+        if (order == 0) {
+            return middle;
+        }
+        if (order < 0) {
+            high = middle - 1;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return -1;
+}
+
+int config_find_prefixed(const char *name)
+{
+    if (strncmp(name, "listener.name.", strlen("listener.name.")) != 0) {
+        return -1;
+    }
+    for (const char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
+        int setting = config_find(kp_string_of(dot + 1));
+        if (setting >= 0) {
+            return setting;
+        }
+    }
+    return -1;
+}
+
+/* Levenshtein distance, or `limit` + 1 when it is larger. Names are short: one row of numbers on the stack. */
+static int edit_distance(const char *a, const char *b, int limit)
+{
+    enum { LENGTH_MAX = 128 };
+    size_t a_size = strlen(a);
+    size_t b_size = strlen(b);
+    if (a_size >= LENGTH_MAX || b_size >= LENGTH_MAX) {
+        return limit + 1;
+    }
+    int row[LENGTH_MAX];
+    for (size_t j = 0; j <= b_size; j++) {
+        row[j] = (int)j;
+    }
+    for (size_t i = 1; i <= a_size; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= b_size; j++) {
+            int replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            int inserted = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = replaced < inserted ? replaced : inserted;
+        }
+    }
+    return row[b_size] <= limit ? row[b_size] : limit + 1;
+}
+
+const char *config_nearest(const char *name)
+{
+    int best_distance = 1 + (int)strlen(name) / 5; /* one slip in five characters is still a slip */
+    const char *best = NULL;
+    for (int i = 0; i < config_definitions_count; i++) {
+        int distance = edit_distance(name, config_definitions[i].name, best_distance);
+        if (distance < best_distance || (distance == best_distance && best == NULL)) {
+            best_distance = distance;
+            best = config_definitions[i].name;
+        }
+    }
+    return best;
+}
+
+/* ---- values
+ * ------------------------------------------------------------------------------------------------------------ */
+
+const char *config_text(const struct config *config, int setting)
+{
+    for (int layer = 0; layer < CONFIG_LAYERS; layer++) {
+        if (config->settings[setting].layers[layer] != NULL) {
+            return config->settings[setting].layers[layer];
+        }
+    }
+    return config_definitions[setting].default_text;
+}
+
+enum config_source config_text_source(const struct config *config, int setting)
+{
+    int layer = 0;
+    while (layer < CONFIG_LAYERS && config->settings[setting].layers[layer] == NULL) {
+        layer++;
+    }
+    return (enum config_source)(CONFIG_DYNAMIC_BROKER + layer);
+}
+
+/* Renew the typed copy. The text is canonical, so it parses. */
+static void store_field(struct config *config, int setting)
+{
+    const struct config_definition *definition = &config_definitions[setting];
+    const char *text = config_text(config, setting);
+    void *field = (char *)config + definition->field;
+    if (definition->field == 0) {
+        return;
+    }
+    switch (definition->type) {
+    case CONFIG_BOOLEAN:
+        *(bool *)field = strcmp(text, "true") == 0;
+        break;
+    case CONFIG_SHORT:
+    case CONFIG_INT:
+        *(int32_t *)field = (int32_t)strtol(text, NULL, 10);
+        break;
+    case CONFIG_LONG:
+        *(int64_t *)field = strtoll(text, NULL, 10);
+        break;
+    case CONFIG_DOUBLE:
+        *(double *)field = strtod(text, NULL);
+        break;
+    case CONFIG_STRING:
+    case CONFIG_LIST:
+    case CONFIG_CLASS:
+    case CONFIG_PASSWORD:
+        *(const char **)field = text;
+        break;
+    }
+}
+
+/* Put canonical `text` (taken over; NULL removes) into a layer. */
+static void set_layer(struct config *config, int setting, int layer, char *text)
+{
+    free(config->settings[setting].layers[layer]);
+    config->settings[setting].layers[layer] = text;
+    store_field(config, setting);
+}
+
+void config_init(struct config *config)
+{
+    *config = (struct config){.settings = xcalloc((size_t)config_definitions_count, sizeof *config->settings)};
+    for (int i = 0; i < config_definitions_count; i++) {
+        store_field(config, i);
+    }
+}
+
+void config_release(struct config *config)
+{
+    for (int i = 0; i < config_definitions_count; i++) {
+        for (int layer = 0; layer < CONFIG_LAYERS; layer++) {
+            free(config->settings[i].layers[layer]);
+        }
+        free(config->settings[i].origin);
+    }
+    free(config->settings);
+    listener_config_release(config->listeners, config->listeners_count);
+    for (int32_t i = 0; i < config->log_dirs_count; i++) {
+        free(config->log_dirs[i]);
+    }
+    free(config->log_dirs);
+    *config = (struct config){0};
+}
+
+/* Why a setting with this effect may not be set; NULL when it may. */
+static const char *refusal(enum config_effect effect)
+{
+    switch (effect) {
+    case CONFIG_REFUSED_TLS:
+        return "TLS is not served yet, and dohle does not start as if it were";
+    case CONFIG_REFUSED_SASL:
+        return "SASL is not served yet, and dohle does not start as if it were";
+    case CONFIG_REFUSED_AUTHORIZER:
+        return "authorization is not served yet, and dohle does not start as if it were";
+    case CONFIG_REFUSED_JAVA:
+        return "this needs a Java class, which dohle cannot run";
+    case CONFIG_REFUSED_TIERED:
+        return "tiered storage is not served";
+    case CONFIG_SERVED:
+    case CONFIG_LATER:
+    case CONFIG_UNUSED:
+        break;
+    }
+    return NULL;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Parse for the row and see that a refused setting keeps its default. */
+static bool parse_value(const struct config_definition *definition, const char *text, struct config_value *value,
+                        char *error)
+{
+    if (!config_value_parse(definition->type, definition->allowed, text, value, error)) {
+        return false;
+    }
+    const char *why = refusal(definition->effect);
+    const char *default_text = definition->default_text != NULL ? definition->default_text : "";
+    if (why != NULL && !same_text(value->text, default_text)) {
+        snprintf(error, CONFIG_ERROR_SIZE, "%s", why);
+        free(value->text);
+        return false;
+    }
+    return true;
+}
+
+bool config_set(struct config *config, const char *name, const char *value, const char *origin, char *error)
+{
+    int setting = config_find(kp_string_of(name));
+    int prefixed = setting < 0 ? config_find_prefixed(name) : -1;
+    const char *why = prefixed < 0 ? NULL : refusal(config_definitions[prefixed].effect);
+    if (setting < 0) {
+        snprintf(error, CONFIG_ERROR_SIZE, "%s", why != NULL ? why : "Kafka has no such setting");
+        return false;
+    }
+    struct config_value parsed;
+    if (!parse_value(&config_definitions[setting], value, &parsed, error)) {
+        return false;
+    }
+    set_layer(config, setting, STATIC_LAYER, parsed.text);
+    free(config->settings[setting].origin);
+    config->settings[setting].origin = xstrdup(origin);
+    return true;
+}
+
+bool config_set_dynamic(struct config *config, enum config_source layer, struct kp_string name, const char *value,
+                        char *error)
+{
+    ASSERT(layer == CONFIG_DYNAMIC_BROKER || layer == CONFIG_DYNAMIC_DEFAULT_BROKER);
+    int setting = config_find(name);
+    if (setting < 0) {
+        snprintf(error, CONFIG_ERROR_SIZE, "Kafka has no such setting");
+        return false;
+    }
+    struct config_value parsed = {0};
+    if (value != NULL && !parse_value(&config_definitions[setting], value, &parsed, error)) {
+        return false;
+    }
+    set_layer(config, setting, (int)(layer - CONFIG_DYNAMIC_BROKER), parsed.text);
+    return true;
+}
+
+/* ---- what concerns several settings
+ * ------------------------------------------------------------------------------------ */
+
+static int row_of(const char *name)
+{
+    int setting = config_find(kp_string_of(name));
+    ASSERT(setting >= 0);
+    return setting;
+}
+
+static const char *text_of(const struct config *config, const char *name)
+{
+    return config_text(config, row_of(name));
+}
+
+static bool is_set(const struct config *config, const char *name)
+{
+    return config_text_source(config, row_of(name)) != CONFIG_DEFAULT;
+}
+
+/* "ORIGIN: NAME=VALUE: ..." */
+static bool fail_setting(const struct config *config, const char *name, char *error, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+static bool fail_setting(const struct config *config, const char *name, char *error, const char *format, ...)
+{
+    char why[CONFIG_ERROR_SIZE / 2];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    const char *origin = config->settings[row_of(name)].origin;
+    snprintf(error, CONFIG_ERROR_SIZE, "%s: %s=%s: %s", origin != NULL ? origin : "default", name,
+             text_of(config, name), why);
+    return false;
+}
+
+/* node.id and its older name stand for each other. */
+static bool finish_node_id(struct config *config, char *error)
+{
+    static const char *const names[] = {"node.id", "broker.id"};
+    for (int i = 0; i < 2; i++) {
+        const char *set = names[i];
+        const char *other = names[1 - i];
+        if (is_set(config, set) && !is_set(config, other) &&
+            !config_set(config, other, text_of(config, set), config->settings[row_of(set)].origin, error)) {
+            return fail_setting(config, set, error, "must be an int, >= 0");
+        }
+    }
+    if (strcmp(text_of(config, "node.id"), text_of(config, "broker.id")) != 0) {
+        return fail_setting(config, "broker.id", error, "must be equal to node.id, which is %s",
+                            text_of(config, "node.id"));
+    }
+    return true;
+}
+
+static bool finish_log_dirs(struct config *config, char *error)
+{
+    const char *name = is_set(config, "log.dirs") ? "log.dirs" : "log.dir";
+    const char *rest = text_of(config, name);
+    const char *item;
+    size_t size;
+    while (config_list_next(&rest, &item, &size)) {
+        char *path = xcalloc(size + 1, 1);
+        memcpy(path, item, size);
+        for (int32_t i = 0; i < config->log_dirs_count; i++) {
+            if (strcmp(config->log_dirs[i], path) == 0) {
+                free(path);
+                return fail_setting(config, name, error, "each folder must be there once");
+            }
+        }
+        config->log_dirs = xrealloc(config->log_dirs, (size_t)(config->log_dirs_count + 1) * sizeof *config->log_dirs);
+        config->log_dirs[config->log_dirs_count++] = path;
+    }
+    if (config->log_dirs_count == 0) {
+        return fail_setting(config, name, error, "must name at least one folder");
+    }
+    if (config->metadata_log_dir == NULL) {
+        config->metadata_log_dir = config->log_dirs[0];
+    }
+    return true;
+}
+
+static bool finish_listeners(struct config *config, char *error)
+{
+    struct listener_settings settings = {
+        .listeners = text_of(config, "listeners"),
+        .advertised_listeners = text_of(config, "advertised.listeners"),
+        .security_protocol_map = text_of(config, "listener.security.protocol.map"),
+        .security_protocol_map_set = is_set(config, "listener.security.protocol.map"),
+        .controller_names = text_of(config, "controller.listener.names"),
+        .inter_broker_name = config->inter_broker_listener_name,
+    };
+    char why[CONFIG_ERROR_SIZE];
+    if (listener_config_parse(&settings, &config->listeners, &config->listeners_count, why)) {
+        return true;
+    }
+    /* `why` begins with the name of a setting. */
+    int setting = config_find((struct kp_string){why, (int32_t)strcspn(why, ":")});
+    const char *origin = setting < 0 ? NULL : config->settings[setting].origin;
+    snprintf(error, CONFIG_ERROR_SIZE, "%s: %.480s", origin != NULL ? origin : "default", why);
+    return false;
+}
+
+static bool check_ranges(const struct config *config, char *error)
+{
+    if (!config_list_has(text_of(config, "process.roles"), "broker", strlen("broker"))) {
+        return fail_setting(config, "process.roles", error, "broker must be among them");
+    }
+    if (is_set(config, "inter.broker.listener.name") && is_set(config, "security.inter.broker.protocol")) {
+        return fail_setting(config, "security.inter.broker.protocol", error,
+                            "only one of this and inter.broker.listener.name may be set");
+    }
+    if (strcmp(text_of(config, "security.inter.broker.protocol"), "PLAINTEXT") != 0) {
+        return fail_setting(config, "security.inter.broker.protocol", error, "only PLAINTEXT is served yet");
+    }
+    if (config->queued_max_request_bytes > 0 && config->queued_max_request_bytes < config->socket_request_max_bytes) {
+        return fail_setting(config, "queued.max.request.bytes", error,
+                            "must be -1, or at least socket.request.max.bytes, which is %" PRId32,
+                            config->socket_request_max_bytes);
+    }
+    static const char *const retention[] = {"log.retention.ms", "log.retention.minutes", "log.retention.hours"};
+    for (size_t i = 0; i < COUNT_OF(retention); i++) {
+        const char *text = text_of(config, retention[i]);
+        if (text != NULL && strcmp(text, "0") == 0) {
+            return fail_setting(config, retention[i], error, "must be at least 1, or -1 for no limit");
+        }
+    }
+    return true;
+}
+
+bool config_finish(struct config *config, char *error)
+{
+    return finish_node_id(config, error) && check_ranges(config, error) && finish_listeners(config, error) &&
+           finish_log_dirs(config, error);
+}
+
+/* ---- DescribeConfigs
+ * --------------------------------------------------------------------------------------------------- */
+
+const char *config_documentation(const struct config_definition *definition)
+{
+    if (definition->documentation != NULL) {
+        return definition->documentation;
+    }
+    const char *why = refusal(definition->effect);
+    if (why != NULL) {
+        return why;
+    }
+    return definition->effect == CONFIG_LATER ? "Its feature is not served yet." : "Without meaning on a single node.";
+}
+
+int config_synonym_rows(int setting, int rows[CONFIG_SYNONYM_NAMES_MAX])
+{
+    static const char *const groups[][CONFIG_SYNONYM_NAMES_MAX] = {
+        {"log.retention.ms",      "log.retention.minutes",           "log.retention.hours"},
+        {"log.roll.ms",           "log.roll.hours",                  NULL                 },
+        {"log.roll.jitter.ms",    "log.roll.jitter.hours",           NULL                 },
+        {"log.flush.interval.ms", "log.flush.scheduler.interval.ms", NULL                 },
+    };
+    for (size_t i = 0; i < COUNT_OF(groups); i++) {
+        int count = 0;
+        bool found = false;
+        for (int j = 0; j < CONFIG_SYNONYM_NAMES_MAX && groups[i][j] != NULL; j++) {
+            rows[count++] = row_of(groups[i][j]);
+            found |= rows[j] == setting;
+        }
+        if (found) {
+            return count;
+        }
+    }
+    rows[0] = setting;
+    return 1;
+}
+
+int32_t config_list_synonyms(const struct config *config, const char *name, const int *rows, int rows_count,
+                             struct config_synonym *synonyms)
+{
+    int32_t count = 0;
+    for (int source = CONFIG_DYNAMIC_BROKER; source <= CONFIG_DEFAULT; source++) {
+        for (int i = 0; i < rows_count; i++) {
+            const struct config_definition *definition = &config_definitions[rows[i]];
+            const char *text = source == CONFIG_DEFAULT
+                                   ? definition->default_text
+                                   : config->settings[rows[i]].layers[source - CONFIG_DYNAMIC_BROKER];
+            bool begun = count > 0 || strcmp(definition->name, name) == 0;
+            if (text != NULL && begun) {
+                synonyms[count++] = (struct config_synonym){
+                    .name = definition->name,
+                    .value = definition->type == CONFIG_PASSWORD ? NULL : text,
+                    .source = (enum config_source)source,
+                };
+            }
+        }
+    }
+    return count;
+}
+
+bool config_describe(const struct config *config, int setting, struct arena *arena, struct config_entry *entry)
+{
+    const struct config_definition *definition = &config_definitions[setting];
+    int rows[CONFIG_SYNONYM_NAMES_MAX];
+    int rows_count = config_synonym_rows(setting, rows);
+    bool sensitive = definition->type == CONFIG_PASSWORD;
+    *entry = (struct config_entry){
+        .name = definition->name,
+        .value = sensitive ? NULL : config_text(config, setting),
+        .read_only = definition->dynamic == CONFIG_FIXED,
+        .sensitive = sensitive,
+        .type = definition->type,
+        .documentation = config_documentation(definition),
+        .synonyms = arena_calloc(arena, (size_t)(CONFIG_LAYERS + 1) * (size_t)rows_count, sizeof *entry->synonyms),
+    };
+    if (entry->synonyms == NULL) {
+        return false;
+    }
+    entry->synonyms_count = config_list_synonyms(config, definition->name, rows, rows_count, entry->synonyms);
+    entry->source = entry->synonyms_count > 0 ? entry->synonyms[0].source : CONFIG_DEFAULT;
+    return true;
+}
