@@ -3,8 +3,8 @@
  * A reader is sticky: after the first error every read returns zero, empty or null, so a decoder checks once at the end
  * (and once per element of an array). What it returns for strings, bytes and records borrows the reader's memory.
  *
- * A writer fills memory of exactly the size that was computed before. Records that lie elsewhere (a slice of a log) are not
- * copied into it: the writer notes where they belong, and the connection sends the pieces in turn. */
+ * A writer fills memory of exactly the size that was computed before. Records that lie elsewhere (a slice of a log) are
+ * not copied into it: the writer notes where they belong, and the connection sends the pieces in turn. */
 #ifndef DOHLE_PROTOCOL_WIRE_H
 #define DOHLE_PROTOCOL_WIRE_H
 
@@ -23,8 +23,8 @@ struct kp_bytes {
     int32_t size; /* -1: null */
 };
 
-/* Record batches. When encoding, either `data` holds them, or `slice` says where they lie: the encoder writes only their
- * length, and the writer notes the slice as a gap. Decoding sets data and a NULL slice. */
+/* Record batches. When encoding, either `data` holds them, or `slice` says where they lie: the encoder writes only
+ * their length, and the writer notes the slice as a gap. Decoding sets data and a NULL slice. */
 struct kp_records {
     const uint8_t *data;
     int32_t size; /* -1: null */
@@ -35,10 +35,11 @@ struct kp_uuid {
     uint8_t bytes[16]; /* most significant first */
 };
 
-#define KP_NULL_STRING  ((struct kp_string){NULL, -1})
-#define KP_EMPTY_STRING ((struct kp_string){"", 0})
-#define KP_ZERO_UUID    ((struct kp_uuid){{0}})
-#define KP_UUID_TEXT_SIZE 23 /* 22 characters of URL-safe base64, and the end */
+#define KP_NULL_STRING      ((struct kp_string){NULL, -1})
+#define KP_EMPTY_STRING     ((struct kp_string){"", 0})
+#define KP_ZERO_UUID        ((struct kp_uuid){{0}})
+#define KP_STRING_BYTES_MAX INT16_MAX /* in the compact form too, as in Kafka */
+#define KP_UUID_TEXT_SIZE   23        /* 22 characters of URL-safe base64, and the end */
 
 /* A view of a C string; NULL becomes the null string. */
 struct kp_string kp_string_of(const char *text);
@@ -55,14 +56,14 @@ bool kp_uuid_parse(struct kp_string text, struct kp_uuid *uuid);
 
 enum kp_read_error {
     KP_READ_OK = 0,
-    KP_READ_SHORT,      /* a value or an announced length passes the end */
-    KP_READ_VARINT,     /* a varint too long or too large */
-    KP_READ_NULL,       /* null where it is not allowed */
-    KP_READ_COUNT,      /* an array count that the bytes left cannot hold, or below -1 */
-    KP_READ_TAG,        /* tagged fields out of order, twice, or of a wrong size */
-    KP_READ_DEPTH,      /* nested deeper than any schema */
-    KP_READ_MEMORY,     /* the arena's limit */
-    KP_READ_VERSION,    /* no such version of this message */
+    KP_READ_SHORT,   /* a value or an announced length passes the end */
+    KP_READ_VARINT,  /* a varint too long or too large */
+    KP_READ_NULL,    /* null where it is not allowed */
+    KP_READ_LENGTH,  /* a string above KP_STRING_BYTES_MAX */
+    KP_READ_COUNT,   /* an array count that the bytes left cannot hold */
+    KP_READ_TAG,     /* a tagged field whose announced size is not the size of its value */
+    KP_READ_MEMORY,  /* the arena's limit */
+    KP_READ_VERSION, /* no such version of this message */
 };
 
 /* One sentence for people, without the field. */
@@ -82,24 +83,66 @@ static inline size_t kp_reader_left(const struct kp_reader *reader)
 /* Note an error; only the first one stays, and what was left is skipped so that all further reads return nothing. */
 void kp_reader_fail(struct kp_reader *reader, enum kp_read_error error);
 
-int8_t kp_read_int8(struct kp_reader *reader);
-int16_t kp_read_int16(struct kp_reader *reader);
-uint16_t kp_read_uint16(struct kp_reader *reader);
-int32_t kp_read_int32(struct kp_reader *reader);
-uint32_t kp_read_uint32(struct kp_reader *reader);
-int64_t kp_read_int64(struct kp_reader *reader);
+/* The next `size` bytes, borrowed, or NULL with KP_READ_SHORT. */
+static inline const uint8_t *kp_read_raw(struct kp_reader *reader, size_t size)
+{
+    if (size <= kp_reader_left(reader)) {
+        const uint8_t *bytes = reader->at;
+        reader->at += size;
+        return bytes;
+    }
+    kp_reader_fail(reader, KP_READ_SHORT);
+    return NULL;
+}
+
+static inline int8_t kp_read_int8(struct kp_reader *reader)
+{
+    const uint8_t *bytes = kp_read_raw(reader, 1);
+    return bytes != NULL ? (int8_t)*bytes : 0;
+}
+
+static inline uint16_t kp_read_uint16(struct kp_reader *reader)
+{
+    const uint8_t *bytes = kp_read_raw(reader, sizeof(uint16_t));
+    return bytes != NULL ? load_be16(bytes) : 0;
+}
+
+static inline uint32_t kp_read_uint32(struct kp_reader *reader)
+{
+    const uint8_t *bytes = kp_read_raw(reader, sizeof(uint32_t));
+    return bytes != NULL ? load_be32(bytes) : 0;
+}
+
+static inline int64_t kp_read_int64(struct kp_reader *reader)
+{
+    const uint8_t *bytes = kp_read_raw(reader, sizeof(int64_t));
+    return bytes != NULL ? (int64_t)load_be64(bytes) : 0;
+}
+
+static inline int16_t kp_read_int16(struct kp_reader *reader)
+{
+    return (int16_t)kp_read_uint16(reader);
+}
+
+static inline int32_t kp_read_int32(struct kp_reader *reader)
+{
+    return (int32_t)kp_read_uint32(reader);
+}
+
 double kp_read_float64(struct kp_reader *reader);
 struct kp_uuid kp_read_uuid(struct kp_reader *reader);
 uint32_t kp_read_uvarint(struct kp_reader *reader);
+/* A length or count: an unsigned varint less one in the compact form, else an int32. -1: null, which Kafka also reads
+ * from any other negative number. */
+int32_t kp_read_length(struct kp_reader *reader, bool compact);
 /* Nullable; `compact` chooses the flexible form. */
 struct kp_string kp_read_string(struct kp_reader *reader, bool compact);
 struct kp_bytes kp_read_bytes(struct kp_reader *reader, bool compact);
-/* The next `size` bytes, borrowed, or NULL with KP_READ_SHORT. */
-const uint8_t *kp_read_raw(struct kp_reader *reader, size_t size);
 /* Skip a section of tagged fields of which none is known. */
 void kp_read_skip_tags(struct kp_reader *reader);
 
-/* Where records that were not copied belong: `size` bytes of `slice` follow the first `position` bytes of the output. */
+/* Where records that were not copied belong: `size` bytes of `slice` follow the first `position` bytes of the output.
+ */
 struct kp_gap {
     size_t position;
     int32_t size;
@@ -113,15 +156,44 @@ struct kp_writer {
 };
 
 void kp_writer_init(struct kp_writer *writer, void *bytes, size_t size);
-void kp_write_int8(struct kp_writer *writer, int8_t value);
-void kp_write_int16(struct kp_writer *writer, int16_t value);
-void kp_write_int32(struct kp_writer *writer, int32_t value);
-void kp_write_int64(struct kp_writer *writer, int64_t value);
+
+/* Take `size` bytes of the output. The caller measured before, so a lack of room is a mistake of ours. */
+static inline uint8_t *kp_write_reserve(struct kp_writer *writer, size_t size)
+{
+    uint8_t *to = writer->at;
+    ASSERT(size <= (size_t)(writer->end - to));
+    writer->at += size;
+    return to;
+}
+
+static inline void kp_write_int8(struct kp_writer *writer, int8_t value)
+{
+    *kp_write_reserve(writer, 1) = (uint8_t)value;
+}
+
+static inline void kp_write_int16(struct kp_writer *writer, int16_t value)
+{
+    store_be16(kp_write_reserve(writer, sizeof value), (uint16_t)value);
+}
+
+static inline void kp_write_int32(struct kp_writer *writer, int32_t value)
+{
+    store_be32(kp_write_reserve(writer, sizeof value), (uint32_t)value);
+}
+
+static inline void kp_write_int64(struct kp_writer *writer, int64_t value)
+{
+    store_be64(kp_write_reserve(writer, sizeof value), (uint64_t)value);
+}
+
 void kp_write_float64(struct kp_writer *writer, double value);
 void kp_write_uuid(struct kp_writer *writer, struct kp_uuid value);
 void kp_write_uvarint(struct kp_writer *writer, uint32_t value);
+/* As kp_read_length() reads it; -1: null. */
+void kp_write_length(struct kp_writer *writer, int32_t length, bool compact);
 void kp_write_string(struct kp_writer *writer, struct kp_string value, bool compact);
 void kp_write_bytes(struct kp_writer *writer, struct kp_bytes value, bool compact);
+/* Bytes at value.data are copied; of a slice only the length is written, and a gap noted. */
 void kp_write_records(struct kp_writer *writer, struct kp_records value, bool compact);
 void kp_write_raw(struct kp_writer *writer, const void *bytes, size_t size);
 
