@@ -22,6 +22,7 @@ struct broker {
     struct metadata_log *metadata_log;
     struct catalog *catalog;
     struct timers timers;
+    struct list waits;                  /* struct purgatory_wait, all of them */
     struct list ready;                  /* struct purgatory_wait whose partitions changed in this turn */
     struct fetch_sessions *fetch_sessions;
     struct listener *listeners;

@@ -38,6 +38,9 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 /* What one connection sends before the others have their turn. */
 #define SEND_BYTES_PER_TURN MIB(4)
 
+/* Partitions of all fetch sessions together; about 160 bytes each. Kafka's bound is on the sessions alone. */
+#define FETCH_SESSION_ITEMS_MAX 500000
+
 /* Recycled request structs with their arenas' first chunks. */
 #define SPARE_REQUESTS 256
 

@@ -97,6 +97,7 @@ struct log_append {
     bool zstd_allowed; /* false: zstd is STORAGE_BATCH_CODEC (Produce below version 7) */
     int32_t leader_epoch;
     int64_t now_ms; /* wall clock */
+    struct arena *arena; /* where the verdict's record errors go; NULL: they are not wanted */
     /* out */
     int64_t base_offset, last_offset;
     int64_t append_time_ms; /* -1 with create time */

@@ -1,0 +1,501 @@
+/* Fetch: record batches from partitions, now or when there are enough.
+ *
+ *     request --> items (its own, or its session's) --> read: a slice of each log, errors
+ *                    ^                                     |
+ *                    |                 enough, an error, or no time left? --> answer
+ *                    |                                     | no
+ *                    +--- append, delete, time: again <-- park in the purgatory
+ *
+ * A slice says where batches lie; their bytes go from the log's file to the socket (conn.c). Rules of KIP-74: partitions are
+ * read in order until max_bytes are used up, and the first records found are given at least one whole batch. An incremental
+ * answer (KIP-227, fetch_session.c) names only partitions with something new, and those that gave records are read last the
+ * next time, which is fair.
+ *
+ * What waits counts the bytes that a read could give, by positions, without reading; only then it reads. */
+#include "api.h"
+#include "broker.h"
+#include "errors.h"
+#include "fetch_session.h"
+#include "partition.h"
+#include "purgatory.h"
+
+/* Kafka's replica ids: a consumer, and one that reads for debugging; others are followers, which one node does not have. */
+#define REPLICA_CONSUMER (-1)
+#define REPLICA_DEBUG    (-2)
+
+/* An item with what was read of it. */
+struct fetch_read {
+    struct fetch_item *item;
+    enum kafka_error error;
+    int64_t high_watermark, last_stable_offset, log_start_offset;
+    int32_t leader_epoch; /* -1: the partition is not known */
+    int32_t diverging_epoch;
+    int64_t diverging_end_offset; /* -1: not diverging */
+    bool unknown;                 /* topic or partition */
+    struct log_slice slice;
+};
+
+struct fetch {
+    struct request *request;
+    struct fetch_session *session; /* incremental; referenced while parked */
+    bool wants_session;
+    bool by_id; /* version 13 and later */
+    enum isolation isolation;
+    int32_t replica_id;
+    int32_t max_bytes, min_bytes;
+    struct fetch_item *items; /* without a session */
+    int32_t items_count;      /* of either */
+    struct fetch_read *reads; /* by position; room for reads_max */
+    int32_t reads_max;
+    bool must_answer;         /* an error or a diverging epoch was met */
+    int64_t bytes;            /* that were read */
+    struct purgatory_wait wait;
+};
+
+/* ---- reading -------------------------------------------------------------------------------------------------------- */
+
+static struct partition *find_partition(const struct fetch *fetch, const struct fetch_item *item, enum kafka_error *error)
+{
+    struct catalog *catalog = fetch->request->broker->catalog;
+    struct topic *topic = fetch->by_id ? catalog_topic_by_id(catalog, item->topic_id) : catalog_topic(catalog, item->topic);
+    struct partition *partition = topic == NULL ? NULL : topic_partition(topic, item->partition);
+    if (partition == NULL)
+        *error = topic == NULL && fetch->by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    return partition;
+}
+
+/* KIP-320: does the consumer's last epoch end before its offset in our log? Then it read what was lost. */
+static bool check_divergence(struct fetch_read *read, struct log *log)
+{
+    const struct fetch_item *item = read->item;
+    if (item->last_fetched_epoch < 0)
+        return true;
+    int32_t epoch;
+    int64_t end_offset;
+    if (!log_epoch_end(log, item->last_fetched_epoch, &epoch, &end_offset)) {
+        read->error = KAFKA_OFFSET_OUT_OF_RANGE;
+        return false;
+    }
+    if (epoch < item->last_fetched_epoch || end_offset < item->fetch_offset) {
+        read->diverging_epoch = epoch;
+        read->diverging_end_offset = end_offset;
+        return false;
+    }
+    return true;
+}
+
+static void read_item(struct fetch *fetch, struct fetch_read *read, struct fetch_item *item)
+{
+    *read = (struct fetch_read){.item = item, .high_watermark = -1, .last_stable_offset = -1, .log_start_offset = -1,
+                                .leader_epoch = -1, .diverging_epoch = -1, .diverging_end_offset = -1};
+    struct partition *partition = find_partition(fetch, item, &read->error);
+    if (partition == NULL) {
+        read->unknown = true;
+        return;
+    }
+    read->leader_epoch = partition->leader_epoch;
+    read->error = partition_check_epoch(partition, item->current_leader_epoch);
+    if (read->error == KAFKA_NONE && fetch->replica_id != REPLICA_CONSUMER && fetch->replica_id != REPLICA_DEBUG)
+        read->error = KAFKA_NOT_LEADER_OR_FOLLOWER;
+    if (read->error != KAFKA_NONE)
+        return;
+    int64_t left = fetch->max_bytes - fetch->bytes;
+    int32_t max_bytes = left < 0 ? 0 : left < item->max_bytes ? (int32_t)left : item->max_bytes;
+    if (check_divergence(read, partition->log) && read->error == KAFKA_NONE) {
+        read->error = kafka_error_of_storage(log_read(partition->log, item->fetch_offset, max_bytes, fetch->bytes == 0,
+                                                      fetch->isolation, &read->slice, NULL));
+    }
+    if (read->error != KAFKA_NONE)
+        return;
+    fetch->bytes += read->slice.segment == NULL ? 0 : read->slice.size_bytes;
+    read->high_watermark = log_high_watermark(partition->log);
+    read->last_stable_offset = log_last_stable_offset(partition->log);
+    read->log_start_offset = log_start_offset(partition->log);
+}
+
+static struct fetch_item *next_item(const struct fetch *fetch, int32_t position, const struct fetch_item *previous)
+{
+    if (fetch->session == NULL)
+        return &fetch->items[position];
+    const struct list *node = position == 0 ? fetch->session->items.next : previous->order.next;
+    return CONTAINER_OF(node, struct fetch_item, order);
+}
+
+/* Read all items. False: no memory for it. */
+static bool read_items(struct fetch *fetch)
+{
+    if (fetch->session != NULL)
+        fetch->items_count = fetch->session->items_count;
+    if (fetch->items_count > fetch->reads_max) {
+        fetch->reads = arena_calloc(&fetch->request->arena, (size_t)fetch->items_count, sizeof *fetch->reads);
+        if (fetch->reads == NULL)
+            return false;
+        fetch->reads_max = fetch->items_count;
+    }
+    fetch->bytes = 0;
+    fetch->must_answer = false;
+    struct fetch_item *item = NULL;
+    for (int32_t i = 0; i < fetch->items_count; i++) {
+        item = next_item(fetch, i, item);
+        read_item(fetch, &fetch->reads[i], item);
+        if (fetch->reads[i].error != KAFKA_NONE || fetch->reads[i].diverging_end_offset >= 0)
+            fetch->must_answer = true;
+    }
+    return true;
+}
+
+static void release_slices(struct fetch *fetch)
+{
+    for (int32_t i = 0; i < fetch->items_count; i++) {
+        if (fetch->reads[i].slice.segment != NULL)
+            log_slice_release(&fetch->reads[i].slice);
+    }
+}
+
+/* ---- answering ------------------------------------------------------------------------------------------------------ */
+
+/* What is new for the client in an incremental answer; notes what it is told. */
+static bool tells_news(struct fetch_session *session, struct fetch_read *read)
+{
+    struct fetch_item *item = read->item;
+    bool news = read->slice.segment != NULL || read->error != KAFKA_NONE || read->diverging_end_offset >= 0 ||
+                read->high_watermark != item->high_watermark || read->log_start_offset != item->log_start_offset;
+    item->log_start_offset = read->log_start_offset;
+    /* after an error the next answer without one is news again */
+    item->high_watermark = read->error != KAFKA_NONE ? -1 : read->high_watermark;
+    if (read->slice.segment != NULL) {
+        list_remove(&item->order);
+        list_append(&session->items, &item->order);
+    }
+    return news;
+}
+
+static void fill_partition(const struct fetch *fetch, struct fetch_read *read,
+                           struct kp_fetch_response_responses_partitions *answer, int32_t node_id)
+{
+    *answer = kp_fetch_response_responses_partitions_default;
+    answer->partition_index = read->item->partition;
+    answer->error_code = (int16_t)read->error;
+    answer->high_watermark = read->high_watermark;
+    answer->last_stable_offset = read->last_stable_offset;
+    answer->log_start_offset = read->log_start_offset;
+    answer->diverging_epoch.epoch = read->diverging_epoch;
+    answer->diverging_epoch.end_offset = read->diverging_end_offset;
+    /* null says that nobody asked which transactions were aborted; Kafka names an unknown topic's as none */
+    bool committed = fetch->isolation == ISOLATION_READ_COMMITTED && read->error == KAFKA_NONE;
+    answer->aborted_transactions_count = committed || read->unknown ? 0 : -1;
+    if (read->error == KAFKA_FENCED_LEADER_EPOCH || read->error == KAFKA_NOT_LEADER_OR_FOLLOWER) {
+        answer->current_leader.leader_id = node_id;
+        answer->current_leader.leader_epoch = read->leader_epoch;
+    }
+    answer->records = (struct kp_records){.data = (const uint8_t *)""};
+    if (read->slice.segment != NULL)
+        answer->records = (struct kp_records){.size = read->slice.size_bytes, .slice = &read->slice};
+}
+
+/* The endpoint of the leader, for clients that are told of one (KIP-951). */
+static bool fill_endpoint(const struct fetch *fetch, struct kp_fetch_response *response)
+{
+    struct kp_fetch_response_node_endpoints *endpoint = arena_alloc(&fetch->request->arena, sizeof *endpoint);
+    if (endpoint == NULL)
+        return false;
+    *endpoint = kp_fetch_response_node_endpoints_default;
+    const char *host;
+    peer_advertised_address(fetch->request->peer, &host, &endpoint->port);
+    endpoint->node_id = fetch->request->broker->node_id;
+    endpoint->host = kp_string_of(host);
+    response->node_endpoints = endpoint;
+    response->node_endpoints_count = 1;
+    return true;
+}
+
+static bool same_topic(const struct fetch_item *a, const struct fetch_item *b)
+{
+    return kp_uuid_equal(a->topic_id, b->topic_id) && kp_string_equal(a->topic, b->topic);
+}
+
+/* Open the session that the client wants, if there is room, with what it is told now. Returns its id. */
+static int32_t open_session(struct fetch *fetch)
+{
+    struct fetch_sessions *sessions = fetch->request->broker->fetch_sessions;
+    struct fetch_session *session = fetch_sessions_create(sessions, fetch->items_count, fetch->by_id);
+    if (session == NULL)
+        return FETCH_SESSION_NONE;
+    for (int32_t i = 0; i < fetch->items_count; i++) {
+        struct fetch_item *item = fetch_session_put(sessions, session, fetch->reads[i].item);
+        item->high_watermark = fetch->reads[i].error != KAFKA_NONE ? -1 : fetch->reads[i].high_watermark;
+        item->log_start_offset = fetch->reads[i].log_start_offset;
+    }
+    return session->id;
+}
+
+/* Everything of the answer from the reads. False: no memory for it. */
+static bool fill_response(struct fetch *fetch, struct kp_fetch_response *response)
+{
+    struct arena *arena = &fetch->request->arena;
+    size_t count = (size_t)fetch->items_count;
+    struct kp_fetch_response_responses *topics = arena_calloc(arena, count, sizeof *topics);
+    struct kp_fetch_response_responses_partitions *partitions = arena_calloc(arena, count, sizeof *partitions);
+    if (topics == NULL || partitions == NULL)
+        return false;
+    response->responses = topics;
+    response->responses_count = 0;
+    bool names_leader = false;
+    const struct fetch_item *previous = NULL;
+    struct kp_fetch_response_responses *topic = NULL;
+    for (int32_t i = 0; i < fetch->items_count; i++) {
+        struct fetch_read *read = &fetch->reads[i];
+        if (fetch->session != NULL && !tells_news(fetch->session, read))
+            continue;
+        if (previous == NULL || !same_topic(previous, read->item)) {
+            topic = &topics[response->responses_count++];
+            *topic = kp_fetch_response_responses_default;
+            topic->topic = read->item->topic.size < 0 ? KP_EMPTY_STRING : read->item->topic;
+            topic->topic_id = read->item->topic_id;
+            topic->partitions = partitions;
+        }
+        previous = read->item;
+        fill_partition(fetch, read, partitions, fetch->request->broker->node_id);
+        names_leader = names_leader || partitions->current_leader.leader_id >= 0;
+        topic->partitions_count++;
+        partitions++;
+    }
+    return !names_leader || fill_endpoint(fetch, response);
+}
+
+static void answer(struct fetch *fetch)
+{
+    struct request *request = fetch->request;
+    struct kp_fetch_response response = kp_fetch_response_default;
+    /* the session's part of the answer first: filling it may change the order of the session's items */
+    if (fetch->session != NULL)
+        response.session_id = fetch->session->id;
+    request_hold(request); /* the slices that the answer does not take are given back below */
+    if (!fill_response(fetch, &response)) {
+        request_close(request, "its fetch needs more memory than a request may use");
+    } else {
+        if (fetch->wants_session)
+            response.session_id = open_session(fetch);
+        request_respond(request, &response);
+    }
+    release_slices(fetch);
+    if (fetch->session != NULL)
+        fetch_session_unref(fetch->session);
+    request_unhold(request);
+}
+
+static void answer_error(struct request *request, enum kafka_error error)
+{
+    struct kp_fetch_response response = kp_fetch_response_default;
+    response.error_code = (int16_t)error;
+    request_respond(request, &response);
+}
+
+/* There is no memory for what this fetch asks: close, with nothing left behind. */
+static void refuse(struct fetch *fetch)
+{
+    if (fetch->session != NULL)
+        fetch_session_unref(fetch->session);
+    request_close(fetch->request, "its fetch needs more memory than a request may use");
+}
+
+/* ---- waiting -------------------------------------------------------------------------------------------------------- */
+
+static void fetch_canceled(struct request *request)
+{
+    struct fetch *fetch = request->parked;
+    purgatory_end(&fetch->wait);
+    if (fetch->session != NULL)
+        fetch_session_unref(fetch->session);
+}
+
+/* Could a read give an answer now? Counts what is there, without reading it. */
+static bool ready(const struct fetch *fetch)
+{
+    int64_t bytes = 0;
+    struct fetch_item *item = NULL;
+    int32_t count = fetch->session == NULL ? fetch->items_count : fetch->session->items_count;
+    for (int32_t i = 0; i < count; i++) {
+        item = next_item(fetch, i, item);
+        enum kafka_error error;
+        struct partition *partition = find_partition(fetch, item, &error);
+        if (partition == NULL || item->fetch_offset < log_start_offset(partition->log) ||
+            item->fetch_offset > log_end_offset(partition->log) || log_is_offline(partition->log))
+            return true;
+        int64_t there = log_bytes_from(partition->log, item->fetch_offset, fetch->isolation);
+        bytes += there < item->max_bytes ? there : item->max_bytes;
+        if (bytes >= fetch->min_bytes)
+            return true;
+    }
+    return false;
+}
+
+static void fetch_retry(struct purgatory_wait *wait, bool expired)
+{
+    struct fetch *fetch = CONTAINER_OF(wait, struct fetch, wait);
+    if (!expired && !ready(fetch))
+        return;
+    purgatory_end(wait);
+    if (read_items(fetch))
+        answer(fetch);
+    else
+        refuse(fetch);
+}
+
+/* Keep what borrows the frame, and wait for the partitions. False: no memory for it. */
+static bool park(struct fetch *fetch, int32_t max_wait_ms)
+{
+    struct request *request = fetch->request;
+    struct broker *broker = request->broker;
+    struct purgatory_watch *watches = arena_calloc(&request->arena, (size_t)fetch->items_count, sizeof *watches);
+    if (watches == NULL)
+        return false;
+    struct kp_string copied = KP_NULL_STRING, original = KP_NULL_STRING;
+    for (int32_t i = 0; i < fetch->items_count && fetch->session == NULL && !fetch->by_id; i++) {
+        struct kp_string *topic = &fetch->items[i].topic;
+        if (topic->data != original.data) {
+            original = *topic;
+            copied = (struct kp_string){arena_copy(&request->arena, topic->data, (size_t)topic->size), topic->size};
+            if (copied.data == NULL)
+                return false;
+        }
+        *topic = copied;
+    }
+    purgatory_begin(&fetch->wait, broker, broker->env->now(broker->env).mono_ms + max_wait_ms, watches, fetch_retry);
+    for (int32_t i = 0; i < fetch->items_count; i++) {
+        enum kafka_error error;
+        struct partition *partition = find_partition(fetch, fetch->reads[i].item, &error);
+        if (partition != NULL)
+            purgatory_watch(&fetch->wait, partition);
+    }
+    request->parked = fetch;
+    request_park(request, fetch_canceled);
+    return true;
+}
+
+/* ---- the request ---------------------------------------------------------------------------------------------------- */
+
+static struct fetch_item item_of(const struct kp_fetch_request_topics *topic,
+                                 const struct kp_fetch_request_topics_partitions *partition, bool by_id)
+{
+    return (struct fetch_item){
+        .topic_id = by_id ? topic->topic_id : KP_ZERO_UUID,
+        .topic = by_id ? KP_NULL_STRING : topic->topic,
+        .partition = partition->partition,
+        .max_bytes = partition->partition_max_bytes,
+        .fetch_offset = partition->fetch_offset,
+        .current_leader_epoch = partition->current_leader_epoch,
+        .last_fetched_epoch = partition->last_fetched_epoch,
+        .high_watermark = -1,
+        .log_start_offset = -1,
+    };
+}
+
+/* The items of a full fetch, from the request. */
+static bool take_items(struct fetch *fetch, const struct kp_fetch_request *body)
+{
+    size_t count = 0;
+    for (int32_t t = 0; t < body->topics_count; t++)
+        count += (size_t)body->topics[t].partitions_count;
+    fetch->items = arena_calloc(&fetch->request->arena, count, sizeof *fetch->items);
+    if (fetch->items == NULL)
+        return false;
+    for (int32_t t = 0; t < body->topics_count; t++) {
+        const struct kp_fetch_request_topics *topic = &body->topics[t];
+        for (int32_t p = 0; p < topic->partitions_count; p++)
+            fetch->items[fetch->items_count++] = item_of(topic, &topic->partitions[p], fetch->by_id);
+    }
+    return true;
+}
+
+/* Bring the session up to date with what the request adds, changes and forgets. */
+static void update_session(struct fetch *fetch, const struct kp_fetch_request *body)
+{
+    struct fetch_sessions *sessions = fetch->request->broker->fetch_sessions;
+    struct fetch_session *session = fetch->session;
+    for (int32_t t = 0; t < body->topics_count; t++) {
+        const struct kp_fetch_request_topics *topic = &body->topics[t];
+        for (int32_t p = 0; p < topic->partitions_count; p++) {
+            struct fetch_item item = item_of(topic, &topic->partitions[p], fetch->by_id);
+            fetch_session_put(sessions, session, &item);
+        }
+    }
+    for (int32_t t = 0; t < body->forgotten_topics_data_count; t++) {
+        const struct kp_fetch_request_forgotten_topics_data *topic = &body->forgotten_topics_data[t];
+        for (int32_t p = 0; p < topic->partitions_count; p++) {
+            struct fetch_item key = {.topic_id = fetch->by_id ? topic->topic_id : KP_ZERO_UUID,
+                                     .topic = fetch->by_id ? KP_NULL_STRING : topic->topic,
+                                     .partition = topic->partitions[p]};
+            fetch_session_remove(sessions, session, &key);
+        }
+    }
+    fetch_session_advance(sessions, session);
+    fetch_session_ref(session);
+    if (session->items_count == 0) { /* emptied: it ends, and the answer has none */
+        fetch_sessions_drop(sessions, session);
+        fetch_session_unref(session);
+        fetch->session = NULL;
+    }
+}
+
+/* Which session, if any, this fetch is of. KAFKA_NONE or the error of the whole answer. */
+static enum kafka_error find_session(struct fetch *fetch, const struct kp_fetch_request *body)
+{
+    struct fetch_sessions *sessions = fetch->request->broker->fetch_sessions;
+    struct fetch_session *session = fetch_sessions_find(sessions, body->session_id);
+    if (body->session_epoch == FETCH_EPOCH_FINAL || body->session_epoch == FETCH_EPOCH_INITIAL) {
+        if (session != NULL)
+            fetch_sessions_drop(sessions, session);
+        fetch->wants_session = body->session_epoch == FETCH_EPOCH_INITIAL;
+        return KAFKA_NONE;
+    }
+    if (session == NULL)
+        return KAFKA_FETCH_SESSION_ID_NOT_FOUND;
+    if (session->epoch != body->session_epoch)
+        return KAFKA_INVALID_FETCH_SESSION_EPOCH;
+    if (session->uses_topic_ids != fetch->by_id)
+        return KAFKA_FETCH_SESSION_TOPIC_ID_ERROR;
+    fetch->session = session;
+    return KAFKA_NONE;
+}
+
+void api_fetch(struct request *request)
+{
+    const struct kp_fetch_request *body = request->body;
+    struct fetch *fetch = arena_calloc(&request->arena, 1, sizeof *fetch);
+    if (fetch == NULL) {
+        request_close(request, "its fetch needs more memory than a request may use");
+        return;
+    }
+    int32_t max_bytes_allowed = request->broker->config->fetch_max_bytes;
+    fetch->request = request;
+    fetch->by_id = request->header.api_version >= 13;
+    fetch->isolation = body->isolation_level == ISOLATION_READ_COMMITTED ? ISOLATION_READ_COMMITTED
+                                                                          : ISOLATION_READ_UNCOMMITTED;
+    fetch->replica_id = request->header.api_version >= 15 ? body->replica_state.replica_id : body->replica_id;
+    fetch->max_bytes = body->max_bytes < max_bytes_allowed ? body->max_bytes : max_bytes_allowed;
+    fetch->min_bytes = body->min_bytes < fetch->max_bytes ? body->min_bytes : fetch->max_bytes;
+    enum kafka_error error = find_session(fetch, body);
+    if (error != KAFKA_NONE) {
+        answer_error(request, error);
+        return;
+    }
+    bool fits = true;
+    if (fetch->session != NULL)
+        update_session(fetch, body);
+    else
+        fits = take_items(fetch, body);
+    fits = fits && read_items(fetch);
+    if (!fits) {
+        refuse(fetch);
+        return;
+    }
+    if (body->max_wait_ms <= 0 || fetch->items_count == 0 || fetch->bytes >= fetch->min_bytes || fetch->must_answer ||
+        request->broker->stopping) {
+        answer(fetch);
+        return;
+    }
+    release_slices(fetch);
+    if (!park(fetch, body->max_wait_ms))
+        refuse(fetch);
+}
