@@ -1,0 +1,37 @@
+/* The handlers, one per API, by file. Each gets a decoded request and answers it, closes its connection, or parks it; see
+ * request.h. */
+#ifndef DOHLE_BROKER_API_H
+#define DOHLE_BROKER_API_H
+
+#include "request.h"
+
+/* api_cluster.c */
+void api_api_versions(struct request *request);
+void api_describe_cluster(struct request *request);
+
+/* api_metadata.c */
+void api_metadata(struct request *request);
+void api_describe_topic_partitions(struct request *request);
+
+/* api_topics.c */
+void api_create_topics(struct request *request);
+void api_delete_topics(struct request *request);
+void api_create_partitions(struct request *request);
+
+/* api_configs.c */
+void api_describe_configs(struct request *request);
+void api_incremental_alter_configs(struct request *request);
+
+/* api_producer_id.c */
+void api_init_producer_id(struct request *request);
+
+/* api_produce.c */
+void api_produce(struct request *request);
+
+/* api_fetch.c */
+void api_fetch(struct request *request);
+
+/* api_list_offsets.c */
+void api_list_offsets(struct request *request);
+
+#endif
