@@ -46,8 +46,8 @@ struct file_io {
     int (*rmdir)(struct file_io *io, const char *path);
     int (*list)(struct file_io *io, const char *path, file_list_cb each, void *context); /* without . and .. */
     int (*sync_directory)(struct file_io *io, const char *path); /* names made, removed or changed in it stay */
-    /* Take the exclusive lock of the whole file that Java's FileChannel.tryLock takes (fcntl, F_SETLK), until close.
-     * -EAGAIN when another process holds it. */
+    /* Take the exclusive lock of the whole file that Java's FileChannel.tryLock takes (fcntl), until close.
+     * -EAGAIN when it is held by another process, or (where the system can) by another open file of this one. */
     int (*lock)(struct file_io *io, struct file *file);
     /* The system's descriptor for sendfile(), or -1 when this file has none. Valid until close. */
     int (*descriptor)(struct file_io *io, struct file *file);

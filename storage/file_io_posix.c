@@ -191,11 +191,19 @@ static int posix_sync_directory(struct file_io *io, const char *path)
     return error;
 }
 
+/* The same lock as Java's, and in its way as well, but owned by the open file where the system can do that: then a second
+ * broker within this process meets it too, and closing another descriptor of the file does not lose it. */
+#ifdef F_OFD_SETLK
+#define SET_LOCK F_OFD_SETLK
+#else
+#define SET_LOCK F_SETLK
+#endif
+
 static int posix_lock(struct file_io *io, struct file *file)
 {
     (void)io;
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(file->descriptor, F_SETLK, &whole) == 0)
+    if (fcntl(file->descriptor, SET_LOCK, &whole) == 0)
         return 0;
     return errno == EACCES ? -EAGAIN : -errno; /* POSIX allows either for "held by another" */
 }
