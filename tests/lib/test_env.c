@@ -1,0 +1,82 @@
+/* See test_env.h. */
+#include "test_env.h"
+
+#include "protocol/base.h"
+
+static struct now test_now(struct env *env)
+{
+    return CONTAINER_OF(env, struct test_env, env)->now;
+}
+
+/* xorshift64*: the same bytes for the same seed. */
+static void test_random(struct env *env, void *bytes, size_t size)
+{
+    struct test_env *test = CONTAINER_OF(env, struct test_env, env);
+    for (size_t i = 0; i < size; i++) {
+        test->seed ^= test->seed >> 12;
+        test->seed ^= test->seed << 25;
+        test->seed ^= test->seed >> 27;
+        ((unsigned char *)bytes)[i] = (unsigned char)((test->seed * UINT64_C(0x2545f4914f6cdd1d)) >> 56);
+    }
+}
+
+static void test_wake_at(struct env *env, int64_t mono_ms)
+{
+    struct test_env *test = CONTAINER_OF(env, struct test_env, env);
+    if (mono_ms < test->wake_ms)
+        test->wake_ms = mono_ms;
+}
+
+static void test_submit(struct executor *executor, struct job *job)
+{
+    struct test_env *test = CONTAINER_OF(executor, struct test_env, executor);
+    list_init(&job->queue);
+    list_append(&test->jobs, &job->queue);
+}
+
+void test_env_init(struct test_env *env, struct file_io *files)
+{
+    *env = (struct test_env){
+        .executor.submit = test_submit,
+        .now = {.wall_ms = 1700000000000, .mono_ms = 1000000},
+        .seed = 1,
+        .wake_ms = INT64_MAX,
+    };
+    env->env = (struct env){.files = files,
+                            .executor = &env->executor,
+                            .now = test_now,
+                            .random = test_random,
+                            .wake_at = test_wake_at};
+    list_init(&env->jobs);
+}
+
+void test_env_advance(struct test_env *env, int64_t ms)
+{
+    env->now.wall_ms += ms;
+    env->now.mono_ms += ms;
+}
+
+static struct job *take_job(struct test_env *env)
+{
+    if (list_empty(&env->jobs))
+        return NULL;
+    struct job *job = CONTAINER_OF(env->jobs.next, struct job, queue);
+    list_remove(&job->queue);
+    return job;
+}
+
+int test_env_run_jobs(struct test_env *env)
+{
+    int count = 0;
+    for (struct job *job; (job = take_job(env)) != NULL; count++) {
+        job->work(job);
+        job->done(job, false);
+    }
+    return count;
+}
+
+void test_env_cancel_jobs(struct test_env *env)
+{
+    for (struct job *job; (job = take_job(env)) != NULL;)
+        job->done(job, true);
+}

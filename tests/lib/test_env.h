@@ -1,0 +1,26 @@
+/* An environment that the test drives: its clock stands until the test moves it, jobs run when the test says, and chance is
+ * a counter from a seed. Files are whatever the test puts in. */
+#ifndef DOHLE_TESTS_TEST_ENV_H
+#define DOHLE_TESTS_TEST_ENV_H
+
+#include "broker/env.h"
+
+struct test_env {
+    struct env env;
+    struct executor executor;
+    struct list jobs; /* struct job, submitted and not yet run */
+    struct now now;
+    uint64_t seed;
+    int64_t wake_ms; /* the earliest wake that was wished for since the test last set it; INT64_MAX: none */
+};
+
+/* The clock begins at wall 1,700,000,000,000 ms and mono 1,000,000 ms. */
+void test_env_init(struct test_env *env, struct file_io *files);
+/* Move both clocks. */
+void test_env_advance(struct test_env *env, int64_t ms);
+/* Run the jobs that were submitted, and those that these submit, in order. Returns how many. */
+int test_env_run_jobs(struct test_env *env);
+/* Tell the owners of the submitted jobs that these were canceled. */
+void test_env_cancel_jobs(struct test_env *env);
+
+#endif
