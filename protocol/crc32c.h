@@ -1,5 +1,5 @@
-/* CRC-32C (Castagnoli), as in record batches and producer snapshots. Uses the processor's instructions where it has them.
- * See crc32c.c. */
+/* CRC-32C (Castagnoli), as in record batches and producer snapshots. Uses the processor's instructions where it has
+ * them. See crc32c.c. */
 #ifndef DOHLE_PROTOCOL_CRC32C_H
 #define DOHLE_PROTOCOL_CRC32C_H
 
@@ -10,8 +10,8 @@
 /* The checksum of `size` bytes; `crc` is 0 at first, then the result of the bytes before. */
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t size);
 
-/* The two ways behind crc32c(), for tests: by tables, and by instructions, which may be called only when the processor has
- * them. All give the same result. */
+/* The two ways behind crc32c(), for tests: by tables, and by instructions, which may be called only when the processor
+ * has them. All give the same result. */
 uint32_t crc32c_portable(uint32_t crc, const void *bytes, size_t size);
 uint32_t crc32c_hardware(uint32_t crc, const void *bytes, size_t size);
 bool crc32c_hardware_present(void);

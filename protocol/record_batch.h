@@ -44,9 +44,11 @@ enum batch_error {
     BATCH_SHORT = -1,      /* `size` bytes do not hold it whole: header, or the announced length */
     BATCH_MALFORMED = -2,  /* a length or magic that no batch has */
     BATCH_CRC = -3,
-    BATCH_RECORDS = -4,    /* the records inside cannot be read: sizes, varints, codec data */
-    BATCH_LIMIT = -5,      /* a decompressed record above its bound */
-    BATCH_MEMORY = -6,     /* the arena's limit */
+    BATCH_RECORDS = -4,    /* the records inside cannot be read: sizes, varints, too few, too many */
+    BATCH_LIMIT = -5,      /* decompressed: a record, or all of the batch, above its bound */
+    BATCH_CODEC = -6,      /* the compressed data is damaged, or of no known codec */
+    BATCH_MEMORY = -7,     /* memory for a record is out */
+    BATCH_TOO_LARGE = -8,  /* rebuilt, it would pass max.message.bytes */
 };
 
 /* Read the header of the batch that begins at `bytes`, of which `size` are there. Does not check the CRC.
@@ -72,6 +74,8 @@ int32_t sequence_add(int32_t sequence, int32_t delta);
 void record_batch_set_base_offset(uint8_t *batch, int64_t base_offset);
 void record_batch_set_leader_epoch(uint8_t *batch, int32_t leader_epoch);
 void record_batch_set_timestamps(uint8_t *batch, int16_t attributes, int64_t max_timestamp_ms);
+/* Write the header of a batch whose records already stand behind it, from all fields but bytes, length, magic and crc. */
+void record_batch_write_header(uint8_t *bytes, const struct record_batch *batch);
 
 /* ---- the records inside -------------------------------------------------------------------------------------------- */
 
@@ -96,8 +100,12 @@ struct record_iterator {
     int32_t index;             /* of the next record */
     int32_t record_bytes_max;
     bool walk_owned;
+    bool skim;                 /* sizes are enough: keys, values and headers have NULL data, and the window does not grow */
     enum batch_error error;
 };
+
+/* All records of a batch together are at most this large: an uncompressed batch could not be larger either. */
+#define BATCH_DECOMPRESSED_BYTES_MAX INT32_MAX
 
 /* What walking compressed batches needs: contexts of the codecs and a window, used again from batch to batch. One for each
  * thread that reads or validates many; empty until it is used. */
@@ -177,7 +185,32 @@ struct batch_verdict {
 void batch_validate(struct batch_verdict *verdict, uint8_t *bytes, size_t size, const struct batch_rules *rules,
                     bool zstd_allowed, int64_t now_ms, struct arena *arena, struct record_walk *walk);
 
+/* Write a batch anew in rules->codec, with records numbered from 0 and the rules' timestamp type (record_rebuild.c). *rebuilt
+ * is the view of it; its bytes are from malloc, the caller frees them. BATCH_OK, the error that the records of `from` have,
+ * BATCH_CODEC when Kafka's builder would refuse them, BATCH_MEMORY or BATCH_TOO_LARGE. */
+enum batch_error record_batch_rebuild(struct record_batch *rebuilt, uint8_t **bytes, const struct record_batch *from,
+                                      const struct batch_rules *rules, int64_t now_ms, struct record_walk *walk) WARN_UNUSED;
+
 /* ---- building ------------------------------------------------------------------------------------------------------- */
+
+#define RECORD_PIECES 6
+
+struct record_piece {
+    const void *bytes;
+    size_t size;
+};
+
+/* A record as it stands in a batch: pieces to be written in turn. They borrow from the record and from this struct. */
+struct record_encoding {
+    struct record_piece pieces[RECORD_PIECES];
+    size_t size_bytes; /* of all pieces */
+    uint8_t head[VARINT_BYTES_MAX + 1 + VARLONG_BYTES_MAX + 2 * VARINT_BYTES_MAX];
+    uint8_t value_length[VARINT_BYTES_MAX], header_count[VARINT_BYTES_MAX];
+};
+
+/* Of `record` only key, value and headers count. */
+void record_encode(struct record_encoding *encoding, int64_t timestamp_delta_ms, int32_t offset_delta,
+                   const struct record *record);
 
 /* A batch under construction, in memory that grows. All records get their offset delta in order. */
 struct batch_builder {
