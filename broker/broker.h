@@ -33,8 +33,9 @@ struct broker {
 };
 
 /* What the folder holds is replayed, recovered where needed, and ready to be served. `config` and `env` are borrowed for the
- * broker's life. On failure *broker is NULL and one line was logged that says why. */
-bool broker_open(struct broker **broker, struct config *config, struct env *env) WARN_UNUSED;
+ * broker's life; logs keep at most `open_files_max` files open. On failure *broker is NULL and one line was logged that says
+ * why. */
+bool broker_open(struct broker **broker, struct config *config, struct env *env, int open_files_max) WARN_UNUSED;
 
 /* Time has passed: purgatory, store, metadata log do what is due and wish for their next wake. */
 void broker_tick(struct broker *broker);

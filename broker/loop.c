@@ -167,6 +167,9 @@ void loop_init(struct loop *loop)
     uv_idle_init(&loop->uv, &loop->again);
     uv_prepare_init(&loop->uv, &loop->turn_end);
     uv_prepare_start(&loop->turn_end, turn_end_cb);
+    /* sockets and jobs keep the loop going, not these */
+    uv_unref((uv_handle_t *)&loop->wake);
+    uv_unref((uv_handle_t *)&loop->turn_end);
 }
 
 void loop_close(struct loop *loop)

@@ -1,0 +1,136 @@
+/* The program: from the command line to a running broker, and to its end.
+ *
+ * Start: configuration, data folders, replay and recovery, sockets; only then one line on standard output says that all
+ * is ready. The first SIGTERM or SIGINT stops: no new connections, parked requests are answered with what there is, slow
+ * readers get a second, everything is synced, and the clean-shutdown marker is written. The second one exits at once. */
+#include "listener.h"
+#include "logger.h"
+#include "notify.h"
+#include "options.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* Descriptors that are neither connections nor files of logs: standard streams, the loop's own, listeners, locks, and those
+ * that slices pin for a moment. */
+#define DESCRIPTORS_RESERVED 64
+#define DESCRIPTORS_MIN      128
+
+struct program {
+    struct loop loop;
+    struct server server;
+    struct config config;
+    struct broker *broker;
+    uv_signal_t signals[2];
+    int stop_signal; /* 0: none yet */
+};
+
+/* Raise the soft limit of descriptors to the hard one. Returns what is then allowed. */
+static int64_t raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return DESCRIPTORS_MIN;
+    rlim_t soft = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        limit.rlim_cur = soft;
+    return limit.rlim_cur > 1000000 ? 1000000 : (int64_t)limit.rlim_cur;
+}
+
+static void signal_cb(uv_signal_t *handle, int number)
+{
+    struct program *program = handle->data;
+    if (program->stop_signal != 0)
+        _exit(128 + number);
+    program->stop_signal = number;
+    LOG_INFO("Stopping", "signal=%s connections=%" PRId64, number == SIGTERM ? "SIGTERM" : "SIGINT",
+             program->server.conns_count);
+    notify_stopping();
+    broker_stop(program->broker);
+    server_stop(&program->server);
+}
+
+/* Signals do not keep the loop going: it ends when the last connection and job have. */
+static void watch_signals(struct program *program)
+{
+    const int numbers[] = {SIGTERM, SIGINT};
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        uv_signal_init(&program->loop.uv, &program->signals[i]);
+        program->signals[i].data = program;
+        uv_signal_start(&program->signals[i], signal_cb, numbers[i]);
+        uv_unref((uv_handle_t *)&program->signals[i]);
+    }
+}
+
+/* The one line on standard output: what a client connects to. */
+static void say_ready(const struct program *program)
+{
+    const struct listener *listener = &program->broker->listeners[0];
+    const char *host = listener->host;
+    if (host[0] == '\0' || strcmp(host, "localhost") == 0)
+        host = "127.0.0.1";
+    printf(strchr(host, ':') != NULL ? "dohle ready on [%s]:%d\n" : "dohle ready on %s:%d\n", host, listener->port);
+    fflush(stdout);
+    notify_ready();
+}
+
+/* Serve until a signal stops it. False: it could not begin. */
+static bool serve(struct program *program, int64_t conns_max)
+{
+    bool listening = server_start(&program->server, &program->loop, program->broker, conns_max);
+    if (listening)
+        say_ready(program);
+    else
+        server_stop(&program->server);
+    uv_run(&program->loop.uv, UV_RUN_DEFAULT);
+    return listening;
+}
+
+static int run(struct program *program)
+{
+    int64_t descriptors = raise_descriptor_limit();
+    if (descriptors < DESCRIPTORS_MIN) {
+        LOG_ERROR("Too few file descriptors are allowed", "limit=%" PRId64 " needed=%d", descriptors, DESCRIPTORS_MIN);
+        return OPTIONS_EXIT_FAILURE;
+    }
+    int64_t open_files_max = (descriptors - DESCRIPTORS_RESERVED) / 4;
+    int64_t conns_max = descriptors - DESCRIPTORS_RESERVED - open_files_max;
+    if (conns_max > program->config.max_connections)
+        conns_max = program->config.max_connections;
+    loop_init(&program->loop);
+    watch_signals(program);
+    bool well = broker_open(&program->broker, &program->config, &program->loop.env, (int)open_files_max);
+    if (well) {
+        program->loop.broker = program->broker;
+        well = serve(program, conns_max);
+        loop_cancel_jobs(&program->loop);
+        while (uv_run(&program->loop.uv, UV_RUN_DEFAULT) != 0)
+            ;
+        program->loop.broker = NULL;
+        well = broker_close(program->broker) && well;
+        LOG_INFO("Stopped", "longest_turn_ms=%" PRId64, program->loop.longest_turn_ms);
+    }
+    for (size_t i = 0; i < COUNT_OF(program->signals); i++)
+        uv_close((uv_handle_t *)&program->signals[i], NULL);
+    loop_close(&program->loop);
+    return well ? EXIT_SUCCESS : OPTIONS_EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    struct program *program = xcalloc(1, sizeof *program);
+    int status = options_parse(&program->config, argv, environ, file_io_posix(), stdout, stderr);
+    if (status == OPTIONS_RUN)
+        status = run(program);
+    config_release(&program->config);
+    free(program);
+    return status;
+}
