@@ -184,7 +184,8 @@ static void fill_partition(const struct fetch *fetch, struct fetch_read *read,
     /* null says that nobody asked which transactions were aborted; Kafka names an unknown topic's as none */
     bool committed = fetch->isolation == ISOLATION_READ_COMMITTED && read->error == KAFKA_NONE;
     answer->aborted_transactions_count = committed || read->unknown ? 0 : -1;
-    if (read->error == KAFKA_FENCED_LEADER_EPOCH || read->error == KAFKA_NOT_LEADER_OR_FOLLOWER) {
+    bool leader_wanted = read->error == KAFKA_FENCED_LEADER_EPOCH || read->error == KAFKA_NOT_LEADER_OR_FOLLOWER;
+    if (leader_wanted && fetch->request->header.api_version >= 16) { /* KIP-951 */
         answer->current_leader.leader_id = node_id;
         answer->current_leader.leader_epoch = read->leader_epoch;
     }
@@ -193,7 +194,7 @@ static void fill_partition(const struct fetch *fetch, struct fetch_read *read,
         answer->records = (struct kp_records){.size = read->slice.size_bytes, .slice = &read->slice};
 }
 
-/* The endpoint of the leader, for clients that are told of one (KIP-951). */
+/* The endpoint of the leader that some partition names. */
 static bool fill_endpoint(const struct fetch *fetch, struct kp_fetch_response *response)
 {
     struct kp_fetch_response_node_endpoints *endpoint = arena_alloc(&fetch->request->arena, sizeof *endpoint);

@@ -73,27 +73,6 @@ static struct partition *find_partition(const struct produce *produce, const top
     return *error == KAFKA_NONE ? partition : NULL;
 }
 
-/* What can be said of the records before their partition is asked: Kafka checks this for the whole request first. */
-static enum kafka_error check_records(const struct kp_records *records, int16_t version, const char **message)
-{
-    struct record_batch batch;
-    *message = NULL;
-    if (records->size <= 0) {
-        *message = "The partition has no record batch.";
-        return KAFKA_INVALID_RECORD;
-    }
-    enum batch_error error = record_batch_view(&batch, records->data, (size_t)records->size);
-    if (error != BATCH_OK)
-        return error == BATCH_SHORT ? KAFKA_CORRUPT_MESSAGE : KAFKA_INVALID_RECORD;
-    if (batch.size_bytes != records->size) {
-        *message = "The partition has more than one record batch.";
-        return KAFKA_INVALID_RECORD;
-    }
-    if (record_batch_codec(&batch) == CODEC_ZSTD && version < 7)
-        return KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
-    return KAFKA_NONE;
-}
-
 static bool fill_record_errors(struct produce *produce, const struct batch_verdict *verdict, partition_response *response)
 {
     struct kp_produce_response_responses_partition_responses_record_errors *errors;
@@ -115,15 +94,10 @@ static void produce_partition(struct produce *produce, const topic_data *data,
     struct request *request = produce->request;
     struct broker *broker = request->broker;
     enum kafka_error error;
-    const char *message;
     *response = kp_produce_response_responses_partition_responses_default;
     response->index = from->index;
     response->base_offset = -1;
     struct partition *partition = find_partition(produce, data, from->index, &error);
-    if (partition != NULL) {
-        error = check_records(&from->records, request->header.api_version, &message);
-        response->error_message = kp_string_of(message);
-    }
     if (error == KAFKA_NONE && produce->body->acks == -1 &&
         topic_min_insync_replicas(broker, partition->topic) > 1)
         error = KAFKA_NOT_ENOUGH_REPLICAS;
@@ -133,7 +107,7 @@ static void produce_partition(struct produce *produce, const topic_data *data,
 
     struct log_append append = {
         .bytes = (uint8_t *)(uintptr_t)from->records.data, /* the frame is ours to write to */
-        .size_bytes = (size_t)from->records.size,
+        .size_bytes = from->records.size < 0 ? 0 : (size_t)from->records.size,
         .origin = LOG_APPEND_CLIENT,
         .zstd_allowed = request->header.api_version >= 7,
         .leader_epoch = partition->leader_epoch,
