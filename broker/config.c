@@ -229,15 +229,18 @@ static bool parse_value(const struct config_definition *definition, const char *
 bool config_set(struct config *config, const char *name, const char *value, const char *origin, char *error)
 {
     int setting = config_find(kp_string_of(name));
-    int prefixed = setting < 0 ? config_find_prefixed(name) : -1;
-    const char *why = prefixed < 0 ? NULL : refusal(config_definitions[prefixed].effect);
-    if (setting < 0) {
-        snprintf(error, CONFIG_ERROR_SIZE, "%s", why != NULL ? why : "Kafka has no such setting");
+    int row = setting >= 0 ? setting : config_find_prefixed(name);
+    if (row < 0) {
+        snprintf(error, CONFIG_ERROR_SIZE, "Kafka has no such setting");
         return false;
     }
     struct config_value parsed;
-    if (!parse_value(&config_definitions[setting], value, &parsed, error)) {
+    if (!parse_value(&config_definitions[row], value, &parsed, error)) {
         return false;
+    }
+    if (setting < 0) {
+        free(parsed.text);
+        return true;
     }
     set_layer(config, setting, STATIC_LAYER, parsed.text);
     free(config->settings[setting].origin);
@@ -342,6 +345,18 @@ static bool finish_log_dirs(struct config *config, char *error)
         config->metadata_log_dir = config->log_dirs[0];
     }
     return true;
+}
+
+void config_use_folder(struct config *config, const char *path)
+{
+    for (int32_t i = 0; i < config->log_dirs_count; i++) {
+        free(config->log_dirs[i]);
+    }
+    config->log_dirs[0] = xstrdup(path);
+    config->log_dirs_count = 1;
+    set_layer(config, row_of("log.dirs"), STATIC_LAYER, xstrdup(path));
+    set_layer(config, row_of("metadata.log.dir"), STATIC_LAYER, NULL);
+    config->metadata_log_dir = config->log_dirs[0];
 }
 
 static bool finish_listeners(struct config *config, char *error)

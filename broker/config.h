@@ -77,7 +77,7 @@ struct config {
     int32_t listeners_count;
     char **log_dirs; /* log.dirs or log.dir; at least one */
     int32_t log_dirs_count;
-    bool ephemeral; /* --ephemeral: log_dirs is a private temporary folder, nothing is synced; set by options.c */
+    bool ephemeral; /* --ephemeral: the data folder is a temporary one, nothing is synced; set by options.c */
 
     /* Typed copies; strings are borrowed from the settings, NULL when not set. */
     int32_t node_id;
@@ -126,7 +126,8 @@ const char *config_nearest(const char *name);
 int config_find_prefixed(const char *name);
 
 /* Set a static value. `origin` says where it stands, for people. On failure false, and `error` (CONFIG_ERROR_SIZE) is
- * what the value must be; an unknown name is a failure too. */
+ * what the value must be; an unknown name is a failure too. The form for one listener is checked like the plain one,
+ * and has no effect. */
 bool config_set(struct config *config, const char *name, const char *value, const char *origin,
                 char *error) WARN_UNUSED;
 
@@ -139,6 +140,9 @@ bool config_set_dynamic(struct config *config, enum config_source layer, struct 
 /* Check what concerns several settings, refuse what promises safety that is not built, and set listeners, log_dirs and
  * metadata_log_dir. On failure false, and `error` (CONFIG_ERROR_SIZE) is one line that names setting and origin. */
 bool config_finish(struct config *config, char *error) WARN_UNUSED;
+
+/* Let `path` take the place of log.dirs and metadata.log.dir, after config_finish(): an ephemeral run. */
+void config_use_folder(struct config *config, const char *path);
 
 /* The text that counts, canonical; NULL when null. Valid until the setting changes. */
 const char *config_text(const struct config *config, int setting);
