@@ -1,0 +1,246 @@
+/* What clients send: our verdict beside the answers of Apache Kafka 4.4.0 that tests/golden/batches/produce.txt keeps,
+ * and the rules that cannot be recorded. */
+#include "protocol/errors.h"
+#include "protocol/record_batch.h"
+#include "tests/lib/golden.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define NULL_BYTES ((struct kp_bytes){NULL, -1})
+
+/* A topic without settings of its own. */
+static const struct batch_rules default_rules = {
+    .max_message_bytes = 1048588,
+    .max_decompressed_message_bytes = INT32_MAX,
+    .timestamp_before_max_ms = INT64_MAX,
+    .timestamp_after_max_ms = 3600000,
+    .codec = CODEC_PRODUCER,
+    .gzip_level = GZIP_LEVEL_DEFAULT,
+    .lz4_level = LZ4_LEVEL_DEFAULT,
+    .zstd_level = ZSTD_LEVEL_DEFAULT,
+};
+
+static int16_t code_of(enum batch_refusal refusal)
+{
+    switch (refusal) {
+    case BATCH_ACCEPTED:
+        return KAFKA_NONE;
+    case BATCH_REFUSED_CORRUPT:
+        return KAFKA_CORRUPT_MESSAGE;
+    case BATCH_REFUSED_INVALID:
+        return KAFKA_INVALID_RECORD;
+    case BATCH_REFUSED_TIMESTAMP:
+        return KAFKA_INVALID_TIMESTAMP;
+    case BATCH_REFUSED_TOO_LARGE:
+        return KAFKA_MESSAGE_TOO_LARGE;
+    case BATCH_REFUSED_CODEC:
+        return KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
+    case BATCH_REFUSED_UNREADABLE:
+        break;
+    }
+    return KAFKA_UNKNOWN_SERVER_ERROR;
+}
+
+/* ---- beside Kafka's answers
+ * ------------------------------------------------------------------------------------------- */
+
+/* Where we answer otherwise on purpose. */
+static const struct {
+    const char *name;
+    int16_t code;
+    bool stored_otherwise;
+} differences[] = {
+  /* Kafka stores it, and no consumer can read it: the length is only checked without compression */
+    {"length of a record too large, gzip",    KAFKA_INVALID_RECORD, false},
+ /* Kafka's check throws an exception that its handler does not know; the record is as invalid as its neighbours */
+    {"length is a varint too long",           KAFKA_INVALID_RECORD, false},
+ /* Kafka makes text of it and writes question marks; the client's bytes are kept here */
+    {"header name is no UTF-8, gzip to none", KAFKA_NONE,           true },
+};
+
+struct produce_case {
+    char name[100], indexes[100];
+    struct batch_rules rules;
+    int16_t version, code;
+    int64_t now_ms;
+    uint8_t *batch, *stored;
+    size_t batch_size, stored_size;
+};
+
+static void read_rule(struct batch_rules *rules, const char *key, const char *value)
+{
+    if (strcmp(key, "message.timestamp.type") == 0)
+        rules->timestamp_type = TIMESTAMP_LOG_APPEND_TIME;
+    else if (strcmp(key, "cleanup.policy") == 0)
+        rules->keys_required = true;
+    else if (strcmp(key, "max.message.bytes") == 0)
+        rules->max_message_bytes = atoi(value);
+    else if (strcmp(key, "max.decompressed.message.bytes") == 0)
+        rules->max_decompressed_message_bytes = atoi(value);
+    else if (strcmp(key, "message.timestamp.before.max.ms") == 0)
+        rules->timestamp_before_max_ms = atoll(value);
+    else if (strcmp(key, "message.timestamp.after.max.ms") == 0)
+        rules->timestamp_after_max_ms = atoll(value);
+    else if (strcmp(key, "compression.type") == 0) {
+        int codec = CODEC_NONE;
+        while (codec < CODEC_COUNT && strcmp(codec_name(codec), value) != 0)
+            codec++;
+        rules->codec = codec == CODEC_COUNT ? CODEC_NONE : (enum codec)codec; /* "uncompressed" */
+    } else
+        fail_msg("no such rule: %s", key);
+}
+
+static void read_rules(struct batch_rules *rules, const char *line)
+{
+    char key[64], value[64];
+    int taken;
+    while (sscanf(line, "%63[^=]=%63s%n", key, value, &taken) == 2) {
+        read_rule(rules, key, value);
+        line += taken;
+        line += *line == ' ';
+    }
+}
+
+/* The next case of the file. */
+static bool read_case(struct golden *golden, struct produce_case *produce)
+{
+    *produce = (struct produce_case){.rules = default_rules};
+    while (golden_next(golden)) {
+        const char *word = golden->word, *rest = golden->rest;
+        if (word[0] == '\0' && produce->name[0] != '\0')
+            return true;
+        if (strcmp(word, "case") == 0)
+            snprintf(produce->name, sizeof produce->name, "%s", rest);
+        else if (strcmp(word, "rules") == 0)
+            read_rules(&produce->rules, rest);
+        else if (strcmp(word, "version") == 0)
+            produce->version = (int16_t)atoi(rest);
+        else if (strcmp(word, "now") == 0)
+            produce->now_ms = atoll(rest);
+        else if (strcmp(word, "batch") == 0)
+            produce->batch = golden_bytes(rest, &produce->batch_size);
+        else if (strcmp(word, "stored") == 0)
+            produce->stored = golden_bytes(rest, &produce->stored_size);
+        else if (strcmp(word, "answer") == 0)
+            assert_int_equal(sscanf(rest, "%" SCNd16 " %99s", &produce->code, produce->indexes), 2);
+    }
+    return produce->name[0] != '\0';
+}
+
+static void list_indexes(const struct batch_verdict *verdict, char *text, size_t size)
+{
+    size_t used = 0;
+    for (int32_t i = 0; i < verdict->record_errors_count; i++) {
+        assert_non_null(verdict->record_errors[i].message);
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s%" PRId32, i > 0 ? "," : "", verdict->record_errors[i].index);
+    }
+    if (used == 0)
+        snprintf(text, size, "-");
+}
+
+static void assert_equal_bytes(const char *name, struct kp_bytes ours, struct kp_bytes theirs)
+{
+    if (ours.size != theirs.size || (ours.size > 0 && memcmp(ours.data, theirs.data, (size_t)ours.size) != 0))
+        fail_msg("%s: a record differs from the one that Kafka stored", name);
+}
+
+/* Both batches have the same header, but for what compression decides, and the same records. */
+static void assert_same_batch(const char *name, const uint8_t *our_bytes, size_t our_size, const uint8_t *their_bytes,
+                              size_t their_size)
+{
+    struct record_batch ours, theirs;
+    struct record our_record, their_record;
+    assert_int_equal(record_batch_view(&ours, our_bytes, our_size), BATCH_OK);
+    assert_int_equal(record_batch_view(&theirs, their_bytes, their_size), BATCH_OK);
+    assert_true(record_batch_crc_ok(&ours));
+    if (record_batch_codec(&ours) == CODEC_NONE &&
+        (our_size != their_size || memcmp(our_bytes, their_bytes, our_size) != 0))
+        fail_msg("%s: the batch is not stored as Kafka stores it", name);
+    assert_memory_equal(our_bytes + BATCH_CRC_START, their_bytes + BATCH_CRC_START,
+                        BATCH_HEADER_BYTES - BATCH_CRC_START);
+    struct record_iterator our_records, their_records;
+    record_iterator_init(&our_records, &ours, INT32_MAX, NULL);
+    record_iterator_init(&their_records, &theirs, INT32_MAX, NULL);
+    while (record_iterator_next(&their_records, &their_record)) {
+        assert_true(record_iterator_next(&our_records, &our_record));
+        assert_int_equal(our_record.offset, their_record.offset);
+        assert_int_equal(our_record.timestamp_ms, their_record.timestamp_ms);
+        assert_equal_bytes(name, our_record.key, their_record.key);
+        assert_equal_bytes(name, our_record.value, their_record.value);
+        assert_int_equal(our_record.header_count, their_record.header_count);
+        if (our_record.header_count > 0)
+            assert_equal_bytes(name, our_record.headers, their_record.headers);
+    }
+    assert_false(record_iterator_next(&our_records, &our_record));
+    assert_int_equal(our_records.error, BATCH_OK);
+    assert_int_equal(their_records.error, BATCH_OK);
+    record_iterator_release(&our_records);
+    record_iterator_release(&their_records);
+}
+
+static void check_case(const struct produce_case *produce, struct record_walk *walk)
+{
+    struct batch_verdict verdict;
+    struct arena arena;
+    char indexes[100];
+    int16_t expected = produce->code;
+    bool stored_otherwise = false;
+    for (size_t i = 0; i < COUNT_OF(differences); i++) {
+        if (strcmp(differences[i].name, produce->name) == 0) {
+            expected = differences[i].code;
+            stored_otherwise = differences[i].stored_otherwise;
+        }
+    }
+    arena_init(&arena, 1 << 20);
+    batch_validate(&verdict, produce->batch, produce->batch_size, &produce->rules, produce->version >= 7,
+                   produce->now_ms, &arena, walk);
+    int16_t code = code_of(verdict.refusal);
+    if (code != expected)
+        fail_msg("%s: %s, expected %s", produce->name, kafka_error_name(code), kafka_error_name(expected));
+    assert_true((verdict.message != NULL) == (code != KAFKA_NONE));
+    list_indexes(&verdict, indexes, sizeof indexes);
+    if (produce->version >= 8 && strcmp(indexes, produce->indexes) != 0)
+        fail_msg("%s: records %s, expected %s", produce->name, indexes, produce->indexes);
+    if (code == KAFKA_NONE && !stored_otherwise) {
+        bool rebuilt = verdict.rebuilt != NULL;
+        assert_same_batch(produce->name, rebuilt ? verdict.rebuilt : produce->batch,
+                          rebuilt ? verdict.rebuilt_size_bytes : (size_t)verdict.size_bytes, produce->stored,
+                          produce->stored_size);
+    }
+    free(verdict.rebuilt);
+    arena_release(&arena);
+}
+
+static void batches_are_accepted_refused_and_stored_as_kafka_does(void **state)
+{
+    (void)state;
+    struct golden golden;
+    struct produce_case produce;
+    struct record_walk walk;
+    int count = 0;
+    record_walk_init(&walk);
+    golden_open(&golden, "batches/produce.txt");
+    for (; read_case(&golden, &produce); count++) {
+        if (produce.stored != NULL) /* the leader epoch is the caller's */
+            store_be32(produce.stored + BATCH_LENGTH_OFFSET, UINT32_MAX);
+        check_case(&produce, &walk);
+        free(produce.batch);
+        free(produce.stored);
+    }
+    assert_true(count > 100);
+    golden_close(&golden);
+    record_walk_release(&walk);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_are_accepted_refused_and_stored_as_kafka_does),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
