@@ -5,25 +5,30 @@
 
 #include "catalog.h"
 #include "config.h"
+#include "data_folder.h"
 #include "env.h"
 #include "request.h"
 #include "timers.h"
 
 struct fetch_sessions;
 struct metadata_log;
+struct producer_ids;
 
 struct broker {
     struct env *env;
     struct config *config;
     int32_t node_id;
-    char cluster_id[64];
+    char cluster_id[CLUSTER_ID_SIZE];
     struct kp_uuid directory_id;        /* of the folder with the metadata log */
+    struct data_folders folders;
     struct log_store *store;
+    struct timer store_timer;           /* of log_store_tick() */
     struct metadata_log *metadata_log;
     struct catalog *catalog;
     struct timers timers;
     struct list waits;                  /* struct purgatory_wait, all of them */
     struct list ready;                  /* struct purgatory_wait whose partitions changed in this turn */
+    struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
     struct listener *listeners;
     int32_t listeners_count;

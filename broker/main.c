@@ -51,7 +51,7 @@ static void signal_cb(uv_signal_t *handle, int number)
     program->stop_signal = number;
     LOG_INFO("Stopping", "signal=%s connections=%" PRId64, number == SIGTERM ? "SIGTERM" : "SIGINT",
              program->server.conns_count);
-    notify_stopping();
+    notify_service_manager("STOPPING=1");
     broker_stop(program->broker);
     server_stop(&program->server);
 }
@@ -78,7 +78,7 @@ static void say_ready(const struct program *program)
         host = "127.0.0.1";
     printf(strchr(host, ':') != NULL ? "dohle ready on [%s]:%d\n" : "dohle ready on %s:%d\n", host, listener->port);
     fflush(stdout);
-    notify_ready();
+    notify_service_manager("READY=1");
 }
 
 /* Serve until a signal stops it. False: it could not begin. */

@@ -1,0 +1,212 @@
+/* The broker: from folders on a disk to something that answers requests, and back.
+ *
+ *     open:   lock the folders -> read the store's checkpoints -> replay the metadata log -> (unclean: recover all logs)
+ *     close:  sync and checkpoint all logs -> mark the stop as clean -> give the locks back
+ *
+ * The mark of a clean stop is removed before anything is written, so a crash at any later point is seen as one. */
+#include "broker.h"
+
+#include "controller.h"
+#include "fetch_session.h"
+#include "logger.h"
+#include "producer_ids.h"
+#include "purgatory.h"
+
+#include <inttypes.h>
+
+/* A recovery that takes longer than this says how far it is, and again each time. */
+#define PROGRESS_MS 1000
+
+/* ---- what the store tells ------------------------------------------------------------------------------------------- */
+
+static int before_folder(void *context)
+{
+    struct broker *broker = context;
+    return metadata_log_sync_now(broker->metadata_log);
+}
+
+static void report(void *context, int level, const char *sentence, const char *detail)
+{
+    (void)context;
+    const enum log_level levels[] = {LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR};
+    log_line(levels[level], sentence, "%s", detail);
+}
+
+static bool open_store(struct broker *broker, int open_files_max)
+{
+    const struct config *config = broker->config;
+    const struct log_store_options options = {
+        .files = broker->env->files,
+        .executor = broker->env->executor,
+        .directories = broker->folders.directories,
+        .directories_count = broker->folders.directories_count,
+        .open_files_max = open_files_max,
+        .sync = !config->ephemeral,
+        .clean = broker->folders.clean,
+        .now_ms = broker->env->now(broker->env).wall_ms,
+        .recovery_point_interval_ms = config->log_flush_offset_checkpoint_interval_ms,
+        .start_offset_interval_ms = config->log_flush_start_offset_checkpoint_interval_ms,
+        .high_watermark_interval_ms = config->replica_high_watermark_checkpoint_interval_ms,
+        .retention_check_interval_ms = config->log_retention_check_interval_ms,
+        .producer_id_expiration_ms = config->producer_id_expiration_ms,
+        .before_folder = before_folder,
+        .before_folder_context = broker,
+        .report = report,
+    };
+    struct storage_fault fault = {0};
+    int error = log_store_open(&broker->store, &options, &fault);
+    if (error != 0)
+        LOG_ERROR("Cannot open the data folders", "reason=\"%s\" operation=%s path=%s errno=%d", storage_error_text(error),
+                  fault.operation, fault.path, fault.error);
+    return error == 0;
+}
+
+static bool open_controller(struct broker *broker)
+{
+    const struct data_folders *folders = &broker->folders;
+    struct kp_uuid *ids = xcalloc((size_t)folders->directories_count, sizeof *ids);
+    for (int32_t i = 0; i < folders->directories_count; i++)
+        ids[i] = folders->items[i].directory_id;
+    const struct controller_options options = {
+        .directory = folders->items[folders->metadata].path,
+        .clean = folders->clean,
+        .directory_ids = ids,
+        .directories_count = folders->directories_count,
+    };
+    bool opened = controller_open(broker, &options);
+    free(ids);
+    return opened;
+}
+
+/* After a crash every log is read from its recovery point on before anything is served. One that cannot be is offline, and
+ * the others are served. */
+static void recover_logs(struct broker *broker)
+{
+    int64_t began_ms = broker->env->now(broker->env).mono_ms, told_ms = began_ms;
+    int32_t topics = catalog_topics_count(broker->catalog);
+    int64_t recovered = 0;
+    for (int32_t t = 0; t < topics; t++) {
+        struct topic *topic = catalog_topic_at(broker->catalog, t);
+        for (int32_t p = 0; p < topic->partitions_count; p++) {
+            struct storage_fault fault = {0};
+            int error = log_load(topic->partitions[p]->log, &fault);
+            if (error != 0)
+                LOG_ERROR("A partition is offline", "topic=%s partition=%d reason=\"%s\" operation=%s path=%s errno=%d",
+                          topic->name, p, storage_error_text(error), fault.operation, fault.path, fault.error);
+            recovered++;
+            int64_t now_ms = broker->env->now(broker->env).mono_ms;
+            if (now_ms - told_ms >= PROGRESS_MS) {
+                told_ms = now_ms;
+                LOG_INFO("Recovering", "partitions_done=%" PRId64 " topics_done=%d topics=%d", recovered, t, topics);
+            }
+        }
+    }
+    LOG_INFO("Recovered after an unclean stop", "partitions=%" PRId64 " ms=%" PRId64, recovered,
+             broker->env->now(broker->env).mono_ms - began_ms);
+}
+
+/* ---- time ----------------------------------------------------------------------------------------------------------- */
+
+static void store_due(struct timer *timer)
+{
+    struct broker *broker = CONTAINER_OF(timer, struct broker, store_timer);
+    struct now now = broker->env->now(broker->env);
+    int64_t next_ms = log_store_tick(broker->store, now.wall_ms);
+    if (next_ms != INT64_MAX)
+        timer_start(&broker->timers, timer, now.mono_ms + (next_ms > now.wall_ms ? next_ms - now.wall_ms : 1));
+}
+
+void broker_tick(struct broker *broker)
+{
+    timers_run(&broker->timers, broker->env->now(broker->env).mono_ms);
+    broker->env->wake_at(broker->env, timers_next(&broker->timers));
+}
+
+void broker_turn_end(struct broker *broker)
+{
+    purgatory_run(broker);
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------------------- */
+
+/* Free everything but the store and the folders, in any state of an open that failed. */
+static void release(struct broker *broker)
+{
+    controller_close(broker);
+    if (broker->fetch_sessions != NULL)
+        fetch_sessions_free(broker->fetch_sessions);
+    if (broker->producer_ids != NULL)
+        producer_ids_free(broker->producer_ids);
+    timer_stop(&broker->timers, &broker->store_timer);
+    timers_release(&broker->timers);
+    requests_release(broker);
+    data_folders_close(&broker->folders);
+    free(broker);
+}
+
+/* Close the store. True when all of it is on the disk. */
+static bool close_store(struct broker *broker)
+{
+    struct storage_fault fault = {0};
+    int error = log_store_close(broker->store, broker->env->now(broker->env).wall_ms, &fault);
+    if (error != 0)
+        LOG_ERROR("The logs could not be closed well; the next start recovers them",
+                  "reason=\"%s\" operation=%s path=%s errno=%d", storage_error_text(error), fault.operation, fault.path,
+                  fault.error);
+    return error == 0;
+}
+
+bool broker_open(struct broker **opened, struct config *config, struct env *env, int open_files_max)
+{
+    *opened = NULL;
+    struct broker *broker = xcalloc(1, sizeof *broker);
+    broker->env = env;
+    broker->config = config;
+    list_init(&broker->waits);
+    list_init(&broker->ready);
+    list_init(&broker->spare_requests);
+    timers_init(&broker->timers);
+    broker->store_timer.expired = store_due;
+    if (!data_folders_open(&broker->folders, config, env)) {
+        free(broker);
+        return false;
+    }
+    broker->node_id = config->node_id;
+    broker->listeners = config->listeners;
+    broker->listeners_count = config->listeners_count;
+    broker->directory_id = broker->folders.items[broker->folders.metadata].directory_id;
+    snprintf(broker->cluster_id, sizeof broker->cluster_id, "%s", broker->folders.cluster_id);
+    if (!data_folders_started(&broker->folders) || !open_store(broker, open_files_max)) {
+        release(broker);
+        return false;
+    }
+    if (!open_controller(broker)) {
+        (void)close_store(broker);
+        release(broker);
+        return false;
+    }
+    if (!broker->folders.clean)
+        recover_logs(broker);
+    broker->fetch_sessions = fetch_sessions_new(env, config->max_incremental_fetch_session_cache_slots);
+    broker->producer_ids = producer_ids_new(broker);
+    store_due(&broker->store_timer);
+    env->wake_at(env, timers_next(&broker->timers));
+    *opened = broker;
+    return true;
+}
+
+void broker_stop(struct broker *broker)
+{
+    broker->stopping = true;
+    purgatory_expire(broker);
+}
+
+bool broker_close(struct broker *broker)
+{
+    int64_t broker_epoch = controller_broker_epoch(broker);
+    bool clean = close_store(broker);
+    if (clean)
+        clean = data_folders_mark_clean(&broker->folders, broker_epoch);
+    release(broker);
+    return clean;
+}
