@@ -13,9 +13,9 @@
  *     +--------+--------+-----+-------------------------------------------------+   their default are not written
  *
  * Limits when decoding. An array's count is at most the bytes left divided by the shortest item, so it never announces
- * more than was sent; C structs are larger than their bytes, and the arena bounds that. Recursion follows schemas,
- * which schemac bounds. Tagged fields may come in any order and repeat (Kafka takes both; the last one counts), but
- * unlike Kafka we insist that a known one is as long as it says. */
+ * more than was sent, and never above Kafka's bound; C structs are larger than their bytes, and the arena bounds that.
+ * Recursion follows schemas, which schemac bounds. Tagged fields may come in any order and repeat (Kafka takes both;
+ * the last one counts), but unlike Kafka we insist that a known one is as long as it says. */
 #include "codec.h"
 
 /* ---- fields ---------------------------------------------------------------------------------------------------------
@@ -168,7 +168,8 @@ static bool decode_array(const struct decoder *decoder, const struct kp_field *f
     if (count < 0 && !kp_versions_has(field->nullable, decoder->version))
         return decode_error(decoder, field, KP_READ_NULL);
     if (count > 0) {
-        if ((size_t)count > kp_reader_left(reader) / least_item_bytes(field, decoder->version, decoder->flexible))
+        if (count > KP_ARRAY_ITEMS_MAX ||
+            (size_t)count > kp_reader_left(reader) / least_item_bytes(field, decoder->version, decoder->flexible))
             return decode_error(decoder, field, KP_READ_COUNT);
         if ((size_t)count <= SIZE_MAX / item_size)
             items = arena_alloc(decoder->arena, (size_t)count * item_size);
@@ -219,7 +220,7 @@ static const struct kp_field *find_tagged(const struct kp_schema *schema, uint32
 static bool decode_tags(const struct decoder *decoder, const struct kp_schema *schema, char *to)
 {
     struct kp_reader *reader = decoder->reader;
-    uint32_t count = kp_read_uvarint(reader);
+    uint32_t count = kp_read_tag_count(reader);
     for (uint32_t i = 0; i < count && reader->error == KP_READ_OK; i++) {
         uint32_t tag = kp_read_uvarint(reader);
         uint32_t size = kp_read_uvarint(reader);
@@ -442,8 +443,10 @@ static bool is_default(const struct kp_schema *schema, const struct kp_field *fi
     const char *value = message + field->offset, *initial = defaults + field->offset;
     if (field->array)
         return kp_array_count(field, message) == kp_array_count(field, defaults);
-    if (field->pointer)
-        return kp_field_pointer(field, message) == NULL;
+    if (field->pointer) {
+        const char *left = kp_field_pointer(field, message), *right = kp_field_pointer(field, defaults);
+        return left == right || (left != NULL && right != NULL && is_default_struct(field->schema, left));
+    }
     switch ((enum kp_type)field->type) {
     case KP_STRUCT:
         return is_default_struct(field->schema, value);

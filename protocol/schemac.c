@@ -14,7 +14,7 @@
  *     VERSIONS  3 or 3-7 or 3+
  *     TYPE      a scalar, `struct`, or the name of a type; [] in front makes an array ([] alone: of structs);
  *               ? behind allows null, ?2+ and ?2-7 in these versions only
- *     DEFAULT   a number, true, "" or null; otherwise zero, false, empty
+ *     DEFAULT   a number, true, "" or null; otherwise zero, false, empty, a struct of defaults
  *
  * C names: message NAME is struct kp_NAME, an api's are kp_NAME_request and kp_NAME_response; a struct inside carries
  * the path of fields to it (kp_fetch_request_topics_partitions), a type its own name behind the message's. */
@@ -360,8 +360,6 @@ static void parse_field(struct type *type, const struct line *line, int level)
     field.versions = parse_versions(line, line->words[2]);
     bool fields_follow = parse_type(line, &field, type->message, line->words[1]);
     parse_attributes(line, &field, type->message);
-    if (field.scalar == STRUCT && !field.array && field.nullable.first <= field.nullable.last && field.initial == NULL)
-        fail_at(line->number, "a struct that can be null is null by default; write = null");
     if (fields_follow) {
         if (peek(level + 1) == NULL)
             fail_at(line->number, "the fields of %s are missing; indent them below it", field.name);
@@ -632,6 +630,12 @@ static void write_header(FILE *out)
           "/* NULL when no such record is known. */\n"
           "const struct kp_record_type *kp_record_type_find(enum kp_record_kind kind, int16_t type);\n\n",
           out);
+    fprintf(out, "#define KP_SCHEMAS_COUNT %d\n", all.message_count);
+    fputs("/* Of all messages: requests, responses, records and others. */\n"
+          "extern const struct kp_schema *const kp_schemas[KP_SCHEMAS_COUNT];\n"
+          "/* By name (\"fetch_request\"), or NULL. */\n"
+          "const struct kp_schema *kp_schema_find(struct kp_string name);\n\n",
+          out);
     for (int i = 0; i < all.type_count; i++)
         write_struct(out, all.types[i]);
     for (int i = 0; i < all.message_count; i++)
@@ -680,6 +684,8 @@ static void write_initializer(FILE *out, const struct type *type)
             case STRUCT:
                 if (null) {
                     fputs("NULL", out);
+                } else if (is_pointer(field)) {
+                    fprintf(out, "(struct kp_%s *)&kp_%s_default", field->type->name, field->type->name);
                 } else {
                     fputs("{", out);
                     write_initializer(out, field->type);
@@ -816,7 +822,19 @@ static void write_record_types(FILE *out)
     fputs("};\n\nconst struct kp_record_type *kp_record_type_find(enum kp_record_kind kind, int16_t type)\n{\n"
           "    for (int i = 0; i < KP_RECORD_TYPES_COUNT; i++)\n"
           "        if (kp_record_types[i].kind == kind && kp_record_types[i].type == type)\n"
-          "            return &kp_record_types[i];\n    return NULL;\n}\n",
+          "            return &kp_record_types[i];\n    return NULL;\n}\n\n",
+          out);
+}
+
+static void write_schemas(FILE *out)
+{
+    fputs("const struct kp_schema *const kp_schemas[KP_SCHEMAS_COUNT] = {\n", out);
+    for (int i = 0; i < all.message_count; i++)
+        fprintf(out, "    &kp_%s_schema,\n", all.messages[i]->name);
+    fputs("};\n\nconst struct kp_schema *kp_schema_find(struct kp_string name)\n{\n"
+          "    for (int i = 0; i < KP_SCHEMAS_COUNT; i++)\n"
+          "        if (kp_string_is(name, kp_schemas[i]->name))\n"
+          "            return kp_schemas[i];\n    return NULL;\n}\n",
           out);
 }
 
@@ -827,6 +845,7 @@ static void write_tables(FILE *out)
         write_table(out, all.types[i]);
     write_apis(out);
     write_record_types(out);
+    write_schemas(out);
 }
 
 static void write_file(const char *folder, const char *name, void (*write)(FILE *out))

@@ -15,7 +15,7 @@
  */
 #include "wire.h"
 
-#include <inttypes.h>
+#define TAG_BYTES_MIN 2 /* a tagged field has a tag and a size at least */
 
 /* ---- values ---------------------------------------------------------------------------------------------------------
  */
@@ -106,7 +106,7 @@ const char *kp_read_error_text(enum kp_read_error error)
     case KP_READ_LENGTH:
         return "a string is longer than 32767 bytes";
     case KP_READ_COUNT:
-        return "an array has more items than the bytes left can hold";
+        return "more items than the bytes left can hold, or more than are allowed";
     case KP_READ_TAG:
         return "a tagged field is not as long as it says";
     case KP_READ_MEMORY:
@@ -197,9 +197,18 @@ struct kp_bytes kp_read_bytes(struct kp_reader *reader, bool compact)
     return data != NULL ? (struct kp_bytes){data, length} : (struct kp_bytes){NULL, -1};
 }
 
-void kp_read_skip_tags(struct kp_reader *reader)
+uint32_t kp_read_tag_count(struct kp_reader *reader)
 {
     uint32_t count = kp_read_uvarint(reader);
+    if (count <= KP_TAGS_MAX && count <= kp_reader_left(reader) / TAG_BYTES_MIN)
+        return count;
+    kp_reader_fail(reader, KP_READ_COUNT);
+    return 0;
+}
+
+void kp_read_skip_tags(struct kp_reader *reader)
+{
+    uint32_t count = kp_read_tag_count(reader);
     for (uint32_t i = 0; i < count && reader->error == KP_READ_OK; i++) {
         kp_read_uvarint(reader);
         kp_read_raw(reader, kp_read_uvarint(reader));

@@ -39,6 +39,8 @@ struct kp_uuid {
 #define KP_EMPTY_STRING     ((struct kp_string){"", 0})
 #define KP_ZERO_UUID        ((struct kp_uuid){{0}})
 #define KP_STRING_BYTES_MAX INT16_MAX /* in the compact form too, as in Kafka */
+#define KP_ARRAY_ITEMS_MAX  1000000   /* in one array, read; as in Kafka */
+#define KP_TAGS_MAX         10000     /* in one struct, read; as in Kafka */
 #define KP_UUID_TEXT_SIZE   23        /* 22 characters of URL-safe base64, and the end */
 
 /* A view of a C string; NULL becomes the null string. */
@@ -60,7 +62,7 @@ enum kp_read_error {
     KP_READ_VARINT,  /* a varint too long or too large */
     KP_READ_NULL,    /* null where it is not allowed */
     KP_READ_LENGTH,  /* a string above KP_STRING_BYTES_MAX */
-    KP_READ_COUNT,   /* an array count that the bytes left cannot hold */
+    KP_READ_COUNT,   /* more items or tagged fields than the bytes left can hold, or than the bounds above */
     KP_READ_TAG,     /* a tagged field whose announced size is not the size of its value */
     KP_READ_MEMORY,  /* the arena's limit */
     KP_READ_VERSION, /* no such version of this message */
@@ -138,6 +140,8 @@ int32_t kp_read_length(struct kp_reader *reader, bool compact);
 /* Nullable; `compact` chooses the flexible form. */
 struct kp_string kp_read_string(struct kp_reader *reader, bool compact);
 struct kp_bytes kp_read_bytes(struct kp_reader *reader, bool compact);
+/* The number of tagged fields that follow. */
+uint32_t kp_read_tag_count(struct kp_reader *reader);
 /* Skip a section of tagged fields of which none is known. */
 void kp_read_skip_tags(struct kp_reader *reader);
 
