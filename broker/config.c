@@ -149,11 +149,15 @@ static void store_field(struct config *config, int setting)
     }
 }
 
-/* Put canonical `text` (taken over; NULL removes) into a layer. */
-static void set_layer(struct config *config, int setting, int layer, char *text)
+/* Put canonical `text` (taken over; NULL removes) into a layer, and how it was written. */
+static void set_layer(struct config *config, int setting, int layer, char *text, const char *written)
 {
-    free(config->settings[setting].layers[layer]);
-    config->settings[setting].layers[layer] = text;
+    struct config_setting *values = &config->settings[setting];
+    char *copy = text == NULL ? NULL : xstrdup(written);
+    free(values->layers[layer]);
+    free(values->written[layer]);
+    values->layers[layer] = text;
+    values->written[layer] = copy;
     store_field(config, setting);
 }
 
@@ -170,6 +174,7 @@ void config_release(struct config *config)
     for (int i = 0; i < config_definitions_count; i++) {
         for (int layer = 0; layer < CONFIG_LAYERS; layer++) {
             free(config->settings[i].layers[layer]);
+            free(config->settings[i].written[layer]);
         }
         free(config->settings[i].origin);
     }
@@ -242,7 +247,7 @@ bool config_set(struct config *config, const char *name, const char *value, cons
         free(parsed.text);
         return true;
     }
-    set_layer(config, setting, STATIC_LAYER, parsed.text);
+    set_layer(config, setting, STATIC_LAYER, parsed.text, value);
     free(config->settings[setting].origin);
     config->settings[setting].origin = xstrdup(origin);
     return true;
@@ -261,7 +266,7 @@ bool config_set_dynamic(struct config *config, enum config_source layer, struct 
     if (value != NULL && !parse_value(&config_definitions[setting], value, &parsed, error)) {
         return false;
     }
-    set_layer(config, setting, (int)(layer - CONFIG_DYNAMIC_BROKER), parsed.text);
+    set_layer(config, setting, (int)(layer - CONFIG_DYNAMIC_BROKER), parsed.text, value);
     return true;
 }
 
@@ -354,8 +359,8 @@ void config_use_folder(struct config *config, const char *path)
     }
     config->log_dirs[0] = xstrdup(path);
     config->log_dirs_count = 1;
-    set_layer(config, row_of("log.dirs"), STATIC_LAYER, xstrdup(path));
-    set_layer(config, row_of("metadata.log.dir"), STATIC_LAYER, NULL);
+    set_layer(config, row_of("log.dirs"), STATIC_LAYER, xstrdup(path), path);
+    set_layer(config, row_of("metadata.log.dir"), STATIC_LAYER, NULL, NULL);
     config->metadata_log_dir = config->log_dirs[0];
 }
 
@@ -460,7 +465,7 @@ int32_t config_list_synonyms(const struct config *config, const char *name, cons
             const struct config_definition *definition = &config_definitions[rows[i]];
             const char *text = source == CONFIG_DEFAULT
                                    ? definition->default_text
-                                   : config->settings[rows[i]].layers[source - CONFIG_DYNAMIC_BROKER];
+                                   : config->settings[rows[i]].written[source - CONFIG_DYNAMIC_BROKER];
             bool begun = count > 0 || strcmp(definition->name, name) == 0;
             if (text != NULL && begun) {
                 synonyms[count++] = (struct config_synonym){
@@ -494,5 +499,23 @@ bool config_describe(const struct config *config, int setting, struct arena *are
     }
     entry->synonyms_count = config_list_synonyms(config, definition->name, rows, rows_count, entry->synonyms);
     entry->source = entry->synonyms_count > 0 ? entry->synonyms[0].source : CONFIG_DEFAULT;
+    return true;
+}
+
+bool config_describe_default(const struct config *config, int setting, struct arena *arena, struct config_entry *entry,
+                             bool *is_set)
+{
+    int layer = CONFIG_DYNAMIC_DEFAULT_BROKER - CONFIG_DYNAMIC_BROKER;
+    *is_set = config->settings[setting].layers[layer] != NULL;
+    if (!*is_set) {
+        return true;
+    }
+    if (!config_describe(config, setting, arena, entry)) {
+        return false;
+    }
+    entry->value = entry->sensitive ? NULL : config->settings[setting].layers[layer];
+    entry->source = CONFIG_DYNAMIC_DEFAULT_BROKER;
+    entry->synonyms[0] = (struct config_synonym){entry->name, entry->value, entry->source};
+    entry->synonyms_count = 1;
     return true;
 }

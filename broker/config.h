@@ -63,9 +63,10 @@ extern const int config_definitions_count;
 
 #define CONFIG_LAYERS 3 /* dynamic broker, dynamic default, static */
 
-/* The texts of one setting: by layer, index source - CONFIG_DYNAMIC_BROKER; canonical; NULL where not set. */
+/* The texts of one setting by layer, index source - CONFIG_DYNAMIC_BROKER; NULL where not set. */
 struct config_setting {
-    char *layers[CONFIG_LAYERS];
+    char *layers[CONFIG_LAYERS];  /* canonical */
+    char *written[CONFIG_LAYERS]; /* as it was given: what Kafka lists among the synonyms */
     char *origin; /* of the static layer, for people: "server.properties:12", "KAFKA_NUM_PARTITIONS", "--port" */
 };
 
@@ -175,6 +176,11 @@ struct config_entry {
  * The entry borrows from `config`; its synonyms are in `arena`. False when the arena's limit is reached. */
 bool config_describe(const struct config *config, int setting, struct arena *arena,
                      struct config_entry *entry) WARN_UNUSED;
+
+/* The same for the resource that stands for all brokers: only what has a value in layer CONFIG_DYNAMIC_DEFAULT_BROKER,
+ * and nothing of the other layers. *is_set says whether it has. */
+bool config_describe_default(const struct config *config, int setting, struct arena *arena, struct config_entry *entry,
+                             bool *is_set) WARN_UNUSED;
 
 /* A sentence about the setting. Static text. */
 const char *config_documentation(const struct config_definition *definition);

@@ -47,28 +47,31 @@ bool config_list_has(const char *list, const char *item, size_t size)
     return false;
 }
 
-/* Spaces around the commas go; so do empty items, as nobody means them. */
-static void canonical_list(char *text)
+/* Takes the spaces around the commas away. False when an item is empty (KIP-1161); no items at all are fine. */
+static bool canonical_list(char *text)
 {
     char *to = text;
     const char *from = text;
-    while (*from != '\0') {
+    bool more = *text != '\0';
+    while (more) {
         const char *item = from + strspn(from, " \t\r\n\f");
         size_t size = strcspn(item, ",");
-        from = item + size;
-        from += *from == ',' ? 1 : 0;
+        more = item[size] == ',';
+        from = item + size + (more ? 1 : 0);
         while (size > 0 && isspace((unsigned char)item[size - 1])) {
             size--;
         }
-        if (size > 0) {
-            if (to > text) {
-                *to++ = ',';
-            }
-            memmove(to, item, size);
-            to += size;
+        if (size == 0) {
+            return false;
         }
+        if (to > text) {
+            *to++ = ',';
+        }
+        memmove(to, item, size);
+        to += size;
     }
     *to = '\0';
+    return true;
 }
 
 /* ---- choices
@@ -89,10 +92,10 @@ static bool choice_allows(const char *allowed, const char *item, size_t size)
     return false;
 }
 
-/* "*", "none", nothing, or items of two decimal numbers with a colon between them. */
+/* "*", nothing, or items of two decimal numbers with a colon between them. */
 static bool throttled_replicas_allowed(const char *list)
 {
-    if (strcmp(list, "*") == 0 || strcmp(list, "none") == 0) {
+    if (strcmp(list, "*") == 0) {
         return true;
     }
     const char *item;
@@ -275,8 +278,7 @@ static bool parse_typed(enum config_type type, const char *allowed, struct confi
         free(text);
         return true;
     case CONFIG_LIST:
-        canonical_list(text);
-        return text_allowed(type, allowed, text);
+        return canonical_list(text) && text_allowed(type, allowed, text);
     case CONFIG_STRING:
     case CONFIG_CLASS:
     case CONFIG_PASSWORD:
@@ -294,9 +296,11 @@ bool config_value_parse(enum config_type type, const char *allowed, const char *
     }
     free(value->text);
     value->text = NULL;
-    const char *kind = type == CONFIG_BOOLEAN ? "true or false" : config_type_name(type);
+    const char *kind = type == CONFIG_BOOLEAN ? "true or false"
+                       : type == CONFIG_LIST  ? "list without empty items"
+                                              : config_type_name(type);
     const char *article = type == CONFIG_BOOLEAN ? "" : type == CONFIG_INT ? "an " : "a ";
-    const char *join = allowed == NULL ? "" : type == CONFIG_LIST && *allowed == '[' ? " of " : ", ";
+    const char *join = allowed == NULL ? "" : type == CONFIG_LIST && *allowed == '[' ? ", of " : ", ";
     if (type == CONFIG_STRING && allowed != NULL && *allowed == '[') {
         snprintf(error, CONFIG_ERROR_SIZE, "must be one of %s", allowed);
     } else {

@@ -219,18 +219,32 @@ static char *change_list(const char *list, const char *change, bool append)
     return result;
 }
 
+/* The canonical list that a topic has, or the table's default. */
+static char *current_list(const struct topic_overrides *overrides, const struct topic_config_definition *definition)
+{
+    const char *own = topic_overrides_get(overrides, definition->name);
+    struct config_value value;
+    char error[CONFIG_ERROR_SIZE];
+    return own != NULL && config_value_parse(CONFIG_LIST, NULL, own, &value, error) ? value.text
+                                                                                    : xstrdup(definition->default_text);
+}
+
 bool topic_overrides_alter(struct topic_overrides *overrides, enum config_operation operation, struct kp_string name,
                            struct kp_string value, char *error)
 {
     int setting = topic_config_find(name);
+    if (operation == CONFIG_DELETE) { /* also of a name that is not known: a newer Kafka may have set it */
+        char *copy = copy_string(name);
+        if (copy != NULL) {
+            topic_overrides_set(overrides, copy, NULL);
+        }
+        free(copy);
+        return true;
+    }
     if (setting < 0) {
         return fail(error, "Unknown topic config name: %.*s", name.size > 0 ? (int)name.size : 0, name.data);
     }
     const struct topic_config_definition *definition = &topic_config_definitions[setting];
-    if (operation == CONFIG_DELETE) {
-        topic_overrides_set(overrides, definition->name, NULL);
-        return true;
-    }
     if ((operation == CONFIG_APPEND || operation == CONFIG_SUBTRACT) && definition->type != CONFIG_LIST) {
         return fail(error, "%s is no list: its value can be set, not appended to or subtracted from", definition->name);
     }
@@ -247,10 +261,10 @@ bool topic_overrides_alter(struct topic_overrides *overrides, enum config_operat
     if (operation == CONFIG_SET) {
         topic_overrides_set(overrides, definition->name, text);
     } else {
-        const char *old = topic_overrides_get(overrides, definition->name);
-        char *changed =
-            change_list(old != NULL ? old : definition->default_text, parsed.text, operation == CONFIG_APPEND);
+        char *old = current_list(overrides, definition);
+        char *changed = change_list(old, parsed.text, operation == CONFIG_APPEND);
         topic_overrides_set(overrides, definition->name, changed);
+        free(old);
         free(changed);
     }
     free(parsed.text);
