@@ -1,0 +1,192 @@
+/* Messages from and to values. Both ways go through the codec's text: a value is brought into the form that the text
+ * has, by walking it along the schema, and printed; text that the codec printed is read, and walked likewise. */
+#include "message_value.h"
+
+#include "../../protocol/codec_text.h"
+#include "../../protocol/errors.h"
+#include "batch_value.h"
+
+#include <string.h>
+
+/* Kafka's error codes lie in this range, with room for those to come. */
+#define ERROR_CODE_MIN (-1)
+#define ERROR_CODE_MAX 200
+
+struct conversion {
+    struct arena *arena;
+    int16_t version;
+    int64_t timestamp_ms;
+    const char *error;
+};
+
+static bool is_error_code(const struct kp_field *field)
+{
+    return field->type == KP_INT16 && (strcmp(field->name, "error_code") == 0 || strstr(field->name, "_error_code"));
+}
+
+/* ---- to the codec's text
+ * ----------------------------------------------------------------------------------------------- */
+
+static struct value *encodable_struct(struct conversion *conversion, const struct kp_schema *schema,
+                                      const struct value *value);
+
+static struct value *encodable_word(struct conversion *conversion, const struct value *word)
+{
+    for (int16_t code = ERROR_CODE_MIN; code <= ERROR_CODE_MAX; code++)
+        if (kp_string_is(word->text, kafka_error_name(code)))
+            return value_int(conversion->arena, code);
+    conversion->error =
+        value_printf(conversion->arena, "no error is named %.*s", (int)word->text.size, word->text.data);
+    return NULL;
+}
+
+static struct value *encodable_one(struct conversion *conversion, const struct kp_field *field,
+                                   const struct value *value)
+{
+    if (value->type == VALUE_WORD)
+        return encodable_word(conversion, value);
+    if (value->type == VALUE_OBJECT && field->type == KP_STRUCT)
+        return encodable_struct(conversion, field->schema, value);
+    if (value->type == VALUE_LIST && field->type == KP_RECORDS) {
+        struct value *bytes = value_new(conversion->arena, VALUE_BYTES);
+        if (!batches_from_value(value, conversion->timestamp_ms, conversion->arena, &bytes->text, &conversion->error))
+            return NULL;
+        return bytes;
+    }
+    return value_copy(conversion->arena, value);
+}
+
+static struct value *encodable_field(struct conversion *conversion, const struct kp_field *field,
+                                     const struct value *value)
+{
+    if (!field->array || value->type != VALUE_LIST)
+        return encodable_one(conversion, field, value);
+    struct value *list = value_new(conversion->arena, VALUE_LIST);
+    for (const struct value *item = value->first; item; item = item->next) {
+        struct value *one = encodable_one(conversion, field, item);
+        if (!one)
+            return NULL;
+        value_append(list, one);
+    }
+    return list;
+}
+
+static struct value *encodable_struct(struct conversion *conversion, const struct kp_schema *schema,
+                                      const struct value *value)
+{
+    struct value *object = value_new(conversion->arena, VALUE_OBJECT);
+    for (const struct value *item = value->first; item; item = item->next) {
+        const struct kp_field *field = kp_schema_field(schema, kp_string_of(item->key));
+        if (!field) {
+            conversion->error = value_printf(conversion->arena, "%s has no field '%s'", schema->name, item->key);
+            return NULL;
+        }
+        if (!kp_versions_has(field->versions, conversion->version))
+            continue;
+        struct value *below = encodable_field(conversion, field, item);
+        if (!below)
+            return NULL;
+        value_set(object, field->name, below);
+    }
+    return object;
+}
+
+bool message_from_value(const struct kp_schema *schema, int16_t version, const struct value *value,
+                        int64_t timestamp_ms, struct arena *arena, struct kp_string *bytes, const char **error)
+{
+    struct conversion conversion = {.arena = arena, .version = version, .timestamp_ms = timestamp_ms};
+    const struct value *object = encodable_struct(&conversion, schema, value);
+    if (!object) {
+        *error = conversion.error;
+        return false;
+    }
+    const char *text = value_print(arena, object, 0, 0);
+    void *message = value_alloc(arena, schema->size);
+    struct kp_parse_error parse_error;
+    if (!kp_parse(schema, message, text, strlen(text), arena, &parse_error)) {
+        *error = value_printf(arena, "%s at '%.40s'", parse_error.message, text + parse_error.position);
+        return false;
+    }
+    struct kp_size size;
+    if (!kp_measure(schema, message, version, &size)) {
+        *error = value_printf(arena, "field '%s' cannot be sent in version %d", size.field ? size.field : "?", version);
+        return false;
+    }
+    uint8_t *encoded = value_alloc(arena, size.wire_bytes + 1);
+    struct kp_writer writer;
+    kp_writer_init(&writer, encoded, size.wire_bytes);
+    kp_encode(schema, message, &writer, version);
+    *bytes = (struct kp_string){(const char *)encoded, (int32_t)size.wire_bytes};
+    return true;
+}
+
+/* ---- from the codec's text
+ * ---------------------------------------------------------------------------------------------- */
+
+static void decorate_struct(struct conversion *conversion, const struct kp_schema *schema, struct value *value);
+
+static void decorate_one(struct conversion *conversion, const struct kp_field *field, struct value *value)
+{
+    if (value->type == VALUE_OBJECT) {
+        decorate_struct(conversion, field->schema, value);
+    } else if (field->type == KP_UUID && value->type == VALUE_STRING) {
+        value->type = VALUE_UUID;
+    } else if (is_error_code(field) && value->type == VALUE_INT) {
+        value->text = kp_string_of(kafka_error_name((int16_t)value->number));
+        value->type = VALUE_WORD;
+        value->number = 0;
+    } else if (field->type == KP_RECORDS && value->type == VALUE_BYTES) {
+        const struct value *batches = batches_to_value(value->text, conversion->arena);
+        value->type = VALUE_LIST;
+        value->first = batches->first;
+        value->last = batches->last;
+    }
+}
+
+static void decorate_struct(struct conversion *conversion, const struct kp_schema *schema, struct value *value)
+{
+    for (struct value *item = value->first; item; item = item->next) {
+        const struct kp_field *field = kp_schema_field(schema, kp_string_of(item->key));
+        ASSERT(field);
+        if (field->array)
+            for (struct value *one = item->first; one; one = one->next)
+                decorate_one(conversion, field, one);
+        else
+            decorate_one(conversion, field, item);
+    }
+}
+
+struct value *message_to_value(const struct kp_schema *schema, int16_t version, const void *bytes, size_t size,
+                               struct arena *arena, const char **error)
+{
+    struct conversion conversion = {.arena = arena, .version = version};
+    struct kp_reader reader;
+    kp_reader_init(&reader, bytes, size);
+    void *message = value_alloc(arena, schema->size);
+    if (!kp_decode(schema, message, &reader, version, arena)) {
+        *error = value_printf(arena, "the answer cannot be decoded: %s in %s", kp_read_error_text(reader.error),
+                              reader.field ? reader.field : "its header");
+        return NULL;
+    }
+    if (kp_reader_left(&reader)) {
+        *error = value_printf(arena, "%zu bytes are left behind the answer", kp_reader_left(&reader));
+        return NULL;
+    }
+    char none[1];
+    struct kp_text text;
+    kp_text_init(&text, none, sizeof none, SIZE_MAX);
+    kp_print(schema, message, version, &text);
+    size_t capacity = text.size + 1;
+    kp_text_init(&text, value_alloc(arena, capacity), capacity, SIZE_MAX);
+    kp_print(schema, message, version, &text);
+
+    struct value_reader value_reader;
+    value_reader_init(&value_reader, text.data, text.size);
+    struct value *value = value_read(&value_reader, arena);
+    if (!value) {
+        *error = value_printf(arena, "the codec's text cannot be read: %s", value_reader.error);
+        return NULL;
+    }
+    decorate_struct(&conversion, schema, value);
+    return value;
+}

@@ -1,0 +1,558 @@
+/* The player of scenarios: one blocking client, several connections.
+ *
+ *     step text --names_expand--> value --message_from_value--> frame --> broker
+ *     outcome <--answer_normalize-- value <--message_to_value-- frame <--
+ *
+ * Connections have names and open when first used. On each, answers come in the order of the requests; a queue
+ * remembers what was asked, since an answer does not say its API or version. Every wait is bounded: an answer that does
+ * not come in ANSWER_TIMEOUT_MS fails the scenario. */
+#include "player.h"
+
+#include "../../protocol/header.h"
+#include "answer_rules.h"
+#include "kafka_client.h"
+#include "message_value.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+
+#define ANSWER_TIMEOUT_MS 15000 /* a loaded machine is slow; nothing waits for this but a failure */
+#define UNTIL_TIMEOUT_MS  15000
+#define UNTIL_PAUSE_MS    10
+#define SETTLE_MS         60 /* how long `waiting` listens for an answer that should not come */
+#define CONNECTIONS_MAX   16
+#define ASKED_MAX         64 /* requests without their answer on one connection */
+#define CLIENT_ID         "conformance"
+
+struct asked {
+    const struct kp_api *api;
+    int16_t version;
+    int32_t correlation_id;
+    int64_t sent_mono_ms;
+};
+
+struct connection {
+    const char *name;
+    struct kafka_client client;
+    struct asked asked[ASKED_MAX];
+    int32_t asked_count;
+};
+
+/* One scenario being played. */
+struct game {
+    struct player *player;
+    const struct scenario *scenario;
+    int32_t version;
+    struct arena *arena;
+    struct names names;
+    struct connection connections[CONNECTIONS_MAX];
+    int32_t connections_count;
+    struct play *play;
+    struct outcome **outcomes_end;
+};
+
+const struct kp_api *player_api(const char *name)
+{
+    for (size_t i = 0; i < KP_APIS_COUNT; i++)
+        if (strcmp(kp_apis[i].name, name) == 0)
+            return &kp_apis[i];
+    return NULL;
+}
+
+/* Always false, so that a step can return it. */
+static bool game_fail(struct game *game, const char *error)
+{
+    if (!game->play->error)
+        game->play->error = error;
+    return false;
+}
+
+/* ---- connections
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* The open connection of that name; NULL after game_fail(). */
+static struct connection *game_connection(struct game *game, const char *name)
+{
+    struct connection *connection = game->connections;
+    struct connection *end = game->connections + game->connections_count;
+    while (connection < end && strcmp(connection->name, name) != 0)
+        connection++;
+    if (connection == end) {
+        if (game->connections_count == CONNECTIONS_MAX) {
+            game_fail(game, "too many connections");
+            return NULL;
+        }
+        *connection = (struct connection){.name = name, .client.socket = -1};
+        game->connections_count++;
+    }
+    if (connection->client.socket < 0) {
+        connection->asked_count = 0;
+        if (!kafka_client_open(&connection->client, game->player->host, game->player->port)) {
+            game_fail(game, value_printf(game->arena, "cannot connect: %s", strerror(errno)));
+            return NULL;
+        }
+    }
+    return connection;
+}
+
+/* Send head and body as one frame. What was closed by the broker is noticed when the answer is received. */
+static void connection_send_frame(struct connection *connection, struct arena *arena, struct kp_string head,
+                                  struct kp_string body)
+{
+    size_t size = (size_t)head.size + (size_t)body.size;
+    uint8_t *frame = value_alloc(arena, 4 + size);
+    store_be32(frame, (uint32_t)size);
+    memcpy(frame + 4, head.data, (size_t)head.size);
+    if (body.size)
+        memcpy(frame + 4 + head.size, body.data, (size_t)body.size);
+    kafka_client_send(&connection->client, frame, 4 + size);
+}
+
+static bool connection_remember(struct game *game, struct connection *connection, const struct kp_api *api,
+                                int16_t version, int32_t correlation_id)
+{
+    if (connection->asked_count == ASKED_MAX)
+        return game_fail(game, "too many requests without an answer");
+    connection->asked[connection->asked_count++] = (struct asked){api, version, correlation_id, client_mono_ms()};
+    return true;
+}
+
+/* Send a request whose body holds no names. */
+static bool game_send(struct game *game, const char *connection_name, const struct kp_api *api, int16_t version,
+                      const struct value *body)
+{
+    struct kp_string bytes;
+    const char *error;
+    int64_t t0 = names_get(&game->names, "t0")->number;
+    if (!message_from_value(api->request, version, body, t0, game->arena, &bytes, &error))
+        return game_fail(game, error);
+    struct connection *connection = game_connection(game, connection_name);
+    if (!connection)
+        return false;
+    struct kp_request_header header = {api->key, version, ++game->player->correlation_id, kp_string_of(CLIENT_ID)};
+    size_t head_size = kp_request_header_size(&header);
+    uint8_t *head = value_alloc(game->arena, head_size);
+    struct kp_writer writer;
+    kp_writer_init(&writer, head, head_size);
+    kp_request_header_encode(&writer, &header);
+    connection_send_frame(connection, game->arena, (struct kp_string){(const char *)head, (int32_t)head_size}, bytes);
+    return connection_remember(game, connection, api, version, header.correlation_id);
+}
+
+static struct value *game_decode(struct game *game, const struct asked *asked, const uint8_t *frame, size_t size)
+{
+    struct kp_reader reader;
+    kp_reader_init(&reader, frame, size);
+    int32_t correlation_id;
+    if (!kp_response_header_decode(&correlation_id, &reader, asked->api->key, asked->version)) {
+        game_fail(game, "the answer has no header");
+        return NULL;
+    }
+    if (correlation_id != asked->correlation_id) {
+        game_fail(game, value_printf(game->arena, "the answer's correlation id is %d, not %d", correlation_id,
+                                     asked->correlation_id));
+        return NULL;
+    }
+    const char *error = NULL;
+    struct value *answer =
+        message_to_value(asked->api->response, asked->version, reader.at, kp_reader_left(&reader), game->arena, &error);
+    if (!answer)
+        game_fail(game, error);
+    return answer;
+}
+
+/* Receive the oldest answer. False: none came or it makes no sense. *answer is NULL when the connection was closed. */
+static bool game_receive(struct game *game, struct connection *connection, struct asked *asked, struct value **answer)
+{
+    *answer = NULL;
+    if (!connection->asked_count)
+        return game_fail(game, "nothing was asked on this connection");
+    *asked = connection->asked[0];
+    connection->asked_count--;
+    memmove(connection->asked, connection->asked + 1, (size_t)connection->asked_count * sizeof *connection->asked);
+    uint8_t *frame;
+    size_t size;
+    switch (kafka_client_receive(&connection->client, ANSWER_TIMEOUT_MS, &frame, &size)) {
+    case CLIENT_CLOSED:
+        kafka_client_close(&connection->client);
+        return true;
+    case CLIENT_TIMEOUT:
+        return game_fail(game, "no answer");
+    case CLIENT_ERROR:
+        return game_fail(game, "a frame larger than any answer");
+    case CLIENT_OK:
+        break;
+    }
+    uint8_t *kept = value_alloc(game->arena, size + 1);
+    memcpy(kept, frame, size);
+    free(frame);
+    *answer = game_decode(game, asked, kept, size);
+    return *answer != NULL;
+}
+
+/* Ask and take the answer as it is; NULL after game_fail(). For what the player asks on its own behalf. */
+static struct value *game_ask(struct game *game, const char *connection, const char *api_name, const char *body_text)
+{
+    struct value_reader reader;
+    value_reader_init(&reader, body_text, strlen(body_text));
+    const struct kp_api *api = player_api(api_name);
+    struct value *body = value_read(&reader, game->arena), *answer;
+    struct asked asked;
+    ASSERT(body && api);
+    if (!game_send(game, connection, api, api->versions.last, body))
+        return NULL;
+    if (!game_receive(game, game_connection(game, connection), &asked, &answer))
+        return NULL;
+    if (!answer)
+        game_fail(game, value_printf(game->arena, "the connection was closed instead of an answer to %s", api_name));
+    return answer;
+}
+
+/* ---- notes
+ * ------------------------------------------------------------------------------------------------------------- */
+
+static bool holds(struct value *answer, const struct step_note *note)
+{
+    const struct value *place = value_at(answer, note->path);
+    return place && value_equal(note->value, place);
+}
+
+static bool notes_hold(struct value *answer, const struct step *step)
+{
+    for (const struct step_note *note = step->notes; note; note = note->next)
+        if (note->kind == NOTE_UNTIL && !holds(answer, note))
+            return false;
+    return true;
+}
+
+static bool game_check_notes(struct game *game, const struct step *step, struct value *answer)
+{
+    for (const struct step_note *note = step->notes; note; note = note->next) {
+        if ((note->kind != NOTE_EXPECT && note->kind != NOTE_UNTIL) || holds(answer, note))
+            continue;
+        const struct value *place = value_at(answer, note->path);
+        return game_fail(game, value_printf(game->arena, "%s: expected %s, got %s", note->path,
+                                            value_print(game->arena, note->value, 0, 0),
+                                            place ? value_print(game->arena, place, 0, 0) : "nothing"));
+    }
+    return true;
+}
+
+static bool game_bind(struct game *game, const struct step *step, struct value *answer)
+{
+    for (const struct step_note *note = step->notes; note; note = note->next) {
+        if (note->kind != NOTE_BIND)
+            continue;
+        struct value *place = value_at(answer, note->path);
+        if (!place)
+            return game_fail(game, value_printf(game->arena, "%s: nothing to bind", note->path));
+        struct value *bound = value_copy(game->arena, place);
+        if (bound->type == VALUE_UUID)
+            names_set_drawn(&game->names, note->name, bound);
+        else
+            names_set(&game->names, note->name, bound);
+    }
+    return true;
+}
+
+/* ---- steps
+ * ------------------------------------------------------------------------------------------------------------- */
+
+static int32_t game_version(const struct game *game, const struct step *step, const struct kp_api *api)
+{
+    if (step->version >= 0)
+        return step->version;
+    if (game->scenario->api && strcmp(game->scenario->api, api->name) == 0)
+        return game->version;
+    return api->versions.last;
+}
+
+static bool game_send_step(struct game *game, const struct step *step)
+{
+    const struct kp_api *api = player_api(step->api);
+    if (!api)
+        return game_fail(game, value_printf(game->arena, "no API is named '%s'", step->api));
+    const char *error = NULL;
+    const struct value *body = names_expand(&game->names, step->value, &error);
+    if (!body)
+        return game_fail(game, error);
+    return game_send(game, step->connection, api, (int16_t)game_version(game, step, api), body);
+}
+
+static void game_note_outcome(struct game *game, const struct step *step, int32_t number, const struct asked *asked,
+                              struct value *answer)
+{
+    struct outcome *outcome = value_alloc(game->arena, sizeof *outcome);
+    *outcome = (struct outcome){
+        .step = step, .number = number, .api = asked->api->name, .version = asked->version, .answer = answer};
+    *game->outcomes_end = outcome;
+    game->outcomes_end = &outcome->next;
+    size_t position = (size_t)(asked->api - kp_apis);
+    if (asked->version < PLAYER_VERSIONS_MAX)
+        game->player->played[position][asked->version]++;
+}
+
+/* Receive one answer, bring it into its comparable form, and check what the step says of it. *again: an `until` does
+ * not hold yet, and nothing was noted. */
+static bool game_receive_step(struct game *game, const struct step *step, int32_t number, bool *again)
+{
+    struct connection *connection = game_connection(game, step->connection);
+    struct asked asked;
+    struct value *answer;
+    if (!connection)
+        return false;
+    if (step->kind == STEP_RECEIVE && step->api) {
+        const struct kp_api *api = player_api(step->api);
+        if (!api)
+            return game_fail(game, value_printf(game->arena, "no API is named '%s'", step->api));
+        if (!connection_remember(game, connection, api, (int16_t)step->version, 0))
+            return false;
+    }
+    if (!game_receive(game, connection, &asked, &answer))
+        return false;
+    int64_t took_ms = client_mono_ms() - asked.sent_mono_ms;
+    if (took_ms < step->at_least_ms)
+        return game_fail(game, value_printf(game->arena, "the answer came after %d ms, sooner than %d ms", (int)took_ms,
+                                            (int)step->at_least_ms));
+    if (!answer && !step->expect_closed)
+        return game_fail(game, "the connection was closed");
+    if (answer && step->expect_closed)
+        return game_fail(game, value_printf(game->arena, "the connection should be closed, but answered %s",
+                                            value_print(game->arena, answer, 0, 0)));
+    if (answer) {
+        if (!game_bind(game, step, answer))
+            return false;
+        for (const struct step_note *note = step->notes; note; note = note->next) {
+            if (note->kind != NOTE_PICK)
+                continue;
+            const char *error = NULL;
+            const struct value *wanted = names_expand(&game->names, note->value, &error);
+            if (!wanted)
+                return game_fail(game, error);
+            if (!answer_pick(answer, note->path, note->name, wanted))
+                return game_fail(game, value_printf(game->arena, "%s: no list to pick from", note->path));
+        }
+        answer_normalize(answer, asked.api->name, &game->names, client_wall_ms());
+        *again = !notes_hold(answer, step);
+        if (*again)
+            return true;
+        if (!game_check_notes(game, step, answer))
+            return false;
+    }
+    game_note_outcome(game, step, number, &asked, answer);
+    return true;
+}
+
+static bool game_request_step(struct game *game, const struct step *step, int32_t number)
+{
+    int64_t deadline_ms = client_mono_ms() + (game->player->kafka ? UNTIL_TIMEOUT_MS : 0);
+    for (;;) {
+        bool again = false;
+        if (!game_send_step(game, step) || !game_receive_step(game, step, number, &again))
+            return false;
+        if (!again)
+            return true;
+        if (client_mono_ms() >= deadline_ms)
+            return game_fail(game, game->player->kafka ? "what `until` waits for did not come"
+                                                       : "what `until` says did not hold at once");
+        poll(NULL, 0, UNTIL_PAUSE_MS);
+    }
+}
+
+static bool game_partition_led(struct game *game, const char *topic, int64_t partition, bool *led)
+{
+    struct value *answer = game_ask(game, "topic", "ListOffsets",
+                                    value_printf(game->arena,
+                                                 "{replica_id: -1, topics: [{name: \"%s\", partitions: "
+                                                 "[{partition_index: %d, timestamp: -1}]}]}",
+                                                 topic, (int)partition));
+    if (!answer)
+        return false;
+    const struct value *code = value_at(answer, "topics[0].partitions[0].error_code");
+    *led = code && kp_string_is(code->text, "NONE");
+    return true;
+}
+
+/* Create the topic NAME-vVERSION-STEPNAME; $STEPNAME is its name, $STEPNAME_id its id. */
+static bool game_topic_step(struct game *game, const struct step *step)
+{
+    const struct value *unique = names_get(&game->names, "unique");
+    const char *topic = value_printf(game->arena, "%.*s-%s", (int)unique->text.size, unique->text.data, step->name);
+    struct value *configs = value_new(game->arena, VALUE_LIST);
+    for (const struct value *item = step->value ? step->value->first : NULL; item; item = item->next) {
+        struct value *config = value_new(game->arena, VALUE_OBJECT), *text = value_copy(game->arena, item);
+        value_set(config, "name", value_text(game->arena, item->key));
+        if (text->type == VALUE_INT)
+            text = value_text(game->arena, value_printf(game->arena, "%lld", (long long)text->number));
+        value_set(config, "value", text);
+        value_append(configs, config);
+    }
+    struct value *answer = game_ask(
+        game, "topic", "CreateTopics",
+        value_printf(
+            game->arena,
+            "{timeout_ms: 10000, topics: [{name: \"%s\", num_partitions: %d, replication_factor: 1, configs: %s}]}",
+            topic, (int)step->number, value_print(game->arena, configs, 0, 0)));
+    if (!answer)
+        return false;
+    const struct value *code = value_at(answer, "topics[0].error_code");
+    if (!code || !kp_string_is(code->text, "NONE"))
+        return game_fail(
+            game, value_printf(game->arena, "the topic was not created: %s", value_print(game->arena, answer, 0, 0)));
+    names_set(&game->names, step->name, value_text(game->arena, topic));
+    names_set_drawn(&game->names, value_printf(game->arena, "%s_id", step->name),
+                    value_copy(game->arena, value_at(answer, "topics[0].topic_id")));
+    int64_t deadline_ms = client_mono_ms() + (game->player->kafka ? UNTIL_TIMEOUT_MS : 0);
+    for (int64_t partition = 0; partition < step->number;) {
+        bool led = false;
+        if (!game_partition_led(game, topic, partition, &led))
+            return false;
+        if (led)
+            partition++;
+        else if (client_mono_ms() >= deadline_ms)
+            return game_fail(game, "the new topic is not led");
+        else
+            poll(NULL, 0, UNTIL_PAUSE_MS);
+    }
+    return true;
+}
+
+static bool game_bytes_step(struct game *game, const struct step *step)
+{
+    struct connection *connection = game_connection(game, step->connection);
+    if (!connection)
+        return false;
+    if (step->kind == STEP_FRAME)
+        connection_send_frame(connection, game->arena, step->value->text, KP_EMPTY_STRING);
+    else
+        kafka_client_send(&connection->client, step->value->text.data, (size_t)step->value->text.size);
+    return true;
+}
+
+static bool game_step(struct game *game, const struct step *step, int32_t number)
+{
+    const char *error = NULL;
+    struct connection *connection;
+    bool again = false;
+    switch (step->kind) {
+    case STEP_LET: {
+        struct value *value = names_expand(&game->names, step->value, &error);
+        if (!value)
+            return game_fail(game, error);
+        names_set(&game->names, step->name, value);
+        return true;
+    }
+    case STEP_TOPIC:
+        return game_topic_step(game, step);
+    case STEP_REQUEST:
+        return game_request_step(game, step, number);
+    case STEP_SEND:
+        return game_send_step(game, step);
+    case STEP_RECEIVE:
+        return game_receive_step(game, step, number, &again) && (!again || game_fail(game, "`until` does not hold"));
+    case STEP_FRAME:
+    case STEP_RAW:
+        return game_bytes_step(game, step);
+    case STEP_WAITING:
+        connection = game_connection(game, step->connection);
+        return connection && (!kafka_client_readable(&connection->client, SETTLE_MS) ||
+                              game_fail(game, "an answer or the end came, though the request should wait"));
+    case STEP_CLOSE:
+        connection = game_connection(game, step->connection);
+        if (connection)
+            kafka_client_close(&connection->client);
+        return connection != NULL;
+    case STEP_PASS:
+        poll(NULL, 0, (int)step->number);
+        return true;
+    }
+    return false;
+}
+
+void player_play(struct player *player, const struct scenario *scenario, int32_t version, struct arena *arena,
+                 struct play *play)
+{
+    *play = (struct play){0};
+    struct game game = {.player = player, .scenario = scenario, .version = version, .arena = arena, .play = play};
+    game.outcomes_end = &play->outcomes;
+    names_init(&game.names, arena, &player->names, client_wall_ms());
+    const char *unique = value_printf(arena, "%s-v%d-%" PRIx64, scenario->name, version < 0 ? 0 : version, player->run);
+    names_set(&game.names, "unique", value_text(arena, unique));
+    names_set(&game.names, "version", value_int(arena, version));
+
+    int32_t number = 1;
+    for (const struct step *step = scenario->steps; step; step = step->next) {
+        if (!game_step(&game, step, number++)) {
+            play->error_line = step->line;
+            break;
+        }
+    }
+    for (int32_t i = 0; i < game.connections_count; i++)
+        kafka_client_close(&game.connections[i].client);
+}
+
+void player_apply_differences(const struct player *player, const struct step *step, struct value *recorded,
+                              struct arena *arena)
+{
+    for (const struct step_note *note = step->notes; note && !player->kafka; note = note->next) {
+        struct value *place = note->kind == NOTE_DIFFERS ? value_at(recorded, note->path) : NULL;
+        if (!place)
+            continue; /* a field that this version lacks */
+        struct value *value = value_copy(arena, note->value);
+        value->key = place->key;
+        value->next = place->next;
+        *place = *value;
+    }
+}
+
+/* ---- the broker
+ * --------------------------------------------------------------------------------------------------------- */
+
+static bool game_learn_broker(struct game *game)
+{
+    struct player *player = game->player;
+    struct value *answer = game_ask(game, "main", "Metadata", "{topics: []}");
+    struct value *cluster_id = answer ? value_at(answer, "cluster_id") : NULL;
+    if (!cluster_id)
+        return game_fail(game, "the broker told no cluster id");
+    names_set_drawn(&player->names, "cluster_id", cluster_id);
+
+    answer = game_ask(game, "main", "ApiVersions",
+                      "{client_software_name: \"conformance\", client_software_version: \"1\"}");
+    const struct value *keys = answer ? value_at(answer, "api_keys") : NULL;
+    if (!keys)
+        return game_fail(game, "the broker told no versions");
+    for (size_t i = 0; i < KP_APIS_COUNT; i++) {
+        player->advertised[i] = (struct kp_versions){0, -1};
+        for (const struct value *item = keys->first; item; item = item->next)
+            if (value_get(item, "api_key")->number == kp_apis[i].key)
+                player->advertised[i] = (struct kp_versions){(int16_t)value_get(item, "min_version")->number,
+                                                             (int16_t)value_get(item, "max_version")->number};
+    }
+    return true;
+}
+
+bool player_init(struct player *player, const char *host, int32_t port, bool kafka, const char **error)
+{
+    *player = (struct player){.host = host, .port = port, .kafka = kafka, .run = (uint64_t)client_wall_ms()};
+    arena_init(&player->arena, PLAYER_ARENA_BYTES);
+    names_init(&player->names, &player->arena, NULL, client_wall_ms());
+    names_set(&player->names, "host", value_text(&player->arena, host));
+    names_set(&player->names, "port", value_int(&player->arena, port));
+
+    struct play play = {0};
+    struct game game = {.player = player, .arena = &player->arena, .play = &play};
+    names_init(&game.names, &player->arena, &player->names, client_wall_ms());
+    bool learned = game_learn_broker(&game);
+    for (int32_t i = 0; i < game.connections_count; i++)
+        kafka_client_close(&game.connections[i].client);
+    *error = play.error;
+    return learned;
+}
+
+void player_release(struct player *player)
+{
+    arena_release(&player->arena);
+}

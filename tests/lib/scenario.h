@@ -1,0 +1,62 @@
+/* Scenarios of the conformance suite as parsed from their text. The language is told in tests/conformance/README.md. */
+#ifndef DOHLE_TESTS_LIB_SCENARIO_H
+#define DOHLE_TESTS_LIB_SCENARIO_H
+
+#include "value.h"
+
+enum step_kind {
+    STEP_LET,     /* give a value a name */
+    STEP_TOPIC,   /* create a topic and wait until it is led: the answer is not recorded */
+    STEP_REQUEST, /* send, and receive the answer */
+    STEP_SEND,    /* send only */
+    STEP_RECEIVE, /* receive the answer of the oldest request that was only sent */
+    STEP_FRAME,   /* send bytes as one frame, that is, behind their length */
+    STEP_RAW,     /* send bytes */
+    STEP_WAITING, /* the broker has not answered what was sent, nor closed */
+    STEP_CLOSE,   /* close our side */
+    STEP_PASS,    /* let time pass */
+};
+
+/* One condition or change on a place of an answer, or a binding: what follows a step on its own lines. */
+struct step_note {
+    enum {
+        NOTE_EXPECT, /* the place has the value */
+        NOTE_UNTIL,  /* ask again until it has the value: Kafka's caches follow its controller later */
+        NOTE_BIND,   /* from now on `name` stands for the value at the place */
+        NOTE_PICK, /* of the list at the place, only items whose `name` begins with the text, or is in the list, `value`
+                    */
+        NOTE_DIFFERS, /* dohle's answer has this value there, on purpose; `why` says it */
+    } kind;
+    const char *path, *name, *why;
+    struct value *value;
+    struct step_note *next;
+};
+
+struct step {
+    enum step_kind kind;
+    int32_t line;
+    const char *connection; /* "main" when none was named */
+    const char *api;        /* such as "Fetch" */
+    int32_t version;        /* -1: the scenario's when it is for this API, else the newest */
+    const char *name;       /* STEP_LET, STEP_TOPIC */
+    struct value *value;    /* request body; value; topic's configs; bytes */
+    int64_t number;         /* milliseconds; partitions of a topic */
+    int64_t at_least_ms;    /* the answer may not come sooner; 0: any time */
+    bool expect_closed;     /* the connection is closed instead of an answer */
+    struct step_note *notes;
+    struct step *next;
+};
+
+struct scenario {
+    const char *name;
+    int32_t line;
+    const char *api; /* repeated for versions of this API; NULL: played once */
+    int32_t version_min, version_max;
+    struct step *steps;
+    struct scenario *next;
+};
+
+/* Parse a file's text. NULL on an error, which *error tells with its line. All memory is from `arena`. */
+struct scenario *scenario_parse(const char *text, size_t size, struct arena *arena, const char **error);
+
+#endif

@@ -1,0 +1,406 @@
+/* The conformance suite's runner: plays scenarios against a broker and compares its answers with those of Apache Kafka.
+ *
+ *     conformance [OPTIONS] FILE.scenario...
+ *
+ *     --bootstrap HOST:PORT   the broker to ask
+ *     --start COMMAND         start the broker: a command that prints "... ready on HOST:PORT"; stopped at the end
+ *     --kafka                 the broker is Apache Kafka: no differences on purpose, and changes may take a moment
+ *     --record                write the answers beside the scenarios, as FILE.answers, instead of comparing
+ *     --only NAME             only scenarios whose name contains NAME; versions are not counted then
+ *     --versions              print how often each version was asked
+ *
+ * Exit 0: all as recorded, and every version that the broker advertises was asked at least once. 1: a difference. 2:
+ * the suite could not be played. tests/conformance/README.md tells the language. */
+#include "../lib/kafka_client.h"
+#include "../lib/player.h"
+#include "../lib/recording.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DIFFERENCES_SHOWN 12 /* of one play: enough to see the pattern */
+#define VALUE_SHOWN       200
+#define FILE_BYTES_MAX    (16 << 20)
+
+struct options {
+    const char *bootstrap, *start, *only;
+    bool kafka, record, versions;
+};
+
+struct totals {
+    int32_t scenarios, plays, failed;
+};
+
+static void fail(const char *format, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
+static void fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("conformance: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    exit(2);
+}
+
+/* The whole file, terminated; NULL when there is none. */
+static char *read_file(const char *path, struct arena *arena)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return NULL;
+    char *text = value_alloc(arena, FILE_BYTES_MAX);
+    size_t size = fread(text, 1, FILE_BYTES_MAX - 1, file);
+    bool whole = feof(file) && !ferror(file);
+    fclose(file);
+    if (!whole)
+        fail("%s: cannot be read, or is too large", path);
+    text[size] = '\0';
+    return text;
+}
+
+static const char *answers_path(const char *scenario_path, struct arena *arena)
+{
+    const char *dot = strrchr(scenario_path, '.');
+    if (!dot || strcmp(dot, ".scenario") != 0)
+        fail("%s: not named *.scenario", scenario_path);
+    return value_printf(arena, "%.*s.answers", (int)(dot - scenario_path), scenario_path);
+}
+
+/* ---- comparing
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* What differs is gathered as text, so that a scenario that fails alike in many versions says it once. */
+struct report {
+    struct arena *arena;
+    const char *file;
+    char text[16384];
+    size_t size;
+    int32_t differences;
+    const struct outcome *outcome;
+};
+
+static void report_line(struct report *report, const char *format, ...) PRINTF_LIKE(2, 3);
+static void report_line(struct report *report, const char *format, ...)
+{
+    size_t left = sizeof report->text - report->size;
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(report->text + report->size, left, format, arguments);
+    va_end(arguments);
+    report->size += (size_t)size < left ? (size_t)size : left - 1;
+}
+
+static const char *shown(struct report *report, const struct value *value)
+{
+    if (!value)
+        return "none";
+    char *text = value_print(report->arena, value, 0, 0);
+    if (strlen(text) > VALUE_SHOWN)
+        memcpy(text + VALUE_SHOWN - 4, " ...", 5);
+    return text;
+}
+
+static void report_difference(void *context, const char *path, const struct value *wanted, const struct value *got)
+{
+    struct report *report = context;
+    if (report->differences++ < DIFFERENCES_SHOWN)
+        report_line(report, "    %s:%d: %s (step %d): %s: Kafka %s, got %s\n", report->file,
+                    report->outcome->step->line, report->outcome->api, report->outcome->number,
+                    *path ? path : "the answer", shown(report, wanted), shown(report, got));
+}
+
+static void compare_play(struct report *report, const struct player *player, const struct scenario *scenario,
+                         int32_t version, const struct play *play, const struct recorded *recording)
+{
+    int32_t outcomes = 0;
+    for (const struct outcome *outcome = play->outcomes; outcome; outcome = outcome->next, outcomes++) {
+        const struct recorded *recorded = recording_find(recording, scenario->name, outcome->number, version);
+        report->outcome = outcome;
+        if (!recorded) {
+            report_line(report, "    %s:%d: nothing is recorded for this step: make conformance-record\n", report->file,
+                        outcome->step->line);
+            report->differences++;
+        } else if (recorded->answer && outcome->answer) {
+            struct value *wanted = recorded_answer(recorded, outcome->version, report->arena);
+            player_apply_differences(player, outcome->step, wanted, report->arena);
+            value_compare(report->arena, wanted, outcome->answer, report_difference, report);
+        } else if (recorded->answer || outcome->answer) {
+            report_difference(report, "", recorded->answer, outcome->answer);
+        }
+    }
+    if (play->error) {
+        report_line(report, "    %s:%d: %s\n", report->file, play->error_line, play->error);
+        report->differences++;
+    } else if (outcomes != recording_count(recording, scenario->name, version)) {
+        report_line(report, "    %s:%d: more steps are recorded than played: make conformance-record\n", report->file,
+                    scenario->line);
+        report->differences++;
+    }
+}
+
+/* ---- playing
+ * ------------------------------------------------------------------------------------------------------------- */
+
+static void scenario_versions(const struct scenario *scenario, int32_t *version_min, int32_t *count)
+{
+    *version_min = scenario->api ? scenario->version_min : -1;
+    *count = scenario->api ? scenario->version_max - scenario->version_min + 1 : 1;
+}
+
+/* Play a scenario in its versions and compare. Versions that fail with the same words as the one before are only named.
+ */
+static void check_scenario(struct player *player, const char *path, const struct scenario *scenario,
+                           const struct recorded *recording, struct totals *totals)
+{
+    int32_t version_min, count;
+    scenario_versions(scenario, &version_min, &count);
+    struct report *report = xcalloc(1, sizeof *report);
+    char *previous = xstrdup("");
+    for (int32_t i = 0; i < count; i++) {
+        struct arena arena;
+        struct play play;
+        arena_init(&arena, PLAYER_ARENA_BYTES);
+        *report = (struct report){.arena = &arena, .file = path};
+        player_play(player, scenario, version_min < 0 ? -1 : version_min + i, &arena, &play);
+        compare_play(report, player, scenario, version_min < 0 ? -1 : version_min + i, &play, recording);
+        totals->plays++;
+        if (report->differences) {
+            totals->failed++;
+            printf("FAIL %s", scenario->name);
+            if (version_min >= 0)
+                printf(" with %s v%d", scenario->api, version_min + i);
+            bool same = strcmp(previous, report->text) == 0;
+            printf(same ? ": the same\n" : "\n%s", report->text);
+            if (!same && report->differences > DIFFERENCES_SHOWN)
+                printf("    and %d differences more\n", report->differences - DIFFERENCES_SHOWN);
+            free(previous);
+            previous = xstrdup(report->text);
+        }
+        arena_release(&arena);
+    }
+    free(previous);
+    free(report);
+}
+
+/* Play a scenario in its versions and write what was answered. */
+static bool record_scenario(struct player *player, const char *path, const struct scenario *scenario, FILE *file,
+                            struct totals *totals)
+{
+    int32_t version_min, count;
+    scenario_versions(scenario, &version_min, &count);
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX);
+    struct play *plays = value_alloc(&arena, (size_t)count * sizeof *plays);
+    bool ok = true;
+    for (int32_t i = 0; i < count && ok; i++) {
+        player_play(player, scenario, version_min < 0 ? -1 : version_min + i, &arena, &plays[i]);
+        totals->plays++;
+        ok = !plays[i].error;
+        if (!ok)
+            printf("FAIL %s, version %d\n    %s:%d: %s\n", scenario->name, version_min + i, path, plays[i].error_line,
+                   plays[i].error);
+    }
+    if (ok)
+        recording_write(file, scenario, plays, version_min, count, &arena);
+    totals->failed += !ok;
+    arena_release(&arena);
+    return ok;
+}
+
+static void play_file(struct player *player, const struct options *options, const char *path, struct totals *totals)
+{
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX);
+    const char *text = read_file(path, &arena), *error = NULL;
+    if (!text)
+        fail("%s: %s", path, strerror(errno));
+    const struct scenario *scenario = scenario_parse(text, strlen(text), &arena, &error);
+    if (error)
+        fail("%s: %s", path, error);
+    const char *answers = answers_path(path, &arena);
+    const char *written = value_printf(&arena, "%s.new", answers);
+    FILE *file = NULL;
+    struct recorded *recording = NULL;
+    if (options->record) {
+        file = fopen(written, "we");
+        if (!file)
+            fail("%s: %s", written, strerror(errno));
+        const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+        fprintf(file, "# Apache Kafka's answers to %s, written by `make conformance-record`.\n", name);
+    } else {
+        text = read_file(answers, &arena);
+        if (text && !recording_parse(text, strlen(text), &arena, &recording, &error))
+            fail("%s: %s", answers, error);
+    }
+    bool ok = true;
+    for (; scenario; scenario = scenario->next) {
+        if (options->only && !strstr(scenario->name, options->only))
+            continue;
+        totals->scenarios++;
+        if (options->record)
+            ok = record_scenario(player, path, scenario, file, totals) && ok;
+        else
+            check_scenario(player, path, scenario, recording, totals);
+    }
+    if (file && (fclose(file) != 0 || (ok && rename(written, answers) != 0)))
+        fail("%s: %s", answers, strerror(errno));
+    if (file && !ok)
+        remove(written);
+    arena_release(&arena);
+}
+
+/* Every version that the broker advertises must have been asked; of Apache Kafka, which has more APIs than the suite
+ * yet, of APIs that were asked at all. */
+static int32_t check_versions(const struct player *player, const struct options *options)
+{
+    int32_t missing = 0, asked = 0, apis = 0;
+    for (size_t i = 0; i < KP_APIS_COUNT; i++) {
+        struct kp_versions versions = player->advertised[i];
+        if (versions.first < kp_apis[i].versions.first)
+            versions.first = kp_apis[i].versions.first; /* Produce 0-2 is advertised, and not served */
+        int32_t sum = 0;
+        for (int16_t version = 0; version < PLAYER_VERSIONS_MAX; version++)
+            sum += player->played[i][version];
+        if (options->kafka && !sum)
+            continue;
+        apis += versions.first <= versions.last;
+        for (int16_t version = versions.first; version <= versions.last; version++) {
+            asked += player->played[i][version] > 0;
+            if (options->versions)
+                printf("%6d %s v%d\n", player->played[i][version], kp_apis[i].name, version);
+            if (!player->played[i][version]) {
+                printf("FAIL no scenario asks %s v%d\n", kp_apis[i].name, version);
+                missing++;
+            }
+        }
+    }
+    printf("conformance: %d versions of %d APIs asked, %d missing\n", asked, apis, missing);
+    return missing;
+}
+
+/* ---- the broker
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* Start COMMAND and read its ready line; *address is from malloc. */
+static pid_t start_broker(const char *command, char **address)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        fail("pipe: %s", strerror(errno));
+    pid_t pid = fork();
+    if (pid < 0)
+        fail("fork: %s", strerror(errno));
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        char *line = NULL;
+        if (asprintf(&line, "exec %s", command) > 0)
+            execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    FILE *output = fdopen(ends[0], "r");
+    char line[512] = "";
+    const char *ready = output && fgets(line, sizeof line, output) ? strstr(line, " ready on ") : NULL;
+    if (!ready) {
+        kill(pid, SIGKILL);
+        fail("'%s' printed no address", command);
+    }
+    *address = xstrdup(ready + strlen(" ready on "));
+    (*address)[strcspn(*address, "\n")] = '\0';
+    fclose(output);
+    return pid;
+}
+
+/* False when the broker did not end well. */
+static bool stop_broker(pid_t pid)
+{
+    int status = 0;
+    kill(pid, SIGTERM);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void parse_options(int argc, char **argv, struct options *options)
+{
+    static const struct option known[] = {
+        {"bootstrap", required_argument, NULL, 'b'},
+        {"start",     required_argument, NULL, 's'},
+        {"kafka",     no_argument,       NULL, 'k'},
+        {"record",    no_argument,       NULL, 'r'},
+        {"only",      required_argument, NULL, 'o'},
+        {"versions",  no_argument,       NULL, 'v'},
+        {NULL,        0,                 NULL, 0  },
+    };
+    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        switch (option) {
+        case 'b':
+            options->bootstrap = optarg;
+            break;
+        case 's':
+            options->start = optarg;
+            break;
+        case 'k':
+            options->kafka = true;
+            break;
+        case 'r':
+            options->record = true;
+            break;
+        case 'o':
+            options->only = optarg;
+            break;
+        case 'v':
+            options->versions = true;
+            break;
+        default:
+            exit(2);
+        }
+    }
+    if (!options->bootstrap == !options->start || optind == argc)
+        fail("usage: conformance (--bootstrap HOST:PORT | --start COMMAND) [--kafka] [--record] [--only NAME] FILE...");
+    if (options->record && (options->only || !options->kafka))
+        fail("--record records whole files, of Apache Kafka (--kafka)");
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    parse_options(argc, argv, &options);
+    char *address = NULL;
+    pid_t broker = options.start ? start_broker(options.start, &address) : 0;
+    if (!broker)
+        address = xstrdup(options.bootstrap);
+    char *colon = strrchr(address, ':');
+    if (!colon)
+        fail("'%s' is not HOST:PORT", address);
+    *colon = '\0';
+
+    struct player player;
+    struct totals totals = {0};
+    const char *error = NULL;
+    int64_t began_ms = client_mono_ms();
+    bool ok = player_init(&player, address, (int32_t)strtol(colon + 1, NULL, 10), options.kafka, &error);
+    if (!ok)
+        printf("conformance: %s:%s: %s\n", address, colon + 1, error);
+    for (int i = optind; i < argc && ok; i++)
+        play_file(&player, &options, argv[i], &totals);
+    if (ok && !options.only)
+        totals.failed += check_versions(&player, &options);
+    player_release(&player);
+    if (broker && !stop_broker(broker)) {
+        printf("FAIL the broker did not end with 0\n");
+        totals.failed++;
+    }
+    free(address);
+    printf("conformance: %d scenarios in %d plays, %d failed, %.1f s\n", totals.scenarios, totals.plays, totals.failed,
+           (double)(client_mono_ms() - began_ms) / 1000);
+    return !ok ? 2 : totals.failed ? 1 : 0;
+}
