@@ -1,0 +1,265 @@
+"""What every client has to manage with a broker: the rows of the table in docs/testing.md.
+
+A check is a function of a Session; its name, with dashes, is the name of the row and its first line says what it proves.
+It fails by an exception. Each makes topics of its own, named after the client and the check, so a run needs no clean
+broker and checks do not disturb each other. Nothing here waits for a time to pass.
+"""
+import itertools
+from contextlib import contextmanager
+
+from client import ClientError, record
+
+CHECKS = {}
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+RETENTION = "retention.ms"
+
+
+def check(function):
+    CHECKS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+class Session:
+    """A running client, a way to start a second one, and names for topics that nobody else uses."""
+
+    def __init__(self, client, start_client, prefix):
+        self.client, self.start_client = client, start_client
+        self._names = (f"{prefix}-{number}" for number in itertools.count())
+
+    def unused_name(self):
+        return next(self._names)
+
+    def new_topic(self, partitions=1, **configs):
+        topic = self.unused_name()
+        self.client.create_topic(topic=topic, partitions=partitions, configs=configs)
+        return topic
+
+    def produce(self, topic, records, partition=0, codec="none", acks="all", idempotent=False):
+        self.client.produce(topic=topic, partition=partition, codec=codec, acks=acks, idempotent=idempotent,
+                            records=records)
+
+    def fetch(self, topic, start, count, partition=0):
+        return self.client.fetch(topic=topic, partition=partition, start=start, count=count)["records"]
+
+    def offset(self, topic, at):
+        return self.client.list_offsets(topic=topic, partition=0, at=at)["offset"]
+
+    def round_trip(self, topic, records, **how):
+        """Produce the records and read the same back from the start, in order."""
+        self.produce(topic, records, **how)
+        fetched = self.fetch(topic, "earliest", len(records))
+        expect([one["offset"] for one in fetched], list(range(len(records))))
+        expect([strip(one) for one in fetched], [strip(one) for one in records])
+
+
+def strip(one):
+    """What a producer decides of a record."""
+    return one["key"], one["value"], [tuple(header) for header in one["headers"]]
+
+
+def expect(got, expected):
+    if got != expected:
+        raise AssertionError(f"expected {shorten(expected)}, got {shorten(got)}")
+
+
+def shorten(value):
+    text = repr(value)
+    return text if len(text) < 300 else text[:300] + " …"
+
+
+@contextmanager
+def refused():
+    try:
+        yield
+    except ClientError:
+        return
+    raise AssertionError("expected an error")
+
+
+def texts(count, size=20):
+    """Records with keys and values that compress well."""
+    return [record(f"key-{i}", f"value-{i}-".ljust(size, "x")) for i in range(count)]
+
+
+# ---- topics ----------------------------------------------------------------------------------------------------------
+
+@check
+def create_topic(session):
+    """A topic is complete when CreateTopics answers; the same name again is refused."""
+    topic = session.new_topic(partitions=3)
+    expect(session.client.describe_topic(topic=topic)["leaders"], [1, 1, 1])
+    with refused():
+        session.client.create_topic(topic=topic, partitions=3, configs={})
+
+
+@check
+def create_partitions(session):
+    """Partitions are added and take records; fewer than there are is refused."""
+    topic = session.new_topic(partitions=1)
+    session.client.create_partitions(topic=topic, total=4)
+    expect(session.client.describe_topic(topic=topic)["leaders"], [1, 1, 1, 1])
+    session.produce(topic, texts(1), partition=3)
+    expect(len(session.fetch(topic, "earliest", 1, partition=3)), 1)
+    with refused():
+        session.client.create_partitions(topic=topic, total=2)
+
+
+@check
+def topic_configs(session):
+    """A topic's configuration is set at its creation, altered and set back to the default."""
+    topic = session.new_topic(**{RETENTION: "3600000"})
+
+    def retention():
+        return session.client.describe_configs(topic=topic)["configs"][RETENTION]
+
+    expect(retention(), "3600000")
+    session.client.alter_config(topic=topic, name=RETENTION, value="7200000")
+    expect(retention(), "7200000")
+    session.client.alter_config(topic=topic, name=RETENTION, value=None)
+    expect(retention(), "604800000")
+    with refused():
+        session.client.alter_config(topic=topic, name=RETENTION, value="soon")
+
+
+@check
+def delete_topic(session):
+    """A deleted topic is gone when DeleteTopics answers, its name is free at once and the new topic is empty."""
+    topic = session.new_topic(partitions=2)
+    session.produce(topic, texts(1))
+    session.client.delete_topic(topic=topic)
+    session.client.create_topic(topic=topic, partitions=1, configs={})
+    expect(session.client.describe_topic(topic=topic)["leaders"], [1])
+    session.round_trip(topic, texts(2))
+
+
+@check
+def auto_creation(session):
+    """Producing to an unknown topic creates it."""
+    session.round_trip(session.unused_name(), texts(3))
+
+
+# ---- produce ---------------------------------------------------------------------------------------------------------
+
+def add_codec_check(codec):
+    def round_trip(session):
+        session.round_trip(session.unused_name(), texts(100, size=1000), codec=codec)
+    CHECKS[f"codec-{codec}"] = round_trip
+
+
+for each_codec in CODECS:
+    add_codec_check(each_codec)
+
+
+@check
+def acks_0(session):
+    """Records that are sent without waiting for an answer arrive."""
+    session.round_trip(session.unused_name(), texts(10), acks="0")
+
+
+@check
+def acks_1(session):
+    """The leader's acknowledgement."""
+    session.round_trip(session.unused_name(), texts(10), acks="1")
+
+
+@check
+def acks_all(session):
+    """The acknowledgement of all replicas, of which there is one."""
+    session.round_trip(session.unused_name(), texts(10), acks="all")
+
+
+@check
+def idempotent(session):
+    """An idempotent producer gets an id and its records keep their order; a second producer goes on behind them."""
+    topic = session.unused_name()
+    session.round_trip(topic, texts(1000), idempotent=True)
+    session.produce(topic, texts(10), idempotent=True, codec="gzip")
+    expect(session.offset(topic, "latest"), 1010)
+
+
+@check
+def headers(session):
+    """Headers keep their order, also with the same name twice."""
+    pairs = [("trace", "1"), ("trace", "2"), ("kind", "text")]
+    session.round_trip(session.unused_name(), [record("k", "v", pairs), record("k", "v")])
+
+
+@check
+def null_and_empty(session):
+    """A null key, a null value and empty ones are told apart."""
+    session.round_trip(session.unused_name(), [record(None, "v"), record("k", None), record("", "v"), record("k", "")])
+
+
+@check
+def null_header(session):
+    """A header's value may be null or empty."""
+    session.round_trip(session.unused_name(), [record("k", "v", [("none", None), ("empty", "")])])
+
+
+# ---- fetch -----------------------------------------------------------------------------------------------------------
+
+@check
+def fetch_start(session):
+    """From the start, over several produced batches."""
+    topic = session.unused_name()
+    session.produce(topic, texts(20))
+    session.produce(topic, texts(20))
+    expect([one["offset"] for one in session.fetch(topic, "earliest", 40)], list(range(40)))
+
+
+@check
+def fetch_offset(session):
+    """From an offset, also inside a compressed batch."""
+    topic = session.unused_name()
+    session.produce(topic, texts(20), codec="gzip")
+    expect([one["offset"] for one in session.fetch(topic, 7, 13)], list(range(7, 20)))
+
+
+@check
+def fetch_end(session):
+    """From the end: only what is produced from then on."""
+    topic = session.unused_name()
+    session.produce(topic, texts(20))
+    with session.start_client() as reader:
+        reader.begin("fetch", topic=topic, partition=0, start="latest", count=1)
+        while not reader.answered():  # a record produced before the reader asked for the end is not for it
+            session.produce(topic, texts(1))
+        (first,) = reader.finish()["records"]
+    expect(first["offset"] >= 20, True)
+
+
+@check
+def fetch_waiting(session):
+    """A fetch at the end waits and gets the next record."""
+    topic = session.unused_name()
+    session.produce(topic, texts(5))
+    with session.start_client() as reader:
+        reader.begin("fetch", topic=topic, partition=0, start=5, count=2)
+        session.produce(topic, texts(1))
+        session.produce(topic, texts(1))
+        expect([one["offset"] for one in reader.finish()["records"]], [5, 6])
+
+
+@check
+def list_offsets(session):
+    """The first offset and the next one."""
+    topic = session.unused_name()
+    session.produce(topic, texts(20))
+    expect([session.offset(topic, "earliest"), session.offset(topic, "latest")], [0, 20])
+
+
+@check
+def offset_for_timestamp(session):
+    """The first record at or after a time, and a fetch from there."""
+    topic = session.unused_name()
+    session.produce(topic, texts(1))
+    first = session.fetch(topic, "earliest", 1)[0]["timestamp"]
+    for count in itertools.count(2):
+        session.produce(topic, texts(1))
+        fetched = session.fetch(topic, "earliest", count)
+        if fetched[-1]["timestamp"] > first:
+            break
+    expect(session.offset(topic, first), 0)
+    later = session.offset(topic, first + 1)
+    expect(later, count - 1)
+    expect(session.fetch(topic, later, 1)[0]["offset"], later)

@@ -1,0 +1,127 @@
+"""confluent-kafka, Confluent's Python client over librdkafka."""
+import sys
+from pathlib import Path
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,
+                                   OffsetSpec, ResourceType)
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import adapter
+
+TIMEOUT_S = 30
+
+
+def done(futures):
+    """The result of the only future of an admin call; raises what went wrong."""
+    (future,) = futures.values()
+    return future.result(TIMEOUT_S)
+
+
+class ConfluentKafka:
+    def __init__(self, bootstrap):
+        self.bootstrap = {"bootstrap.servers": bootstrap}
+        self.admin = AdminClient(self.bootstrap)
+
+    def create_topic(self, topic, partitions, configs):
+        done(self.admin.create_topics([NewTopic(topic, partitions, 1, config=configs)]))
+
+    def delete_topic(self, topic):
+        done(self.admin.delete_topics([topic]))
+
+    def create_partitions(self, topic, total):
+        done(self.admin.create_partitions([NewPartitions(topic, total)]))
+
+    def describe_topic(self, topic):
+        metadata = self.admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
+        if metadata.error:
+            raise KafkaException(metadata.error)
+        return {"leaders": [metadata.partitions[index].leader for index in sorted(metadata.partitions)]}
+
+    def describe_configs(self, topic):
+        entries = done(self.admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]))
+        return {"configs": {entry.name: entry.value for entry in entries.values()}}
+
+    def alter_config(self, topic, name, value):
+        operation = AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET
+        entry = ConfigEntry(name, value or "", incremental_operation=operation)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        done(self.admin.incremental_alter_configs([resource]))
+
+    def list_offsets(self, topic, partition, at):
+        specs = {"earliest": OffsetSpec.earliest, "latest": OffsetSpec.latest}
+        spec = specs[at]() if at in specs else OffsetSpec.for_timestamp(at)
+        return {"offset": done(self.admin.list_offsets({TopicPartition(topic, partition): spec})).offset}
+
+    def produce(self, topic, partition, codec, acks, idempotent, records):
+        producer = Producer({**self.bootstrap, "compression.type": codec, "acks": acks, "linger.ms": 20,
+                             "enable.idempotence": idempotent})
+        errors = []
+
+        def delivered(error, _message):
+            if error:
+                errors.append(error)
+
+        for record in records:
+            producer.produce(topic, partition=partition, on_delivery=delivered, **record)
+        if producer.flush(TIMEOUT_S) or errors:
+            raise KafkaException(errors[0]) if errors else TimeoutError("records are still in the queue")
+
+    def fetch(self, topic, partition, start, count):
+        offset = {"earliest": OFFSET_BEGINNING, "latest": OFFSET_END}.get(start, start)
+        records = []
+        for message in self._read(topic, partition, offset, count):
+            records.append(adapter.encode_record(message.offset(), message.timestamp()[1], message.key(),
+                                                 message.value(), message.headers()))
+        return {"records": records}
+
+    def produce_numbered(self, topic, count, size):
+        producer = Producer({**self.bootstrap, "acks": "all", "enable.idempotence": True, "linger.ms": 5,
+                             "message.timeout.ms": 120000, "queue.buffering.max.messages": 20000})
+        acknowledged = 0
+
+        def delivered(error, _message):
+            nonlocal acknowledged
+            if error:
+                raise KafkaException(error)
+            acknowledged += 1
+            if acknowledged % 1000 == 0:
+                adapter.say({"progress": acknowledged})
+
+        for number in range(count):
+            while True:
+                try:
+                    producer.produce(topic, partition=0, value=adapter.numbered_value(number, size),
+                                     on_delivery=delivered)
+                    break
+                except BufferError:
+                    producer.poll(1)
+            producer.poll(0)
+        producer.flush()
+        return {"count": acknowledged}
+
+    def fetch_numbered(self, topic, count, size):
+        for number, message in enumerate(self._read(topic, 0, OFFSET_BEGINNING, count)):
+            adapter.check_numbered(number, message.offset(), message.value(), size)
+        return {"count": count}
+
+    def _read(self, topic, partition, offset, count):
+        """`count` messages of one assigned partition. The group is never joined; librdkafka only wants a name."""
+        consumer = Consumer({**self.bootstrap, "group.id": "none", "enable.auto.commit": False,
+                             "auto.offset.reset": "error"})
+        try:
+            consumer.assign([TopicPartition(topic, partition, offset)])
+            while count:
+                messages = consumer.consume(min(count, 1000), TIMEOUT_S)
+                if not messages:
+                    raise TimeoutError(f"{count} records did not come")
+                for message in messages:
+                    if message.error():
+                        raise KafkaException(message.error())
+                    yield message
+                count -= len(messages)
+        finally:
+            consumer.close()
+
+
+adapter.serve(ConfluentKafka(sys.argv[1]))

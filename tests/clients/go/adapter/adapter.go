@@ -1,0 +1,175 @@
+// Package adapter is the half of an adapter that is the same for every client in Go: command lines in, answers out.
+// See README.md of tests/clients for the commands.
+package adapter
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Timeout is how long a client waits for a broker before a command fails.
+const Timeout = 30 * time.Second
+
+// Earliest and Latest stand for the timestamps -2 and -1 of ListOffsets.
+const (
+	Latest   int64 = -1
+	Earliest int64 = -2
+)
+
+// Record is a record to produce or one that was fetched. Nil bytes are a null, which JSON shows as null.
+type Record struct {
+	Offset    int64    `json:"offset"`
+	Timestamp int64    `json:"timestamp"`
+	Key       []byte   `json:"key"`
+	Value     []byte   `json:"value"`
+	Headers   []Header `json:"headers"`
+}
+
+// Header is a pair of name and value; in JSON an array of two.
+type Header struct {
+	Name  string
+	Value []byte
+}
+
+// MarshalJSON writes [name, value].
+func (h Header) MarshalJSON() ([]byte, error) {
+	return json.Marshal([]any{h.Name, h.Value})
+}
+
+// UnmarshalJSON reads [name, value].
+func (h *Header) UnmarshalJSON(text []byte) error {
+	return json.Unmarshal(text, &[]any{&h.Name, &h.Value})
+}
+
+// Place is an offset, or Earliest or Latest, which the commands call "earliest" and "latest".
+type Place int64
+
+// UnmarshalJSON reads a number or one of the two words.
+func (p *Place) UnmarshalJSON(text []byte) error {
+	switch string(text) {
+	case `"earliest"`:
+		*p = Place(Earliest)
+	case `"latest"`:
+		*p = Place(Latest)
+	default:
+		return json.Unmarshal(text, (*int64)(p))
+	}
+	return nil
+}
+
+// Command is one line of the driver; each kind of command uses some of the fields.
+type Command struct {
+	Do         string             `json:"do"`
+	Topic      string             `json:"topic"`
+	Partitions int32              `json:"partitions"`
+	Total      int32              `json:"total"`
+	Configs    map[string]*string `json:"configs"`
+	Name       string             `json:"name"`
+	NewValue   *string            `json:"value"`
+	Partition  int32              `json:"partition"`
+	At         Place              `json:"at"`
+	Start      Place              `json:"start"`
+	Count      int                `json:"count"`
+	Codec      string             `json:"codec"`
+	Acks       string             `json:"acks"`
+	Idempotent bool               `json:"idempotent"`
+	Records    []Record           `json:"records"`
+}
+
+// Client is what a client library has to offer; the methods are the commands.
+type Client interface {
+	CreateTopic(topic string, partitions int32, configs map[string]*string) error
+	DeleteTopic(topic string) error
+	CreatePartitions(topic string, total int32) error
+	Leaders(topic string) ([]int32, error)
+	Configs(topic string) (map[string]string, error)
+	AlterConfig(topic, name string, value *string) error
+	ListOffset(topic string, partition int32, at int64) (int64, error)
+	Produce(command Command) error
+	Fetch(topic string, partition int32, start int64, count int) ([]Record, error)
+}
+
+var errUnsupported = errors.New("the client has no such call")
+
+func carryOut(client Client, c Command) (any, error) {
+	switch c.Do {
+	case "create_topic":
+		return nil, client.CreateTopic(c.Topic, c.Partitions, c.Configs)
+	case "delete_topic":
+		return nil, client.DeleteTopic(c.Topic)
+	case "create_partitions":
+		return nil, client.CreatePartitions(c.Topic, c.Total)
+	case "describe_topic":
+		leaders, err := client.Leaders(c.Topic)
+		return map[string]any{"leaders": leaders}, err
+	case "describe_configs":
+		configs, err := client.Configs(c.Topic)
+		return map[string]any{"configs": configs}, err
+	case "alter_config":
+		return nil, client.AlterConfig(c.Topic, c.Name, c.NewValue)
+	case "list_offsets":
+		offset, err := client.ListOffset(c.Topic, c.Partition, int64(c.At))
+		return map[string]any{"offset": offset}, err
+	case "produce":
+		return nil, client.Produce(c)
+	case "fetch":
+		records, err := client.Fetch(c.Topic, c.Partition, int64(c.Start), c.Count)
+		return map[string]any{"records": records}, err
+	}
+	return nil, errUnsupported
+}
+
+// Serve answers the commands of standard input until it ends.
+func Serve(client Client) {
+	in := bufio.NewReader(os.Stdin)
+	out := json.NewEncoder(os.Stdout)
+	for {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		var command Command
+		if err = json.Unmarshal(line, &command); err != nil {
+			fail(fmt.Errorf("command %q: %w", line, err))
+		}
+		result, err := carryOut(client, command)
+		switch {
+		case errors.Is(err, errUnsupported):
+			err = out.Encode(map[string]string{"unsupported": err.Error()})
+		case err != nil:
+			err = out.Encode(map[string]string{"error": err.Error()})
+		case result == nil:
+			err = out.Encode(map[string]any{"result": struct{}{}})
+		default:
+			err = out.Encode(map[string]any{"result": result})
+		}
+		if err != nil {
+			fail(err)
+		}
+	}
+}
+
+// Bootstrap is the address that the driver gives.
+func Bootstrap() []string {
+	if len(os.Args) != 2 {
+		fail(errors.New("usage: adapter HOST:PORT"))
+	}
+	return os.Args[1:]
+}
+
+// Must ends the program when a client cannot even be made.
+func Must[T any](value T, err error) T {
+	if err != nil {
+		fail(err)
+	}
+	return value
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "adapter:", err)
+	os.Exit(1)
+}

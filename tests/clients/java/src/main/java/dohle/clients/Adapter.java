@@ -1,0 +1,258 @@
+package dohle.clients;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewPartitions;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.TopicPartitionInfo;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/** Apache Kafka's Java client. See README.md of tests/clients for the commands. */
+public final class Adapter {
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final String bootstrap;
+    private final Admin admin;
+
+    private Adapter(String bootstrap) {
+        this.bootstrap = bootstrap;
+        this.admin = Admin.create(Map.of("bootstrap.servers", bootstrap));
+    }
+
+    public static void main(String[] args) throws IOException {
+        Adapter adapter = new Adapter(args[0]);
+        BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+            ObjectNode answer = JSON.createObjectNode();
+            try {
+                adapter.carryOut(JSON.readTree(line), answer);
+            } catch (ExecutionException e) {
+                answer.removeAll().put("error", String.valueOf(e.getCause()));
+            } catch (Exception e) {
+                answer.removeAll().put("error", e.toString());
+            }
+            say(answer);
+        }
+        System.exit(0);
+    }
+
+    private static synchronized void say(JsonNode answer) {
+        System.out.println(answer);
+    }
+
+    private void carryOut(JsonNode command, ObjectNode answer) throws Exception {
+        ObjectNode result = answer.putObject("result");
+        String topic = command.path("topic").asText();
+        switch (command.get("do").asText()) {
+            case "create_topic" -> createTopic(topic, command);
+            case "delete_topic" -> await(admin.deleteTopics(List.of(topic)).all());
+            case "create_partitions" -> await(admin.createPartitions(
+                    Map.of(topic, NewPartitions.increaseTo(command.get("total").asInt()))).all());
+            case "describe_topic" -> describeTopic(topic, result.putArray("leaders"));
+            case "describe_configs" -> describeConfigs(topic, result.putObject("configs"));
+            case "alter_config" -> alterConfig(topic, command);
+            case "list_offsets" -> result.put("offset", listOffset(topic, command));
+            case "produce" -> produce(topic, command);
+            case "fetch" -> fetch(topic, command, result.putArray("records"));
+            case "produce_numbered" -> result.put("count", produceNumbered(topic, command));
+            case "fetch_numbered" -> result.put("count", fetchNumbered(topic, command));
+            default -> answer.removeAll().put("unsupported", "the client has no such call");
+        }
+    }
+
+    private static <T> T await(KafkaFuture<T> future) throws Exception {
+        return future.get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+    }
+
+    private void createTopic(String topic, JsonNode command) throws Exception {
+        Map<String, String> configs = new HashMap<>();
+        command.get("configs").fields().forEachRemaining(entry -> configs.put(entry.getKey(), entry.getValue().asText()));
+        NewTopic created = new NewTopic(topic, command.get("partitions").asInt(), (short) 1).configs(configs);
+        await(admin.createTopics(List.of(created)).all());
+    }
+
+    private void describeTopic(String topic, ArrayNode leaders) throws Exception {
+        for (TopicPartitionInfo partition
+                : await(admin.describeTopics(List.of(topic)).allTopicNames()).get(topic).partitions()) {
+            leaders.add(partition.leader().id());
+        }
+    }
+
+    private void describeConfigs(String topic, ObjectNode configs) throws Exception {
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+        for (ConfigEntry entry : await(admin.describeConfigs(List.of(resource)).all()).get(resource).entries()) {
+            configs.put(entry.name(), entry.value());
+        }
+    }
+
+    private void alterConfig(String topic, JsonNode command) throws Exception {
+        JsonNode value = command.get("value");
+        AlterConfigOp change = new AlterConfigOp(
+                new ConfigEntry(command.get("name").asText(), value.isNull() ? "" : value.asText()),
+                value.isNull() ? AlterConfigOp.OpType.DELETE : AlterConfigOp.OpType.SET);
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+        await(admin.incrementalAlterConfigs(Map.of(resource, List.of(change))).all());
+    }
+
+    private long listOffset(String topic, JsonNode command) throws Exception {
+        String at = command.get("at").asText();
+        OffsetSpec spec = switch (at) {
+            case "earliest" -> OffsetSpec.earliest();
+            case "latest" -> OffsetSpec.latest();
+            default -> OffsetSpec.forTimestamp(Long.parseLong(at));
+        };
+        TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
+        return await(admin.listOffsets(Map.of(place, spec)).partitionResult(place)).offset();
+    }
+
+    private KafkaProducer<byte[], byte[]> producer(Map<String, Object> more) {
+        Map<String, Object> configs = new HashMap<>(more);
+        configs.put("bootstrap.servers", bootstrap);
+        return new KafkaProducer<>(configs, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    private KafkaConsumer<byte[], byte[]> consumer(TopicPartition place) {
+        KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(Map.of("bootstrap.servers", bootstrap),
+                new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        consumer.assign(List.of(place));
+        return consumer;
+    }
+
+    private void produce(String topic, JsonNode command) throws Exception {
+        try (KafkaProducer<byte[], byte[]> producer = producer(Map.of(
+                "compression.type", command.get("codec").asText(), "acks", command.get("acks").asText(),
+                "enable.idempotence", command.get("idempotent").asBoolean(), "linger.ms", 20))) {
+            List<Future<?>> sent = new ArrayList<>();
+            for (JsonNode record : command.get("records")) {
+                ProducerRecord<byte[], byte[]> produced = new ProducerRecord<>(topic, command.get("partition").asInt(),
+                        record.get("key").binaryValue(), record.get("value").binaryValue());
+                for (JsonNode header : record.get("headers")) {
+                    produced.headers().add(header.get(0).asText(), header.get(1).binaryValue());
+                }
+                sent.add(producer.send(produced));
+            }
+            for (Future<?> future : sent) {
+                future.get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+            }
+        }
+    }
+
+    private void fetch(String topic, JsonNode command, ArrayNode records) {
+        TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
+        int count = command.get("count").asInt();
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(place)) {
+            switch (command.get("start").asText()) {
+                case "earliest" -> consumer.seekToBeginning(List.of(place));
+                case "latest" -> consumer.seekToEnd(List.of(place));
+                default -> consumer.seek(place, command.get("start").asLong());
+            }
+            while (records.size() < count) {
+                for (ConsumerRecord<byte[], byte[]> record : poll(consumer)) {
+                    if (records.size() < count) {
+                        describe(record, records.addObject());
+                    }
+                }
+            }
+        }
+    }
+
+    /** At least one record, or an exception after the time-out. */
+    private static Iterable<ConsumerRecord<byte[], byte[]>> poll(KafkaConsumer<byte[], byte[]> consumer) {
+        var records = consumer.poll(TIMEOUT);
+        if (records.isEmpty()) {
+            throw new IllegalStateException("no more records came");
+        }
+        return records;
+    }
+
+    private static void describe(ConsumerRecord<byte[], byte[]> record, ObjectNode description) {
+        description.put("offset", record.offset()).put("timestamp", record.timestamp());
+        description.put("key", record.key()).put("value", record.value());
+        ArrayNode headers = description.putArray("headers");
+        for (Header header : record.headers()) {
+            headers.addArray().add(header.key()).add(header.value());
+        }
+    }
+
+    /** Record `number` of the large test: its own number in twelve digits, then one byte that follows from it. */
+    private static byte[] numberedValue(int number, int size) {
+        byte[] value = new byte[size];
+        Arrays.fill(value, (byte) (number % 251));
+        System.arraycopy(String.format("%012d", number).getBytes(StandardCharsets.US_ASCII), 0, value, 0, 12);
+        return value;
+    }
+
+    private int produceNumbered(String topic, JsonNode command) throws Exception {
+        int count = command.get("count").asInt();
+        int size = command.get("size").asInt();
+        AtomicInteger acknowledged = new AtomicInteger();
+        AtomicReference<Exception> failure = new AtomicReference<>();
+        try (KafkaProducer<byte[], byte[]> producer = producer(Map.of(
+                "acks", "all", "enable.idempotence", true, "linger.ms", 5, "buffer.memory", 8 << 20))) {
+            for (int number = 0; number < count && failure.get() == null; number++) {
+                producer.send(new ProducerRecord<>(topic, 0, null, numberedValue(number, size)), (metadata, error) -> {
+                    if (error != null) {
+                        failure.compareAndSet(null, error);
+                    } else if (acknowledged.incrementAndGet() % 1000 == 0) {
+                        say(JSON.createObjectNode().put("progress", acknowledged.get()));
+                    }
+                });
+            }
+            producer.flush();
+        }
+        if (failure.get() != null) {
+            throw failure.get();
+        }
+        return acknowledged.get();
+    }
+
+    private int fetchNumbered(String topic, JsonNode command) {
+        int count = command.get("count").asInt();
+        int size = command.get("size").asInt();
+        TopicPartition place = new TopicPartition(topic, 0);
+        int number = 0;
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(place)) {
+            consumer.seekToBeginning(List.of(place));
+            while (number < count) {
+                for (ConsumerRecord<byte[], byte[]> record : poll(consumer)) {
+                    if (record.offset() != number || !Arrays.equals(record.value(), numberedValue(number, size))) {
+                        throw new IllegalStateException("record " + number + " expected at offset " + record.offset());
+                    }
+                    number++;
+                }
+            }
+        }
+        return number;
+    }
+}
