@@ -191,8 +191,8 @@ static int posix_sync_directory(struct file_io *io, const char *path)
     return error;
 }
 
-/* The same lock as Java's, and in its way as well, but owned by the open file where the system can do that: then a second
- * broker within this process meets it too, and closing another descriptor of the file does not lose it. */
+/* The same lock as Java's, and in its way as well, but owned by the open file where the system can do that: then a
+ * second broker within this process meets it too, and closing another descriptor of the file does not lose it. */
 #ifdef F_OFD_SETLK
 #define SET_LOCK F_OFD_SETLK
 #else

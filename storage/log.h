@@ -49,6 +49,8 @@ int log_store_open(struct log_store **store, const struct log_store_options *opt
 
 /* Do what is due (checkpoints, retention, deletions, flush.ms). Returns the wall time in ms of the next thing to do. */
 int64_t log_store_tick(struct log_store *store, int64_t now_ms);
+/* That time as it is now: an append or a deletion may have made it earlier. Cheap. */
+int64_t log_store_next_ms(const struct log_store *store);
 
 /* Sync all logs, write producer snapshots and checkpoints, trim indexes. With 0 the caller may write the clean-shutdown
  * marker, whose text is Kafka's. All logs are closed and freed; jobs must have ended. The store is freed in any case. */
@@ -113,6 +115,7 @@ struct log_slice {
     struct segment *segment; /* NULL: empty */
     int64_t position;        /* byte in the .log file */
     int32_t size_bytes;
+    bool pinned;             /* the descriptor stays open until the release */
 };
 
 enum isolation { ISOLATION_READ_UNCOMMITTED = 0, ISOLATION_READ_COMMITTED = 1 };
@@ -128,10 +131,13 @@ int log_read(struct log *log, int64_t offset, int32_t max_bytes, bool at_least_o
  * segment, without reading batches. 0 at the end. */
 int64_t log_bytes_from(struct log *log, int64_t offset, enum isolation isolation);
 
-/* The descriptor to sendfile() from, pinned until the release of the slice, or -1. */
-int log_slice_descriptor(const struct log_slice *slice);
-/* Copy `size` bytes from byte `from` of the slice. 0 or a negative errno. */
+/* The descriptor to sendfile() from, pinned until the release of the slice; -1 when the file has none (in memory; pinned all
+ * the same) or a negative errno below that. */
+int log_slice_descriptor(struct log_slice *slice);
+/* Copy `size` bytes from byte `from` of the slice. 0 or a negative errno. Another thread may call it once the descriptor is
+ * pinned. */
 int log_slice_read(const struct log_slice *slice, int32_t from, void *bytes, size_t size) WARN_UNUSED;
+/* `slice` is a copy of another: give it a reference (and a pin) of its own. */
 void log_slice_ref(struct log_slice *slice);
 void log_slice_release(struct log_slice *slice);
 

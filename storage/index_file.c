@@ -1,0 +1,128 @@
+/* Sparse indexes on disk, read where they lie.
+ *
+ *     0            entry_bytes                    entries * entry_bytes
+ *     +------------+------------+-- ... --+------------+
+ *     | entry 0    | entry 1    |         | last entry |      big-endian fields, keys ascend
+ *     +------------+------------+-- ... --+------------+
+ *
+ * Nothing of the file is kept in memory: a lookup halves the range by reading single entries until what is left fits
+ * one block, then reads that block. A gigabyte segment has 260,000 offset entries, so that is ten small reads, and most
+ * lookups do not come here because they ask for what the last entry, kept by the owner, answers.
+ *
+ * An entry that could not be written whole is not counted, and the next one is written over it. Files of Apache Kafka
+ * that was killed are filled up with zeros behind the last entry; owners notice (their keys do not ascend) and rebuild.
+ */
+#include "index_file.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define BLOCK_BYTES 4096
+
+void index_file_init(struct index_file *index, struct folder *folder, int64_t base_offset, enum file_kind kind,
+                     size_t entry_bytes)
+{
+    ASSERT(entry_bytes <= INDEX_ENTRY_BYTES_MAX);
+    cached_file_init(&index->file, folder, base_offset, kind);
+    index->entries = 0;
+    index->entry_bytes = (uint8_t)entry_bytes;
+}
+
+int index_file_load(struct index_file *index)
+{
+    struct file *file;
+    int error = cached_file_get(&index->file, &file);
+    if (error < 0)
+        return error;
+    struct file_io *io = index->file.folder->cache->io;
+    int64_t size = io->size(io, file);
+    if (size < 0)
+        return (int)size;
+    if (size % index->entry_bytes != 0 || size / index->entry_bytes > INT32_MAX)
+        return -EBADMSG;
+    index->entries = (int32_t)(size / index->entry_bytes);
+    return 0;
+}
+
+int index_file_create(struct index_file *index)
+{
+    index->entries = 0;
+    return cached_file_create(&index->file);
+}
+
+static int64_t position_of(const struct index_file *index, int32_t number)
+{
+    return (int64_t)number * index->entry_bytes;
+}
+
+int index_file_append(struct index_file *index, const uint8_t *entry)
+{
+    struct file *file;
+    int error = cached_file_get(&index->file, &file);
+    if (error < 0)
+        return error;
+    struct file_io *io = index->file.folder->cache->io;
+    error = file_write_all(io, file, entry, index->entry_bytes, position_of(index, index->entries));
+    if (error == 0)
+        index->entries++;
+    return error;
+}
+
+int index_file_entry(struct index_file *index, int32_t number, uint8_t *entry)
+{
+    ASSERT(number < index->entries);
+    struct file *file;
+    int error = cached_file_get(&index->file, &file);
+    if (error < 0)
+        return error;
+    return file_read_all(index->file.folder->cache->io, file, entry, index->entry_bytes, position_of(index, number));
+}
+
+int index_file_floor(struct index_file *index, index_key key, int64_t target, uint8_t *entry)
+{
+    uint8_t block[BLOCK_BYTES];
+    int32_t block_entries = BLOCK_BYTES / index->entry_bytes;
+    int32_t first = 0, end = index->entries; /* the answer is below `end`, and at or behind `first` if there is one */
+    while (end - first > block_entries) {
+        int32_t middle = first + (end - first) / 2;
+        int error = index_file_entry(index, middle, block);
+        if (error < 0)
+            return error;
+        if (key(block) <= target)
+            first = middle;
+        else
+            end = middle;
+    }
+    if (end == first)
+        return 0;
+    struct file *file;
+    int error = cached_file_get(&index->file, &file);
+    if (error < 0)
+        return error;
+    size_t size = (size_t)(end - first) * index->entry_bytes;
+    error = file_read_all(index->file.folder->cache->io, file, block, size, position_of(index, first));
+    if (error < 0)
+        return error;
+    for (int32_t left = end - first; left > 0; left--) {
+        const uint8_t *at = block + (size_t)(left - 1) * index->entry_bytes;
+        if (key(at) <= target) {
+            memcpy(entry, at, index->entry_bytes);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int index_file_trim(struct index_file *index)
+{
+    struct file *file;
+    int error = cached_file_get(&index->file, &file);
+    if (error < 0)
+        return error;
+    struct file_io *io = index->file.folder->cache->io;
+    int64_t size = io->size(io, file);
+    if (size < 0)
+        return (int)size;
+    int64_t wanted = position_of(index, index->entries);
+    return size == wanted ? 0 : io->truncate(io, file, wanted);
+}

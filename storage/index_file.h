@@ -1,0 +1,34 @@
+/* A file of equal, ascending entries: what the offset index and the time index have in common. See index_file.c. */
+#ifndef DOHLE_STORAGE_INDEX_FILE_H
+#define DOHLE_STORAGE_INDEX_FILE_H
+
+#include "file_cache.h"
+
+#define INDEX_ENTRY_BYTES_MAX 16
+
+struct index_file {
+    struct cached_file file;
+    int32_t entries;     /* whole entries in the file that count */
+    uint8_t entry_bytes; /* of one */
+};
+
+/* The value that entries ascend by, read from the bytes of one. */
+typedef int64_t (*index_key)(const uint8_t *entry);
+
+/* Without touching the disk. */
+void index_file_init(struct index_file *index, struct folder *folder, int64_t base_offset, enum file_kind kind,
+                     size_t entry_bytes);
+/* Take over the file that is there. 0; -EBADMSG when its size is no multiple of the entry's; another negative errno. */
+int index_file_load(struct index_file *index) WARN_UNUSED;
+/* Make the file, empty; one that is there is emptied. */
+int index_file_create(struct index_file *index) WARN_UNUSED;
+/* Write one entry behind the last. On failure the index is as before. */
+int index_file_append(struct index_file *index, const uint8_t *entry) WARN_UNUSED;
+/* Read entry `number`, which exists. */
+int index_file_entry(struct index_file *index, int32_t number, uint8_t *entry) WARN_UNUSED;
+/* The last entry whose key is at or below `target`, into `entry`. Returns 1, 0 when there is none, or a negative errno. */
+int index_file_floor(struct index_file *index, index_key key, int64_t target, uint8_t *entry) WARN_UNUSED;
+/* Give the file exactly the size of its entries. */
+int index_file_trim(struct index_file *index) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,472 @@
+/* The partition log: append, roll, offsets.
+ *
+ *     segments:   [0 ........ 41] [42 ....... 99] [100 .... ]        sealed, sealed, active
+ *                      ^               ^                    ^
+ *                 log start      recovery point          log end = high watermark (one node)
+ *
+ * An append, in this order: (1) have the log loaded; (2) validate what a client sends, which may rewrite it; (3) ask
+ * the producer state, where a duplicate ends it; (4) give it the log end as base offset and the leader epoch; (5) make
+ * the folder if it is the first; (6) roll if the active segment is full by size, time, index or offset range; (7) note
+ * a new leader epoch; (8) write and index; (9) only then change producer state and log end. So whatever fails, the log
+ * is as before: a short write is cut off again, an epoch noted for a batch that was not written begins at the log end,
+ * which is true.
+ *
+ * Failures. A resource that is used up (disk, quota, descriptors) refuses the append, and the next one tries again. Any
+ * other failed call puts the log offline until a restart: after an EIO nobody knows what the file holds, after a failed
+ * sync what the page cache says is no longer what the disk says.
+ *
+ * On one node a record is committed once it is appended: the high watermark is the log end. */
+#include "log_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+struct log *log_new(struct log_store *store, const char *topic, int32_t partition, struct kp_uuid topic_id,
+                    const struct log_config *config)
+{
+    ASSERT(strlen(topic) <= TOPIC_NAME_MAX);
+    struct log *log = xmalloc(sizeof *log);
+    *log = (struct log){
+        .store = store,
+        .topic = xstrdup(topic),
+        .partition = partition,
+        .topic_id = topic_id,
+        .config = config,
+        .snapshot_offset = -1,
+    };
+    list_append(&store->logs, &log->link);
+    list_init(&log->flushes);
+    return log;
+}
+
+void log_unload(struct log *log)
+{
+    for (int32_t i = 0; i < log->segments_count; i++)
+        segment_unref(log->segments[i]);
+    free(log->segments);
+    log->segments = NULL;
+    log->segments_count = log->segments_capacity = 0;
+    producer_states_release(&log->producers);
+    leader_epochs_release(&log->epochs);
+    if (log->folder != NULL)
+        folder_unref(log->folder);
+    log->folder = NULL;
+    log->dir = NULL;
+    log->start_offset = log->end_offset = log->recovery_point = 0;
+    log->snapshot_offset = -1;
+    log->was_cut = log->folder_unsynced = log->names_unsynced = false;
+    log->epochs_unwritten = log->epochs_unsynced = false;
+    log->state = LOG_UNLOADED;
+}
+
+void log_free(struct log *log)
+{
+    ASSERT(log->sync == NULL);
+    ASSERT(list_empty(&log->flushes));
+    log_unload(log);
+    list_remove(&log->link);
+    free(log->topic);
+    free(log);
+}
+
+/* ---- failures -------------------------------------------------------------------------------------------------------
+ */
+
+static bool used_up(int error)
+{
+    return error == -ENOSPC || error == -EDQUOT || error == -EMFILE || error == -ENFILE;
+}
+
+int log_fail(struct log *log, struct storage_fault *fault, const char *operation, const char *path, int error)
+{
+    ASSERT(error < 0);
+    if (fault != NULL) {
+        *fault =
+            (struct storage_fault){.operation = operation, .error = error == -EBADMSG ? 0 : -error, .position = -1};
+        snprintf(fault->path, sizeof fault->path, "%s", path);
+    }
+    if (used_up(error))
+        return STORAGE_NO_SPACE;
+    if (error == -EBADMSG)
+        return STORAGE_CORRUPT;
+    if (log->state != LOG_OFFLINE)
+        store_report(log->store, 2, "Log is offline until a restart",
+                     "topic=%s partition=%d operation=%s path=%s error=%s", log->topic, (int)log->partition, operation,
+                     path, strerror(-error));
+    log->state = LOG_OFFLINE;
+    return STORAGE_IO;
+}
+
+int log_fail_file(struct log *log, struct storage_fault *fault, const char *operation, const struct cached_file *file,
+                  int error)
+{
+    char path[STORAGE_PATH_MAX];
+    cached_file_path(file, path);
+    return log_fail(log, fault, operation, path, error);
+}
+
+static int offline(const struct log *log, struct storage_fault *fault)
+{
+    if (fault != NULL) {
+        *fault = (struct storage_fault){.operation = "offline", .position = -1};
+        snprintf(fault->path, sizeof fault->path, "%s-%d", log->topic, (int)log->partition);
+    }
+    return STORAGE_OFFLINE;
+}
+
+int log_ready(struct log *log, struct storage_fault *fault)
+{
+    if (log->state == LOG_READY)
+        return 0;
+    return log->state == LOG_OFFLINE ? offline(log, fault) : log_load(log, fault);
+}
+
+/* ---- segments -------------------------------------------------------------------------------------------------------
+ */
+
+int32_t log_segment_at(const struct log *log, int64_t offset)
+{
+    int32_t first = 0, end = log->segments_count; /* segments below `first` begin at or below `offset` */
+    while (first < end) {
+        int32_t middle = first + (end - first) / 2;
+        if (log->segments[middle]->base_offset <= offset)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first - 1;
+}
+
+void log_add_segment(struct log *log, struct segment *segment)
+{
+    if (log->segments_count == log->segments_capacity) {
+        log->segments_capacity = log->segments_capacity == 0 ? 1 : log->segments_capacity * 2;
+        log->segments = xrealloc(log->segments, (size_t)log->segments_capacity * sizeof(struct segment *));
+    }
+    log->segments[log->segments_count++] = segment;
+}
+
+void log_path(const struct log *log, const char *name, char path[STORAGE_PATH_MAX])
+{
+    snprintf(path, STORAGE_PATH_MAX, "%s/%s", log->folder->path, name);
+}
+
+int log_write_partition_metadata(struct log *log)
+{
+    char path[STORAGE_PATH_MAX], id[KP_UUID_TEXT_SIZE], text[64];
+    log_path(log, "partition.metadata", path);
+    kp_uuid_text(log->topic_id, id);
+    int size = snprintf(text, sizeof text, "version: 0\ntopic_id: %s", id);
+    return file_replace(log->store->options.files, path, text, (size_t)size, false);
+}
+
+int log_write_epochs(struct log *log, bool sync)
+{
+    char path[STORAGE_PATH_MAX];
+    log_path(log, "leader-epoch-checkpoint", path);
+    int error = leader_epochs_save(&log->epochs, log->store->options.files, path, sync && log->store->options.sync);
+    if (error == 0)
+        log->epochs_unwritten = false;
+    log->epochs_unsynced = !sync;
+    log->names_unsynced = true;
+    return error;
+}
+
+int log_write_snapshot(struct log *log, bool sync)
+{
+    if (log->snapshot_offset == log->end_offset)
+        return 0;
+    char path[STORAGE_PATH_MAX];
+    uint8_t *bytes;
+    size_t size;
+    (void)folder_file_path(log->folder, log->end_offset, FILE_SNAPSHOT, false, path);
+    producer_states_encode(&log->producers, &bytes, &size);
+    int error = file_replace(log->store->options.files, path, bytes, size, sync && log->store->options.sync);
+    free(bytes);
+    if (error == 0)
+        log->snapshot_offset = log->end_offset;
+    log->names_unsynced = true;
+    return error;
+}
+
+/* The directory with the fewest partitions, as Kafka chooses. */
+static struct log_dir *least_used_dir(const struct log_store *store)
+{
+    struct log_dir *best = &store->dirs[0];
+    for (int i = 1; i < store->dirs_count; i++)
+        if (store->dirs[i].partitions < best->partitions)
+            best = &store->dirs[i];
+    return best;
+}
+
+int log_make_folder(struct log *log, struct storage_fault *fault)
+{
+    struct log_store *store = log->store;
+    if (store->options.before_folder != NULL) {
+        int refused = store->options.before_folder(store->options.before_folder_context);
+        if (refused < 0)
+            return refused;
+    }
+    struct log_dir *dir = least_used_dir(store);
+    char path[STORAGE_PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/%s-%d", dir->path, log->topic, (int)log->partition);
+    int error =
+        length < STORAGE_PATH_MAX - 64 ? store->options.files->mkdir(store->options.files, path) : -ENAMETOOLONG;
+    if (error < 0 && error != -EEXIST) /* there after an attempt that failed later */
+        return log_fail(log, fault, "mkdir", path, error);
+    log->folder = folder_new(&store->cache, path);
+    log->folder_unsynced = log->names_unsynced = true;
+    error = log_write_partition_metadata(log);
+    if (error < 0) {
+        int result = log_fail(log, fault, "write partition.metadata", path, error);
+        folder_unref(log->folder);
+        log->folder = NULL;
+        return result;
+    }
+    log->dir = dir;
+    dir->partitions++;
+    return 0;
+}
+
+int log_roll(struct log *log, int64_t now_ms, struct storage_fault *fault)
+{
+    struct segment *old = log_active(log);
+    int error;
+    if (old != NULL) {
+        error = segment_seal(old);
+        if (error < 0)
+            return log_fail_file(log, fault, "seal", &old->log, error);
+        error = log_write_snapshot(log, false);
+        if (error < 0)
+            return log_fail(log, fault, "write snapshot", log->folder->path, error);
+    }
+    struct segment *segment = segment_new(log->folder, log->end_offset, now_ms);
+    error = segment_create(segment);
+    log->names_unsynced = true;
+    if (error < 0) {
+        int result = log_fail_file(log, fault, "create", &segment->log, error);
+        segment_unref(segment);
+        return result;
+    }
+    log_add_segment(log, segment);
+    if (old != NULL)
+        log_sync_soon(log);
+    return 0;
+}
+
+/* A number below `bound` that is always the same for this segment: with segment.jitter.ms the segments of many
+ * partitions roll at different times. */
+static int64_t jitter_ms(const struct log *log, const struct segment *segment)
+{
+    int64_t bound = log->config->segment_jitter_ms;
+    if (bound > log->config->segment_ms)
+        bound = log->config->segment_ms;
+    if (bound <= 0)
+        return 0;
+    uint64_t mixed = (uint64_t)segment->base_offset ^ (uint64_t)log->partition << 48;
+    for (const char *at = log->topic; *at != '\0'; at++)
+        mixed = (mixed ^ (uint64_t)(unsigned char)*at) * UINT64_C(0x100000001b3); /* FNV-1a */
+    return (int64_t)((mixed >> 1) % (uint64_t)bound);
+}
+
+/* Is this batch to begin a new segment? */
+static bool must_roll(const struct log *log, const struct record_batch *batch, int64_t now_ms)
+{
+    const struct segment *active = log_active(log);
+    const struct log_config *config = log->config;
+    if (active == NULL)
+        return true;
+    if (active->size_bytes == 0)
+        return false;
+    if (active->size_bytes > config->segment_bytes - batch->size_bytes ||
+        record_batch_last_offset(batch) - active->base_offset > INT32_MAX)
+        return true;
+    /* Kafka keeps one entry of the time index for the sealing of the segment. */
+    if (active->offset_index.entries.entries >= config->segment_index_bytes / OFFSET_INDEX_ENTRY_BYTES ||
+        active->time_index.entries.entries >= config->segment_index_bytes / TIME_INDEX_ENTRY_BYTES - 1)
+        return true;
+    int64_t age_ms = active->first_timestamp_ms >= 0 ? batch->max_timestamp_ms - active->first_timestamp_ms
+                                                     : now_ms - active->created_ms;
+    return age_ms > config->segment_ms - jitter_ms(log, active);
+}
+
+/* ---- append ---------------------------------------------------------------------------------------------------------
+ */
+
+static int refusal_error(enum batch_refusal refusal)
+{
+    switch (refusal) {
+    case BATCH_ACCEPTED:
+        break;
+    case BATCH_REFUSED_CORRUPT:
+        return STORAGE_BATCH_CORRUPT;
+    case BATCH_REFUSED_INVALID:
+        return STORAGE_BATCH_INVALID;
+    case BATCH_REFUSED_TIMESTAMP:
+        return STORAGE_BATCH_TIMESTAMP;
+    case BATCH_REFUSED_TOO_LARGE:
+        return STORAGE_BATCH_TOO_LARGE;
+    case BATCH_REFUSED_CODEC:
+        return STORAGE_BATCH_CODEC;
+    case BATCH_REFUSED_UNREADABLE:
+        return STORAGE_BATCH_UNREADABLE;
+    }
+    return 0;
+}
+
+/* Steps 4 to 9 of an append. */
+static int write_batch(struct log *log, struct log_append *append, struct record_batch *batch, uint8_t *bytes,
+                       struct storage_fault *fault)
+{
+    record_batch_set_base_offset(bytes, log->end_offset);
+    record_batch_set_leader_epoch(bytes, append->leader_epoch);
+    batch->base_offset = log->end_offset;
+    batch->leader_epoch = append->leader_epoch;
+    int error = log->folder == NULL ? log_make_folder(log, fault) : 0;
+    if (error == 0 && must_roll(log, batch, append->now_ms))
+        error = log_roll(log, append->now_ms, fault);
+    if (error < 0)
+        return error;
+    if (append->leader_epoch >= 0 && leader_epochs_assign(&log->epochs, append->leader_epoch, log->end_offset))
+        log->epochs_unwritten = true;
+    if (log->epochs_unwritten) {
+        error = log_write_epochs(log, false);
+        if (error < 0)
+            return log_fail(log, fault, "write leader-epoch-checkpoint", log->folder->path, error);
+    }
+    struct segment *active = log_active(log);
+    bool cut_failed;
+    error = segment_append(active, batch, bytes, log->config->index_interval_bytes, &cut_failed);
+    if (error < 0)
+        return log_fail_file(log, fault, "pwrite", &active->log, cut_failed ? -EIO : error);
+    if (log->recovery_point == log->end_offset)
+        log->last_flush_ms = append->now_ms;
+    append->base_offset = log->end_offset;
+    append->last_offset = record_batch_last_offset(batch);
+    log->end_offset = append->last_offset + 1;
+    producer_states_update(&log->producers, batch);
+    store_log_appended(log, append->now_ms);
+    return 0;
+}
+
+/* Steps 2 and 3. What is to be written is in *bytes: the caller's, or verdict.rebuilt. */
+static int check_batch(struct log *log, struct log_append *append, struct record_batch *batch, uint8_t **bytes)
+{
+    size_t size = append->size_bytes;
+    *bytes = append->bytes;
+    if (append->origin == LOG_APPEND_CLIENT) {
+        const struct batch_rules *rules = &log->config->rules;
+        batch_validate(&append->verdict, append->bytes, append->size_bytes, rules, append->zstd_allowed, append->now_ms,
+                       append->arena, &log->store->walk);
+        if (append->verdict.refusal != BATCH_ACCEPTED)
+            return refusal_error(append->verdict.refusal);
+        if (rules->timestamp_type == TIMESTAMP_LOG_APPEND_TIME)
+            append->append_time_ms = append->now_ms;
+        size = (size_t)append->verdict.size_bytes;
+        if (append->verdict.rebuilt != NULL) {
+            *bytes = append->verdict.rebuilt;
+            size = append->verdict.rebuilt_size_bytes;
+        }
+    }
+    if (record_batch_view(batch, *bytes, size) != BATCH_OK || (size_t)batch->size_bytes != size)
+        return STORAGE_BATCH_CORRUPT;
+    if (batch->size_bytes > log->config->segment_bytes)
+        return STORAGE_BATCH_EXCEEDS_SEGMENT;
+    if (append->origin != LOG_APPEND_CLIENT)
+        return 0;
+    struct producer_batch known;
+    int answer = producer_states_check(&log->producers, batch, &known);
+    if (answer == 1) {
+        append->duplicate = true;
+        append->last_offset = known.last_offset;
+        append->base_offset = known.last_offset - known.offset_delta;
+        if (append->append_time_ms >= 0)
+            append->append_time_ms = known.timestamp_ms;
+    }
+    return answer;
+}
+
+int log_append(struct log *log, struct log_append *append, struct storage_fault *fault)
+{
+    append->base_offset = append->last_offset = append->append_time_ms = -1;
+    append->duplicate = false;
+    append->verdict = (struct batch_verdict){.refusal = BATCH_ACCEPTED};
+    int error = log_ready(log, fault);
+    if (error < 0)
+        return error;
+    struct record_batch batch;
+    uint8_t *bytes;
+    error = check_batch(log, append, &batch, &bytes);
+    if (error == 0)
+        error = write_batch(log, append, &batch, bytes, fault);
+    free(append->verdict.rebuilt);
+    append->verdict.rebuilt = NULL;
+    return error < 0 ? error : 0;
+}
+
+/* ---- offsets --------------------------------------------------------------------------------------------------------
+ */
+
+/* Offsets are asked for where no answer can be an error: a log that cannot be loaded has none. */
+static bool has_offsets(struct log *log)
+{
+    return log->state != LOG_UNLOADED || log_ready(log, NULL) == 0;
+}
+
+int64_t log_start_offset(struct log *log)
+{
+    return has_offsets(log) ? log->start_offset : 0;
+}
+
+int64_t log_end_offset(struct log *log)
+{
+    return has_offsets(log) ? log->end_offset : 0;
+}
+
+int64_t log_high_watermark(struct log *log)
+{
+    return log_end_offset(log);
+}
+
+int64_t log_last_stable_offset(struct log *log)
+{
+    if (!has_offsets(log))
+        return 0;
+    int64_t first_open = producer_states_first_open(&log->producers);
+    return first_open >= 0 ? first_open : log->end_offset;
+}
+
+int64_t log_size_bytes(struct log *log)
+{
+    int64_t size = 0;
+    if (has_offsets(log))
+        for (int32_t i = 0; i < log->segments_count; i++)
+            size += log->segments[i]->size_bytes;
+    return size;
+}
+
+bool log_is_offline(const struct log *log)
+{
+    return log->state == LOG_OFFLINE;
+}
+
+bool log_was_cut(const struct log *log)
+{
+    return log->state == LOG_UNLOADED ? !log->store->options.clean : log->was_cut;
+}
+
+bool log_epoch_end(struct log *log, int32_t epoch, int32_t *found_epoch, int64_t *end_offset)
+{
+    return has_offsets(log) && leader_epochs_end(&log->epochs, epoch, log->end_offset, found_epoch, end_offset);
+}
+
+int32_t log_latest_epoch(struct log *log)
+{
+    return has_offsets(log) ? leader_epochs_latest(&log->epochs) : -1;
+}
+
+int32_t log_epoch_at(struct log *log, int64_t offset)
+{
+    return has_offsets(log) ? leader_epochs_at(&log->epochs, offset) : -1;
+}

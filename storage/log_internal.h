@@ -1,0 +1,195 @@
+/* What the files of storage/ that make up a log and the store share. broker/ sees log.h only. */
+#ifndef DOHLE_STORAGE_LOG_INTERNAL_H
+#define DOHLE_STORAGE_LOG_INTERNAL_H
+
+#include "checkpoint.h"
+#include "leader_epoch.h"
+#include "log.h"
+#include "producer_state.h"
+#include "segment.h"
+
+#define TOPIC_NAME_MAX 249 /* as Kafka's; so a folder's name fits 255 bytes */
+
+/* ---- a log ---------------------------------------------------------------------------------------------------------- */
+
+/*     LOG_UNLOADED ---- log_load() ----> LOG_READY ---- a call fails for good ----> LOG_OFFLINE
+ *          |                                                                            ^
+ *          +---------------------- log_load() fails ------------------------------------+
+ *
+ * Ready without a segment: no folder exists yet, the first append makes it. */
+enum log_state { LOG_UNLOADED, LOG_READY, LOG_OFFLINE };
+
+struct log {
+    struct log_store *store;
+    struct list link; /* store->logs */
+    char *topic;
+    int32_t partition;
+    struct kp_uuid topic_id;
+    const struct log_config *config; /* the owner's */
+    enum log_state state;
+    bool was_cut;              /* see log_was_cut() */
+    bool folder_unsynced;      /* the folder's own name may be lost at a power cut */
+    bool names_unsynced;       /* names inside the folder may be */
+    bool epochs_unwritten;     /* `epochs` differ from leader-epoch-checkpoint */
+    bool epochs_unsynced;      /* the content of leader-epoch-checkpoint may be lost */
+    struct log_dir *dir;       /* where the folder is; NULL: nowhere yet */
+    struct folder *folder;     /* NULL as dir */
+    struct segment **segments; /* ascending; the last one is the active one */
+    int32_t segments_count, segments_capacity;
+    int64_t start_offset;   /* first offset that may be read */
+    int64_t end_offset;     /* of the next record */
+    int64_t recovery_point; /* everything below is on the disk */
+    int64_t last_flush_ms;  /* wall clock; when the unflushed part was empty the last time */
+    int64_t snapshot_offset; /* of the newest .snapshot file; -1: none */
+    struct producer_states producers;
+    struct leader_epochs epochs;
+    struct log_sync *sync; /* in the pool; NULL: none */
+    struct list flushes;   /* log_flush.link: wait for the sync after that one */
+    bool sync_wanted;      /* the same for nobody who waits (roll, flush.ms) */
+};
+
+static inline struct segment *log_active(const struct log *log)
+{
+    return log->segments_count > 0 ? log->segments[log->segments_count - 1] : NULL;
+}
+
+/* Have the log ready: load it if need be. 0 or a negative storage_error. */
+int log_ready(struct log *log, struct storage_fault *fault) WARN_UNUSED;
+/* The number of the last segment whose base offset is at or below `offset`; -1: none. */
+int32_t log_segment_at(const struct log *log, int64_t offset);
+/* Add a segment behind all others; takes over the reference. */
+void log_add_segment(struct log *log, struct segment *segment);
+/* PATH of the folder + "/" + name. */
+void log_path(const struct log *log, const char *name, char path[STORAGE_PATH_MAX]);
+/* Make the folder in the least used directory, with partition.metadata. */
+int log_make_folder(struct log *log, struct storage_fault *fault) WARN_UNUSED;
+/* Start a segment at the log end and make it the active one; what was active is sealed. */
+int log_roll(struct log *log, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
+/* Write the producers' snapshot at the log end, unless it is there. `sync`: wait for the disk. 0 or a negative errno. */
+int log_write_snapshot(struct log *log, bool sync) WARN_UNUSED;
+int log_write_epochs(struct log *log, bool sync) WARN_UNUSED;
+int log_write_partition_metadata(struct log *log) WARN_UNUSED;
+
+/* A call failed. Says what in *fault (may be NULL), and returns STORAGE_NO_SPACE when a resource is used up for now, else
+ * STORAGE_CORRUPT for -EBADMSG, else STORAGE_IO, and then the log is offline. */
+int log_fail(struct log *log, struct storage_fault *fault, const char *operation, const char *path, int error);
+/* The same for a file of a segment. */
+int log_fail_file(struct log *log, struct storage_fault *fault, const char *operation, const struct cached_file *file,
+                  int error);
+
+/* Look where the folder of an unloaded log is: dir and folder, NULL when there is none. 0 or a negative storage_error. */
+int log_find_folder(struct log *log, struct storage_fault *fault) WARN_UNUSED;
+/* Release all that loading built: as if it had never been loaded. */
+void log_unload(struct log *log);
+void log_free(struct log *log);
+
+/* log_flush.c: sync in the pool what was appended so far; when a sync is under way, after it. */
+void log_sync_soon(struct log *log);
+/* The log is about to be freed: those who wait for a sync are answered STORAGE_CANCELED when the pool is done. */
+void log_forget_sync(struct log *log);
+
+/* ---- the store ------------------------------------------------------------------------------------------------------ */
+
+enum checkpoint_kind { CHECKPOINT_RECOVERY_POINT, CHECKPOINT_HIGH_WATERMARK, CHECKPOINT_LOG_START, CHECKPOINT_KINDS };
+
+/* One line of a checkpoint that was read at the start and whose log was not loaded since. */
+struct checkpoint_entry {
+    const char *topic; /* in checkpoint_table.text */
+    int32_t partition;
+    bool taken; /* a loaded log knows better */
+    int64_t offset;
+};
+
+struct checkpoint_table {
+    char *text; /* of the file, cut into names */
+    struct checkpoint_entry *entries; /* ascending by topic, partition */
+    int32_t count;
+};
+
+/* Writes one checkpoint of one directory in the pool. */
+struct checkpoint_job {
+    struct job job;
+    struct file_io *io;
+    char path[STORAGE_PATH_MAX];
+    struct checkpoint_text text;
+    bool sync;
+    bool busy;    /* in the pool */
+    bool changed; /* something to write since the last time */
+    int error;
+    struct log_store *store;
+    int64_t due_ms;
+};
+
+/* One of log.dirs. */
+struct log_dir {
+    const char *path;
+    int32_t partitions; /* folders of partitions in it */
+    struct checkpoint_table tables[CHECKPOINT_KINDS];
+    struct checkpoint_job jobs[CHECKPOINT_KINDS];
+};
+
+struct log_store {
+    struct log_store_options options;
+    struct file_cache cache;
+    struct log_dir *dirs;
+    int dirs_count;
+    struct list logs;     /* log.link */
+    struct list removals; /* removal.link: folders and files on their way out */
+    struct record_walk walk;
+    int64_t now_ms;       /* of the last tick or append */
+    int64_t flush_due_ms;  /* the earliest flush.ms of a log with unflushed data */
+    int64_t expire_due_ms; /* when producers are looked through */
+    int64_t next_ms;       /* when the next tick has something to do */
+};
+
+/* Free the store and its logs and touch no file any more. */
+void log_store_free(struct log_store *store);
+/* Tell options.report; `format` makes the details. */
+void store_report(const struct log_store *store, int level, const char *sentence, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+/* The offset of `log` in a checkpoint of its directory that was read at the start, -1 when it is not there. */
+int64_t store_checkpointed(const struct log *log, enum checkpoint_kind kind);
+/* `log` was loaded (or goes): from now on what it says is written, not what was read at the start. */
+void store_take_checkpoints(struct log *log);
+/* `log` grew: its flush.ms runs, and the checkpoints of its directory are due. */
+void store_log_appended(struct log *log, int64_t now_ms);
+/* Something in `dir` changed that this checkpoint holds. */
+void store_checkpoint_changed(struct log_dir *dir, enum checkpoint_kind kind);
+
+/* store_checkpoints.c: read those of a directory; write those that are due, in the pool (returns when the next ones are);
+ * write all, waiting; free. */
+void store_checkpoints_open(struct log_store *store, struct log_dir *dir);
+int64_t store_checkpoints_tick(struct log_store *store, int64_t now_ms);
+int store_checkpoints_write(struct log_store *store, struct storage_fault *fault) WARN_UNUSED;
+void store_checkpoints_close(struct log_dir *dir);
+
+/* removal.c: remove a folder with its files, in the pool and not before `due_ms`. Takes over the reference, and waits until
+ * no other is left. */
+void store_remove_folder(struct log_store *store, struct folder *folder, int64_t due_ms);
+/* The same for a segment, whose files go by the name of .deleted. */
+void store_remove_segment(struct log_store *store, struct segment *segment, int64_t due_ms);
+/* Start the removals that are due. Returns when the next one is, INT64_MAX without any. */
+int64_t store_removals_tick(struct log_store *store, int64_t now_ms);
+/* Forget those that are not due: the next start finds them by their names. */
+void store_removals_close(struct log_store *store);
+
+/* ---- names ---------------------------------------------------------------------------------------------------------- */
+
+enum file_suffix { SUFFIX_NONE, SUFFIX_DELETED, SUFFIX_CLEANED, SUFFIX_SWAP };
+
+struct file_name {
+    int64_t base_offset;
+    enum file_kind kind;
+    enum file_suffix suffix;
+};
+
+/* Read a name such as 00000000000000000042.timeindex.deleted. False when it is none. */
+bool file_name_parse(const char *name, struct file_name *result);
+
+enum folder_kind { FOLDER_OTHER, FOLDER_PARTITION, FOLDER_DELETE, FOLDER_STRAY, FOLDER_FUTURE };
+/* What a name in a data folder stands for. */
+enum folder_kind folder_name_kind(const char *name);
+/* TOPIC-PARTITION.<32 hex of the id>SUFFIX, the topic cut so that it fits 255 bytes. */
+void folder_name_aside(const char *topic, int32_t partition, struct kp_uuid id, const char *suffix, char name[256]);
+
+#endif

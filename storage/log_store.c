@@ -1,0 +1,281 @@
+/* The store: all logs of all data folders, and what is done for them as time passes.
+ *
+ *     log_store_open()     reads the checkpoints, finds what an earlier run left to be removed
+ *       log_new() ...      a log costs a few hundred bytes until something needs its files
+ *       log_store_tick()   checkpoints, flush.ms, expiry of producers, removals, retention
+ *     log_store_close()    everything on the disk, and told in the checkpoints
+ *
+ * After a clean stop logs are loaded one by one when they are first needed; so a start takes the same time with ten
+ * partitions or ten thousand. After an unclean one the owner loads all of them before it serves anybody.
+ *
+ * A stop is clean only when every log is: one that is offline, or was never recovered, makes the next start look again.
+ */
+#include "log_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define PRODUCER_CHECK_INTERVAL_MS (10 * 60 * 1000) /* producer.id.expiration.check.interval.ms */
+
+void store_report(const struct log_store *store, int level, const char *sentence, const char *format, ...)
+{
+    if (store->options.report == NULL)
+        return;
+    char detail[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    store->options.report(store->options.report_context, level, sentence, detail);
+}
+
+static void wake_at(struct log_store *store, int64_t at_ms)
+{
+    if (at_ms < store->next_ms)
+        store->next_ms = at_ms;
+}
+
+/* ---- open
+ * ------------------------------------------------------------------------------------------------------------- */
+
+struct listing {
+    struct log_store *store;
+    struct log_dir *dir;
+};
+
+/* Count the partitions of a data folder, and have removed what waits for it. */
+static void note_folder(void *context, const char *name, bool is_directory)
+{
+    struct listing *listing = context;
+    if (!is_directory)
+        return;
+    enum folder_kind kind = folder_name_kind(name);
+    if (kind == FOLDER_PARTITION)
+        listing->dir->partitions++;
+    if (kind != FOLDER_DELETE)
+        return;
+    char path[STORAGE_PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", listing->dir->path, name) < STORAGE_PATH_MAX)
+        store_remove_folder(listing->store, folder_new(&listing->store->cache, path), listing->store->now_ms);
+}
+
+void log_store_free(struct log_store *store)
+{
+    while (!list_empty(&store->logs))
+        log_free(CONTAINER_OF(store->logs.next, struct log, link));
+    store_removals_close(store);
+    for (int i = 0; i < store->dirs_count; i++)
+        store_checkpoints_close(&store->dirs[i]);
+    ASSERT(store->cache.open_count == 0); /* slices are released before the store is closed */
+    record_walk_release(&store->walk);
+    free(store->dirs);
+    free(store);
+}
+
+int log_store_open(struct log_store **result, const struct log_store_options *options, struct storage_fault *fault)
+{
+    ASSERT(options->directories_count > 0);
+    struct log_store *store = xmalloc(sizeof *store);
+    *store = (struct log_store){
+        .options = *options,
+        .dirs = xcalloc((size_t)options->directories_count, sizeof *store->dirs),
+        .dirs_count = options->directories_count,
+        .now_ms = options->now_ms,
+        .flush_due_ms = INT64_MAX,
+        .expire_due_ms = options->now_ms + PRODUCER_CHECK_INTERVAL_MS,
+        .next_ms = options->now_ms,
+    };
+    list_init(&store->logs);
+    list_init(&store->removals);
+    file_cache_init(&store->cache, options->files, options->open_files_max);
+    record_walk_init(&store->walk);
+    for (int i = 0; i < store->dirs_count; i++) {
+        struct log_dir *dir = &store->dirs[i];
+        dir->path = options->directories[i];
+        store_checkpoints_open(store, dir);
+        struct listing listing = {store, dir};
+        int error = options->files->list(options->files, dir->path, note_folder, &listing);
+        if (error < 0) {
+            if (fault != NULL) {
+                *fault = (struct storage_fault){.operation = "list", .error = -error, .position = -1};
+                snprintf(fault->path, sizeof fault->path, "%s", dir->path);
+            }
+            log_store_free(store);
+            *result = NULL;
+            return STORAGE_IO;
+        }
+    }
+    *result = store;
+    return 0;
+}
+
+/* ---- as time passes
+ * --------------------------------------------------------------------------------------------------- */
+
+/* When flush.ms asks for a sync of a log with unflushed data. */
+static int64_t flush_due_ms(const struct log *log)
+{
+    int64_t flush_ms = log->config->flush_ms;
+    return flush_ms >= INT64_MAX - log->last_flush_ms ? INT64_MAX : log->last_flush_ms + flush_ms;
+}
+
+void store_log_appended(struct log *log, int64_t now_ms)
+{
+    struct log_store *store = log->store;
+    store->now_ms = now_ms;
+    store_checkpoint_changed(log->dir, CHECKPOINT_HIGH_WATERMARK);
+    if (!store->options.sync)
+        return;
+    int64_t due_ms = flush_due_ms(log);
+    if (due_ms < store->flush_due_ms) {
+        store->flush_due_ms = due_ms;
+        wake_at(store, due_ms);
+    }
+}
+
+static void flush_what_is_due(struct log_store *store, int64_t now_ms)
+{
+    if (now_ms < store->flush_due_ms)
+        return;
+    store->flush_due_ms = INT64_MAX;
+    list_for_each (&store->logs, node) {
+        struct log *log = CONTAINER_OF(node, struct log, link);
+        if (log->state != LOG_READY || log->recovery_point == log->end_offset)
+            continue;
+        int64_t due_ms = flush_due_ms(log);
+        if (now_ms >= due_ms) {
+            log->last_flush_ms = now_ms; /* what is appended from now on has its own time */
+            log_sync_soon(log);
+            due_ms = flush_due_ms(log);
+        }
+        if (due_ms < store->flush_due_ms)
+            store->flush_due_ms = due_ms;
+    }
+}
+
+static void expire_producers(struct log_store *store, int64_t now_ms)
+{
+    if (now_ms < store->expire_due_ms)
+        return;
+    store->expire_due_ms = now_ms + PRODUCER_CHECK_INTERVAL_MS;
+    list_for_each (&store->logs, node) {
+        struct log *log = CONTAINER_OF(node, struct log, link);
+        producer_states_expire(&log->producers, now_ms, store->options.producer_id_expiration_ms);
+    }
+}
+
+int64_t log_store_tick(struct log_store *store, int64_t now_ms)
+{
+    store->now_ms = now_ms;
+    flush_what_is_due(store, now_ms);
+    expire_producers(store, now_ms);
+    store->next_ms = INT64_MAX;
+    wake_at(store, store_removals_tick(store, now_ms));
+    wake_at(store, store_checkpoints_tick(store, now_ms));
+    wake_at(store, store->flush_due_ms);
+    wake_at(store, store->expire_due_ms);
+    return store->next_ms;
+}
+
+int64_t log_store_next_ms(const struct log_store *store)
+{
+    return store->next_ms;
+}
+
+/* ---- deletion
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* Rename the folder, so that its name is free. */
+static int put_folder_aside(struct log *log)
+{
+    char name[256], path[STORAGE_PATH_MAX];
+    folder_name_aside(log->topic, log->partition, log->topic_id, "-delete", name);
+    if (snprintf(path, sizeof path, "%s/%s", log->dir->path, name) >= STORAGE_PATH_MAX)
+        return -ENAMETOOLONG;
+    struct file_io *io = log->store->options.files;
+    int error = io->rename(io, log->folder->path, path);
+    if (error < 0)
+        return error;
+    free(log->folder->path);
+    log->folder->path = xstrdup(path);
+    return 0;
+}
+
+void log_delete(struct log *log, int64_t now_ms)
+{
+    struct log_store *store = log->store;
+    struct storage_fault fault;
+    if (log->state == LOG_UNLOADED && log_find_folder(log, &fault) < 0)
+        store_report(store, 1, "The folder of a deleted topic cannot be looked for", "path=%s error=%s", fault.path,
+                     strerror(fault.error));
+    if (log->dir != NULL) {
+        int error = put_folder_aside(log);
+        store_take_checkpoints(log);
+        log->dir->partitions--;
+        if (error == 0)
+            store_remove_folder(store, folder_ref(log->folder), now_ms + log->config->file_delete_delay_ms);
+        else
+            store_report(store, 1, "The folder of a deleted topic cannot be renamed", "path=%s error=%s",
+                         log->folder->path, strerror(-error));
+    }
+    log_forget_sync(log);
+    log_free(log);
+}
+
+/* ---- close
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/* Have everything of a log on the disk, and what a later load wants to find. */
+static int close_log(struct log *log, struct storage_fault *fault)
+{
+    if (log->state == LOG_OFFLINE)
+        return log_ready(log, fault);
+    struct segment *active = log_active(log);
+    if (log->folder == NULL || (log->recovery_point == log->end_offset && log->snapshot_offset == log->end_offset))
+        return 0;
+    if (active != NULL) {
+        int error = segment_seal(active);
+        if (error == 0 && log->store->options.sync)
+            error = segment_sync(active, true);
+        if (error < 0)
+            return log_fail_file(log, fault, "sync", &active->log, error);
+    }
+    int error = log_write_snapshot(log, true);
+    if (error < 0)
+        return log_fail(log, fault, "write snapshot", log->folder->path, error);
+    error = log_flush_now(log, fault);
+    if (error == 0)
+        log->recovery_point = log->end_offset; /* also without syncs: who stops cleanly has it all */
+    return error;
+}
+
+/* After an unclean stop, a log that was not loaded was not recovered. */
+static int close_unloaded_log(struct log *log, struct storage_fault *fault)
+{
+    if (log->store->options.clean)
+        return 0;
+    int error = log_find_folder(log, fault);
+    return error == 0 && log->folder != NULL ? STORAGE_CANCELED : error;
+}
+
+int log_store_close(struct log_store *store, int64_t now_ms, struct storage_fault *fault)
+{
+    store->now_ms = now_ms;
+    int result = 0;
+    list_for_each (&store->logs, node) {
+        struct log *log = CONTAINER_OF(node, struct log, link);
+        int error = log->state == LOG_UNLOADED ? close_unloaded_log(log, result == 0 ? fault : NULL)
+                                               : close_log(log, result == 0 ? fault : NULL);
+        if (result == 0)
+            result = error;
+        if (log->state == LOG_UNLOADED)
+            log_unload(log);
+    }
+    int error = store_checkpoints_write(store, result == 0 ? fault : NULL);
+    if (result == 0)
+        result = error;
+    log_store_free(store);
+    return result;
+}

@@ -1,0 +1,228 @@
+/* See log_fixture.h. */
+#include "log_fixture.h"
+
+#include "storage/log_internal.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void submit(struct executor *executor, struct job *job)
+{
+    struct log_fixture *fixture = CONTAINER_OF(executor, struct log_fixture, executor);
+    list_init(&job->queue);
+    list_append(&fixture->jobs, &job->queue);
+}
+
+static void report(void *context, int level, const char *sentence, const char *detail)
+{
+    struct log_fixture *fixture = context;
+    size_t length = strlen(fixture->reports);
+    snprintf(fixture->reports + length, sizeof fixture->reports - length, "%d %s %s\n", level, sentence, detail);
+}
+
+void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const char *directory)
+{
+    *fixture = (struct log_fixture){
+        .files = files,
+        .executor = {.submit = submit},
+        .directories = {directory},
+        .now_ms = LOG_FIXTURE_NOW_MS,
+        .config =
+            {
+                .segment_bytes = 1024 * 1024 * 1024,
+                .segment_ms = INT64_C(7) * 24 * 3600 * 1000,
+                .segment_index_bytes = 10 * 1024 * 1024,
+                .index_interval_bytes = 4096,
+                .flush_messages = INT64_MAX,
+                .flush_ms = INT64_MAX,
+                .retention_ms = -1,
+                .retention_bytes = -1,
+                .file_delete_delay_ms = 60000,
+                .cleanup_delete = true,
+                .rules =
+                    {
+                        .max_message_bytes = 1024 * 1024 + 12,
+                        .max_decompressed_message_bytes = 16 * 1024 * 1024,
+                        .timestamp_before_max_ms = INT64_MAX,
+                        .timestamp_after_max_ms = INT64_MAX,
+                        .codec = CODEC_PRODUCER,
+                    },
+            },
+    };
+    list_init(&fixture->jobs);
+    fixture->options = (struct log_store_options){
+        .files = files,
+        .directories_count = 1,
+        .open_files_max = 100,
+        .sync = true,
+        .recovery_point_interval_ms = 60000,
+        .start_offset_interval_ms = 60000,
+        .high_watermark_interval_ms = 5000,
+        .retention_check_interval_ms = 300000,
+        .producer_id_expiration_ms = 86400000,
+        .report = report,
+    };
+}
+
+int log_fixture_open(struct log_fixture *fixture, bool clean)
+{
+    struct storage_fault fault;
+    struct kp_uuid id = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
+    fixture->options.executor = &fixture->executor;
+    fixture->options.directories = fixture->directories;
+    fixture->options.report_context = fixture;
+    fixture->options.clean = clean;
+    fixture->options.now_ms = fixture->now_ms;
+    fixture->reports[0] = '\0';
+    fixture->log = NULL;
+    int error = log_store_open(&fixture->store, &fixture->options, &fault);
+    if (error == 0)
+        fixture->log = log_new(fixture->store, "t", 0, id, &fixture->config);
+    return error;
+}
+
+int log_fixture_run_jobs(struct log_fixture *fixture)
+{
+    int count = 0;
+    for (; !list_empty(&fixture->jobs); count++) {
+        struct job *job = CONTAINER_OF(fixture->jobs.next, struct job, queue);
+        list_remove(&job->queue);
+        job->work(job);
+        job->done(job, false);
+    }
+    return count;
+}
+
+int log_fixture_close(struct log_fixture *fixture)
+{
+    struct storage_fault fault;
+    (void)log_fixture_run_jobs(fixture);
+    int error = log_store_close(fixture->store, fixture->now_ms, &fault);
+    fixture->store = NULL;
+    fixture->log = NULL;
+    return error;
+}
+
+void log_fixture_crash(struct log_fixture *fixture)
+{
+    while (!list_empty(&fixture->jobs)) {
+        struct job *job = CONTAINER_OF(fixture->jobs.next, struct job, queue);
+        list_remove(&job->queue);
+        job->done(job, true);
+    }
+    if (fixture->store != NULL)
+        log_store_free(fixture->store);
+    fixture->store = NULL;
+    fixture->log = NULL;
+}
+
+uint8_t *log_fixture_batch(const struct log_fixture *fixture, struct batch_spec spec, size_t *size_bytes)
+{
+    int64_t timestamp_ms = spec.timestamp_ms != 0 ? spec.timestamp_ms : fixture->now_ms;
+    int32_t records = spec.records > 0 ? spec.records : 1;
+    int32_t value_bytes = spec.value_bytes > 0 ? spec.value_bytes : 5;
+    uint8_t *value = xmalloc((size_t)value_bytes);
+    for (int32_t i = 0; i < value_bytes; i++)
+        value[i] = (uint8_t)("value"[i % 5]);
+    struct batch_builder builder;
+    batch_builder_init(&builder, timestamp_ms);
+    for (int32_t i = 0; i < records; i++)
+        batch_builder_add(&builder, timestamp_ms + i, (struct kp_bytes){NULL, -1},
+                          (struct kp_bytes){value, value_bytes}, (struct kp_bytes){NULL, 0}, 0);
+    free(value);
+    struct batch_header header = BATCH_HEADER_PLAIN;
+    header.attributes = spec.attributes;
+    header.codec = spec.codec;
+    if (spec.producer_id != 0) {
+        header.producer_id = spec.producer_id;
+        header.producer_epoch = spec.producer_epoch;
+        header.base_sequence = spec.base_sequence;
+    }
+    assert_true(batch_builder_finish(&builder, &header));
+    *size_bytes = builder.size_bytes;
+    return builder.bytes;
+}
+
+int log_fixture_append(struct log_fixture *fixture, struct batch_spec spec, struct log_append *append)
+{
+    struct log_append own;
+    append = append != NULL ? append : &own;
+    size_t size_bytes;
+    uint8_t *bytes = log_fixture_batch(fixture, spec, &size_bytes);
+    *append = (struct log_append){
+        .bytes = bytes,
+        .size_bytes = size_bytes,
+        .zstd_allowed = true,
+        .leader_epoch = spec.leader_epoch,
+        .now_ms = fixture->now_ms,
+    };
+    int error = log_append(fixture->log, append, NULL);
+    append->bytes = NULL;
+    free(bytes);
+    return error;
+}
+
+int log_fixture_append_marker(struct log_fixture *fixture, int64_t producer_id, int16_t producer_epoch, bool commit)
+{
+    const uint8_t key[4] = {0, 0, 0, commit}, value[6] = {0};
+    struct batch_builder builder;
+    batch_builder_init(&builder, fixture->now_ms);
+    batch_builder_add(&builder, fixture->now_ms, (struct kp_bytes){key, sizeof key},
+                      (struct kp_bytes){value, sizeof value}, (struct kp_bytes){NULL, 0}, 0);
+    struct batch_header header = BATCH_HEADER_PLAIN;
+    header.attributes = BATCH_TRANSACTIONAL | BATCH_CONTROL;
+    header.producer_id = producer_id;
+    header.producer_epoch = producer_epoch;
+    assert_true(batch_builder_finish(&builder, &header));
+    struct log_append append = {
+        .bytes = builder.bytes,
+        .size_bytes = builder.size_bytes,
+        .origin = LOG_APPEND_COORDINATOR,
+        .now_ms = fixture->now_ms,
+    };
+    int error = log_append(fixture->log, &append, NULL);
+    batch_builder_release(&builder);
+    return error;
+}
+
+int log_fixture_read(struct log_fixture *fixture, int64_t offset, int32_t max_bytes, int64_t *first_offset,
+                     int64_t *next_offset)
+{
+    struct log_slice slice;
+    int error = log_read(fixture->log, offset, max_bytes, true, ISOLATION_READ_UNCOMMITTED, &slice, NULL);
+    if (error < 0)
+        return error;
+    int batches = 0;
+    *first_offset = -1;
+    *next_offset = offset;
+    uint8_t *bytes = xmalloc((size_t)slice.size_bytes + 1);
+    if (slice.segment != NULL)
+        assert_int_equal(log_slice_read(&slice, 0, bytes, (size_t)slice.size_bytes), 0);
+    for (int32_t at = 0; at < slice.size_bytes; batches++) {
+        struct record_batch batch;
+        assert_int_equal(record_batch_view(&batch, bytes + at, (size_t)(slice.size_bytes - at)), BATCH_OK);
+        assert_true(record_batch_crc_ok(&batch));
+        if (batches == 0)
+            *first_offset = batch.base_offset;
+        *next_offset = record_batch_last_offset(&batch) + 1;
+        at += batch.size_bytes;
+    }
+    free(bytes);
+    log_slice_release(&slice);
+    return batches;
+}
+
+int64_t log_fixture_count_records(struct log_fixture *fixture, int32_t max_bytes)
+{
+    int64_t offset = log_start_offset(fixture->log), start = offset;
+    while (offset < log_end_offset(fixture->log)) {
+        int64_t first, next;
+        assert_true(log_fixture_read(fixture, offset, max_bytes, &first, &next) > 0);
+        assert_true(first <= offset);
+        assert_true(next > offset);
+        offset = next;
+    }
+    return offset - start;
+}

@@ -1,0 +1,61 @@
+/* A store with logs for tests: options with Kafka's defaults, an executor whose jobs run when the test says, batches by the
+ * record, and what the store reported. Files are in memory (memory_io.h) unless the test brings its own. */
+#ifndef DOHLE_TESTS_LOG_FIXTURE_H
+#define DOHLE_TESTS_LOG_FIXTURE_H
+
+#include "storage/log.h"
+
+#define LOG_FIXTURE_NOW_MS INT64_C(1700000000000)
+
+struct log_fixture {
+    struct file_io *files;
+    struct executor executor;
+    struct list jobs; /* submitted, not yet run */
+    struct log_config config;
+    struct log_store_options options;
+    const char *directories[2];
+    struct log_store *store;
+    struct log *log; /* partition 0 of topic "t" */
+    int64_t now_ms;
+    char reports[8192]; /* one a line: LEVEL SENTENCE DETAIL */
+};
+
+/* Kafka's defaults; nothing is opened. `files` and `directory` are borrowed. */
+void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const char *directory);
+/* Open the store and the log "t-0". Returns as log_store_open(). */
+int log_fixture_open(struct log_fixture *fixture, bool clean);
+/* Run jobs, close. Returns as log_store_close(). */
+int log_fixture_close(struct log_fixture *fixture);
+/* The broker dies: jobs are canceled, memory is freed, nothing is written any more. The files stay as they are. */
+void log_fixture_crash(struct log_fixture *fixture);
+/* Run the submitted jobs, and those that these submit, in order. Returns how many. */
+int log_fixture_run_jobs(struct log_fixture *fixture);
+
+/* What goes into a batch; zeros: one record "value" with the fixture's clock and no producer. */
+struct batch_spec {
+    int32_t records;
+    int32_t value_bytes; /* of each */
+    int64_t timestamp_ms; /* of the first record, the others follow by 1 ms */
+    int32_t leader_epoch;
+    int64_t producer_id; /* with a producer_epoch and base_sequence; 0: none */
+    int16_t producer_epoch;
+    int32_t base_sequence;
+    enum codec codec;
+    int16_t attributes; /* BATCH_TRANSACTIONAL and such */
+};
+
+/* The bytes of a batch, from malloc. */
+uint8_t *log_fixture_batch(const struct log_fixture *fixture, struct batch_spec spec, size_t *size_bytes);
+/* Build and append as a client does. Returns as log_append(); *append holds what came out when it is not NULL. */
+int log_fixture_append(struct log_fixture *fixture, struct batch_spec spec, struct log_append *append);
+/* An end marker of a transaction, as the coordinator writes it. */
+int log_fixture_append_marker(struct log_fixture *fixture, int64_t producer_id, int16_t producer_epoch, bool commit);
+
+/* Read from `offset`, up to `max_bytes`, and count the records; checks that every batch is whole and its CRC right. Returns
+ * the number of batches or a negative storage_error; *first_offset is the first batch's base offset. */
+int log_fixture_read(struct log_fixture *fixture, int64_t offset, int32_t max_bytes, int64_t *first_offset,
+                     int64_t *next_offset);
+/* Walk the whole log by reads of `max_bytes`; offsets must be gapless. Returns the records from log start to log end. */
+int64_t log_fixture_count_records(struct log_fixture *fixture, int32_t max_bytes);
+
+#endif
