@@ -82,14 +82,12 @@ static void executor_submit(struct executor *executor, struct job *job)
     start_jobs(loop, job->kind);
 }
 
-void loop_cancel_jobs(struct loop *loop)
+void loop_cancel_jobs(struct loop *loop, enum job_kind kind)
 {
-    for (int kind = 0; kind < JOB_KINDS; kind++) {
-        while (!list_empty(&loop->waiting[kind])) {
-            struct job *job = CONTAINER_OF(loop->waiting[kind].next, struct job, queue);
-            list_remove(&job->queue);
-            job->done(job, true);
-        }
+    while (!list_empty(&loop->waiting[kind])) {
+        struct job *job = CONTAINER_OF(loop->waiting[kind].next, struct job, queue);
+        list_remove(&job->queue);
+        job->done(job, true);
     }
 }
 

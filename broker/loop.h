@@ -44,8 +44,8 @@ struct loop {
 /* Ready for uv_run(); the environment is loop->env. Ends the process when the system refuses even that. */
 void loop_init(struct loop *loop);
 
-/* Cancel the jobs that have not begun; the others end in their time. The loop goes on until then. */
-void loop_cancel_jobs(struct loop *loop);
+/* Cancel the jobs of a kind that have not begun; the others end in their time, and the loop goes on until then. */
+void loop_cancel_jobs(struct loop *loop, enum job_kind kind);
 
 /* Have another turn without waiting for events. */
 void loop_run_again(struct loop *loop);

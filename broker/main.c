@@ -52,6 +52,7 @@ static void signal_cb(uv_signal_t *handle, int number)
     LOG_INFO("Stopping", "signal=%s connections=%" PRId64, number == SIGTERM ? "SIGTERM" : "SIGINT",
              program->server.conns_count);
     notify_service_manager("STOPPING=1");
+    loop_cancel_jobs(&program->loop, JOB_CLEANUP); /* what is to be removed is found at the next start */
     broker_stop(program->broker);
     server_stop(&program->server);
 }
@@ -110,9 +111,6 @@ static int run(struct program *program)
     if (well) {
         program->loop.broker = program->broker;
         well = serve(program, conns_max);
-        loop_cancel_jobs(&program->loop);
-        while (uv_run(&program->loop.uv, UV_RUN_DEFAULT) != 0)
-            ;
         program->loop.broker = NULL;
         well = broker_close(program->broker) && well;
         LOG_INFO("Stopped", "longest_turn_ms=%" PRId64, program->loop.longest_turn_ms);
