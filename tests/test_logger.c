@@ -47,10 +47,18 @@ static void control_characters_and_broken_utf8_are_escaped(void **state)
     static const struct {
         const char *text, *escaped;
     } cases[] = {
-        {"a\nb\rc", "a\\x0ab\\x0dc"},     {"\x1b[31m", "\\x1b[31m"},         {"\x7f", "\\x7f"},
-        {"caf\xc3\xa9", "caf\xc3\xa9"},   {"\xe2\x82\xac", "\xe2\x82\xac"},  {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
-        {"\xc2\x9b", "\\xc2\\x9b"},       {"\xc3", "\\xc3"},                 {"\xc0\xaf", "\\xc0\\xaf"},
-        {"\xe0\x80\xaf", "\\xe0\\x80\\xaf"}, {"\xed\xa0\x80", "\\xed\\xa0\\x80"}, {"\xff", "\\xff"},
+        {"a\nb\rc",          "a\\x0ab\\x0dc"       },
+        {"\x1b[31m",         "\\x1b[31m"           },
+        {"\x7f",             "\\x7f"               },
+        {"caf\xc3\xa9",      "caf\xc3\xa9"         },
+        {"\xe2\x82\xac",     "\xe2\x82\xac"        },
+        {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"    },
+        {"\xc2\x9b",         "\\xc2\\x9b"          },
+        {"\xc3",             "\\xc3"               },
+        {"\xc0\xaf",         "\\xc0\\xaf"          },
+        {"\xe0\x80\xaf",     "\\xe0\\x80\\xaf"     },
+        {"\xed\xa0\x80",     "\\xed\\xa0\\x80"     },
+        {"\xff",             "\\xff"               },
         {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

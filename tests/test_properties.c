@@ -19,8 +19,8 @@ struct reading {
 static bool note(void *context, const char *key, const char *value, int line)
 {
     struct reading *reading = context;
-    reading->used += (size_t)snprintf(reading->text + reading->used, sizeof reading->text - reading->used, "%d|%s|%s\n", line,
-                                      key, value);
+    reading->used += (size_t)snprintf(reading->text + reading->used, sizeof reading->text - reading->used, "%d|%s|%s\n",
+                                      line, key, value);
     return --reading->left != 0;
 }
 
@@ -40,21 +40,21 @@ static void keys_and_values_are_split_as_java_does(void **state)
     static const struct {
         const char *text, *expected;
     } cases[] = {
-        {"a=b", "1|a|b\n"},
-        {"a = b ", "1|a|b \n"},
-        {"a:b\n", "1|a|b\n"},
-        {"a b=c", "1|a|b=c\n"},
-        {"a\tb", "1|a|b\n"},
-        {"a =: b", "1|a|: b\n"},
-        {"a", "1|a|\n"},
-        {"a=", "1|a|\n"},
-        {"=b", "1||b\n"},
-        {"  \t\fa=b", "1|a|b\n"},
-        {"a==b", "1|a|=b\n"},
-        {"a\\=b\\:c\\ d=e", "1|a=b:c d|e\n"},
+        {"a=b",                "1|a|b\n"         },
+        {"a = b ",             "1|a|b \n"        },
+        {"a:b\n",              "1|a|b\n"         },
+        {"a b=c",              "1|a|b=c\n"       },
+        {"a\tb",               "1|a|b\n"         },
+        {"a =: b",             "1|a|: b\n"       },
+        {"a",                  "1|a|\n"          },
+        {"a=",                 "1|a|\n"          },
+        {"=b",                 "1||b\n"          },
+        {"  \t\fa=b",          "1|a|b\n"         },
+        {"a==b",               "1|a|=b\n"        },
+        {"a\\=b\\:c\\ d=e",    "1|a=b:c d|e\n"   },
         {"a=\\tx\\ny\\\\z\\q", "1|a|\tx\ny\\zq\n"},
-        {"", ""},
-        {"\n\r\n  \n", ""},
+        {"",                   ""                },
+        {"\n\r\n  \n",         ""                },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         assert_reads(cases[i].text, cases[i].expected);
@@ -85,7 +85,8 @@ static void unicode_escapes_become_utf8(void **state)
 static void a_broken_escape_is_an_error_with_its_line(void **state)
 {
     (void)state;
-    static const char *const broken[] = {"\n\na=\\u12", "\n\na=\\u12g4", "\n\n\\u=1", "\n\na=\\u0000", "\n\na=\\ud83dx"};
+    static const char *const broken[] = {"\n\na=\\u12", "\n\na=\\u12g4", "\n\n\\u=1", "\n\na=\\u0000",
+                                         "\n\na=\\ud83dx"};
     for (size_t i = 0; i < COUNT_OF(broken); i++) {
         struct reading reading = {.left = -1};
         int line;
