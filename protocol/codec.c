@@ -21,25 +21,6 @@
 /* ---- fields ---------------------------------------------------------------------------------------------------------
  */
 
-size_t kp_value_size(const struct kp_field *field)
-{
-    static const size_t sizes[] = {
-        [KP_BOOL] = sizeof(bool),
-        [KP_INT8] = sizeof(int8_t),
-        [KP_INT16] = sizeof(int16_t),
-        [KP_UINT16] = sizeof(uint16_t),
-        [KP_INT32] = sizeof(int32_t),
-        [KP_UINT32] = sizeof(uint32_t),
-        [KP_INT64] = sizeof(int64_t),
-        [KP_FLOAT64] = sizeof(double),
-        [KP_UUID] = sizeof(struct kp_uuid),
-        [KP_STRING] = sizeof(struct kp_string),
-        [KP_BYTES] = sizeof(struct kp_bytes),
-        [KP_RECORDS] = sizeof(struct kp_records),
-    };
-    return field->type == KP_STRUCT ? field->schema->size : sizes[field->type];
-}
-
 const struct kp_field *kp_schema_field(const struct kp_schema *schema, struct kp_string name)
 {
     for (int i = 0; i < schema->fields_count; i++)
@@ -60,7 +41,44 @@ static size_t least_item_bytes(const struct kp_field *field, int16_t version, bo
     case KP_RECORDS:
         return flexible ? 1 : sizeof(int32_t);
     default:
-        return kp_value_size(field); /* the same on the wire */
+        return field->value_size; /* the same on the wire */
+    }
+}
+
+static inline uint16_t load_host16(const char *from)
+{
+    uint16_t value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static inline uint32_t load_host32(const char *from)
+{
+    uint32_t value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static inline uint64_t load_host64(const char *from)
+{
+    uint64_t value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static inline bool equal_scalar(const char *a, const char *b, size_t size)
+{
+    switch (size) {
+    case sizeof(uint8_t):
+        return *a == *b;
+    case sizeof(uint16_t):
+        return load_host16(a) == load_host16(b);
+    case sizeof(uint32_t):
+        return load_host32(a) == load_host32(b);
+    case sizeof(uint64_t):
+        return load_host64(a) == load_host64(b);
+    default:
+        return memcmp(a, b, sizeof(struct kp_uuid)) == 0;
     }
 }
 
@@ -90,44 +108,36 @@ static bool decode_error(const struct decoder *decoder, const struct kp_field *f
     return decode_failed(decoder, field);
 }
 
+/* A scalar has the same width in C and on the wire; only the order of its bytes differs. */
+static inline void decode_scalar(struct kp_reader *reader, const struct kp_field *field, char *to)
+{
+    const uint8_t *bytes = kp_read_raw(reader, field->value_size);
+    if (bytes == NULL)
+        return;
+    switch (field->value_size) {
+    case sizeof(uint8_t):
+        *to = (char)(field->type == KP_BOOL ? bytes[0] != 0 : bytes[0]);
+        break;
+    case sizeof(uint16_t):
+        memcpy(to, &(uint16_t){load_be16(bytes)}, sizeof(uint16_t));
+        break;
+    case sizeof(uint32_t):
+        memcpy(to, &(uint32_t){load_be32(bytes)}, sizeof(uint32_t));
+        break;
+    case sizeof(uint64_t):
+        memcpy(to, &(uint64_t){load_be64(bytes)}, sizeof(uint64_t));
+        break;
+    default:
+        memcpy(to, bytes, sizeof(struct kp_uuid));
+        break;
+    }
+}
+
 /* One value: of a field that is no array, or one item. */
 static inline bool decode_value(const struct decoder *decoder, const struct kp_field *field, char *to, bool nullable)
 {
     struct kp_reader *reader = decoder->reader;
     switch ((enum kp_type)field->type) {
-    case KP_BOOL: {
-        bool value = kp_read_int8(reader) != 0;
-        memcpy(to, &value, sizeof value);
-        break;
-    }
-    case KP_INT8: {
-        int8_t value = kp_read_int8(reader);
-        memcpy(to, &value, sizeof value);
-        break;
-    }
-    case KP_INT16:
-    case KP_UINT16: {
-        uint16_t value = kp_read_uint16(reader);
-        memcpy(to, &value, sizeof value);
-        break;
-    }
-    case KP_INT32:
-    case KP_UINT32: {
-        uint32_t value = kp_read_uint32(reader);
-        memcpy(to, &value, sizeof value);
-        break;
-    }
-    case KP_INT64:
-    case KP_FLOAT64: {
-        int64_t value = kp_read_int64(reader);
-        memcpy(to, &value, sizeof value);
-        break;
-    }
-    case KP_UUID: {
-        struct kp_uuid value = kp_read_uuid(reader);
-        memcpy(to, &value, sizeof value);
-        break;
-    }
     case KP_STRING: {
         struct kp_string value = kp_read_string(reader, decoder->flexible);
         if (value.size < 0 && !nullable)
@@ -152,6 +162,9 @@ static inline bool decode_value(const struct decoder *decoder, const struct kp_f
     }
     case KP_STRUCT:
         return decode_struct(decoder, field->schema, to);
+    default:
+        decode_scalar(reader, field, to);
+        break;
     }
     return reader->error == KP_READ_OK || decode_failed(decoder, field);
 }
@@ -160,7 +173,7 @@ static bool decode_array(const struct decoder *decoder, const struct kp_field *f
 {
     struct kp_reader *reader = decoder->reader;
     int32_t count = kp_read_length(reader, decoder->flexible);
-    size_t item_size = kp_value_size(field);
+    size_t item_size = field->value_size;
     char *items = NULL;
 
     if (reader->error != KP_READ_OK)
@@ -267,28 +280,25 @@ bool kp_decode(const struct kp_schema *schema, void *message, struct kp_reader *
 
 struct sink {
     struct kp_writer *writer; /* NULL: only count */
-    struct kp_size size;
+    size_t wire_bytes;        /* counted */
+    size_t slice_bytes;       /* of them outside of memory */
+    int32_t gaps_count;
     int16_t version;
     bool flexible;
+    const char *field; /* why it failed */
 };
 
 static bool write_struct(struct sink *sink, const struct kp_schema *schema, const char *from);
 
 static bool write_failed(struct sink *sink, const struct kp_field *field)
 {
-    sink->size.field = field->name;
+    sink->field = field->name;
     return false;
 }
 
-static inline void count_bytes(struct sink *sink, size_t size)
+static inline void write_uvarint(struct sink *sink, uint32_t value)
 {
-    sink->size.wire_bytes += size;
-    sink->size.memory_bytes += size;
-}
-
-static void write_uvarint(struct sink *sink, uint32_t value)
-{
-    count_bytes(sink, uvarint_size(value));
+    sink->wire_bytes += uvarint_size(value);
     if (sink->writer != NULL)
         kp_write_uvarint(sink->writer, value);
 }
@@ -310,7 +320,7 @@ static bool write_string(struct sink *sink, const struct kp_field *field, const 
     memcpy(&value, from, sizeof value);
     if (value.size < -1 || value.size > KP_STRING_BYTES_MAX || (value.size < 0 && !nullable))
         return write_failed(sink, field);
-    count_bytes(sink, length_size(sink, value.size, sizeof(int16_t)) + positive(value.size));
+    sink->wire_bytes += length_size(sink, value.size, sizeof(int16_t)) + positive(value.size);
     if (sink->writer != NULL)
         kp_write_string(sink->writer, value, sink->flexible);
     return true;
@@ -322,7 +332,7 @@ static bool write_bytes(struct sink *sink, const struct kp_field *field, const c
     memcpy(&value, from, sizeof value);
     if (value.size < -1 || value.size == INT32_MAX || (value.size < 0 && !nullable))
         return write_failed(sink, field);
-    count_bytes(sink, length_size(sink, value.size, sizeof(int32_t)) + positive(value.size));
+    sink->wire_bytes += length_size(sink, value.size, sizeof(int32_t)) + positive(value.size);
     if (sink->writer != NULL)
         kp_write_bytes(sink->writer, value, sink->flexible);
     return true;
@@ -334,15 +344,39 @@ static bool write_records(struct sink *sink, const struct kp_field *field, const
     memcpy(&value, from, sizeof value);
     if (value.size < -1 || value.size == INT32_MAX || (value.size < 0 && !nullable))
         return write_failed(sink, field);
-    count_bytes(sink, length_size(sink, value.size, sizeof(int32_t)));
-    sink->size.wire_bytes += positive(value.size);
-    if (value.slice != NULL)
-        sink->size.gaps_count++;
-    else
-        sink->size.memory_bytes += positive(value.size);
+    sink->wire_bytes += length_size(sink, value.size, sizeof(int32_t)) + positive(value.size);
+    if (value.slice != NULL) {
+        sink->slice_bytes += positive(value.size);
+        sink->gaps_count++;
+    }
     if (sink->writer != NULL)
         kp_write_records(sink->writer, value, sink->flexible);
     return true;
+}
+
+static inline void write_scalar(struct sink *sink, const struct kp_field *field, const char *from)
+{
+    sink->wire_bytes += field->value_size;
+    if (sink->writer == NULL)
+        return;
+    uint8_t *to = kp_write_reserve(sink->writer, field->value_size);
+    switch (field->value_size) {
+    case sizeof(uint8_t):
+        *to = (uint8_t)*from;
+        break;
+    case sizeof(uint16_t):
+        store_be16(to, load_host16(from));
+        break;
+    case sizeof(uint32_t):
+        store_be32(to, load_host32(from));
+        break;
+    case sizeof(uint64_t):
+        store_be64(to, load_host64(from));
+        break;
+    default:
+        memcpy(to, from, sizeof(struct kp_uuid));
+        break;
+    }
 }
 
 /* One value: of a field that is no array, or one item. */
@@ -358,50 +392,21 @@ static inline bool write_value(struct sink *sink, const struct kp_field *field, 
     case KP_STRUCT:
         return write_struct(sink, field->schema, from);
     default:
-        count_bytes(sink, kp_value_size(field)); /* the same on the wire */
-        break;
-    }
-    if (sink->writer == NULL)
+        write_scalar(sink, field, from);
         return true;
-    switch ((enum kp_type)field->type) {
-    case KP_INT16:
-    case KP_UINT16: {
-        int16_t value;
-        memcpy(&value, from, sizeof value);
-        kp_write_int16(sink->writer, value);
-        break;
     }
-    case KP_INT32:
-    case KP_UINT32: {
-        int32_t value;
-        memcpy(&value, from, sizeof value);
-        kp_write_int32(sink->writer, value);
-        break;
-    }
-    case KP_INT64:
-    case KP_FLOAT64: {
-        int64_t value;
-        memcpy(&value, from, sizeof value);
-        kp_write_int64(sink->writer, value);
-        break;
-    }
-    default: /* bool, int8, uuid: bytes as they stand */
-        kp_write_raw(sink->writer, from, kp_value_size(field));
-        break;
-    }
-    return true;
 }
 
 static bool write_array(struct sink *sink, const struct kp_field *field, const char *message)
 {
     int32_t count = kp_array_count(field, message);
     const char *items = kp_field_pointer(field, message);
-    size_t item_size = kp_value_size(field);
+    size_t item_size = field->value_size;
 
     if (count < -1 || count == INT32_MAX || (count > 0 && items == NULL) ||
         (count < 0 && !kp_versions_has(field->nullable, sink->version)))
         return write_failed(sink, field);
-    count_bytes(sink, length_size(sink, count, sizeof(int32_t)));
+    sink->wire_bytes += length_size(sink, count, sizeof(int32_t));
     if (sink->writer != NULL)
         kp_write_length(sink->writer, count, sink->flexible);
     for (int32_t i = 0; i < count; i++)
@@ -417,7 +422,7 @@ static bool write_pointer(struct sink *sink, const struct kp_field *field, const
     if (value == NULL && !nullable)
         return write_failed(sink, field);
     if (nullable) {
-        count_bytes(sink, 1);
+        sink->wire_bytes++;
         if (sink->writer != NULL)
             kp_write_int8(sink->writer, value != NULL ? 1 : -1);
     }
@@ -451,16 +456,16 @@ static bool is_default(const struct kp_schema *schema, const struct kp_field *fi
     case KP_STRUCT:
         return is_default_struct(field->schema, value);
     case KP_STRING: /* defaults are null or empty */
-        return memcmp(value + offsetof(struct kp_string, size), initial + offsetof(struct kp_string, size),
-                      sizeof(int32_t)) == 0;
+        return load_host32(value + offsetof(struct kp_string, size)) ==
+               load_host32(initial + offsetof(struct kp_string, size));
     case KP_BYTES:
-        return memcmp(value + offsetof(struct kp_bytes, size), initial + offsetof(struct kp_bytes, size),
-                      sizeof(int32_t)) == 0;
+        return load_host32(value + offsetof(struct kp_bytes, size)) ==
+               load_host32(initial + offsetof(struct kp_bytes, size));
     case KP_RECORDS:
-        return memcmp(value + offsetof(struct kp_records, size), initial + offsetof(struct kp_records, size),
-                      sizeof(int32_t)) == 0;
+        return load_host32(value + offsetof(struct kp_records, size)) ==
+               load_host32(initial + offsetof(struct kp_records, size));
     default:
-        return memcmp(value, initial, kp_value_size(field)) == 0;
+        return equal_scalar(value, initial, field->value_size);
     }
 }
 
@@ -472,57 +477,70 @@ static bool is_default_struct(const struct kp_schema *schema, const char *from)
     return true;
 }
 
-static bool is_tag_written(const struct sink *sink, const struct kp_schema *schema, const struct kp_field *field,
-                           const char *from)
+/* What this version cannot say must be ignorable or at its default. */
+static bool check_absent(struct sink *sink, const struct kp_schema *schema, const char *from)
 {
-    return kp_versions_has(field->versions, sink->version) && !is_default(schema, field, from);
+    for (int i = 0; i < schema->fields_count; i++) {
+        const struct kp_field *field = &schema->fields[i];
+        if (!kp_versions_has(field->versions, sink->version) && !field->ignorable && !is_default(schema, field, from))
+            return write_failed(sink, field);
+    }
+    return true;
+}
+
+static bool write_tag(struct sink *sink, const struct kp_field *field, const char *from)
+{
+    struct sink value = {.version = sink->version, .flexible = true};
+    if (!write_field(&value, field, from)) {
+        sink->field = value.field;
+        return false;
+    }
+    write_uvarint(sink, (uint32_t)field->tag);
+    write_uvarint(sink, (uint32_t)value.wire_bytes);
+    if (sink->writer != NULL)
+        return write_field(sink, field, from);
+    sink->wire_bytes += value.wire_bytes;
+    return true;
 }
 
 static bool write_tags(struct sink *sink, const struct kp_schema *schema, const char *from)
 {
+    uint64_t written = 0; /* a bit for each field: KP_FIELDS_MAX */
     uint32_t count = 0;
-    for (int i = schema->untagged_count; i < schema->fields_count; i++)
-        count += is_tag_written(sink, schema, &schema->fields[i], from);
-    write_uvarint(sink, count);
-    for (int i = schema->untagged_count; i < schema->fields_count && count > 0; i++) {
+    for (int i = schema->untagged_count; i < schema->fields_count; i++) {
         const struct kp_field *field = &schema->fields[i];
-        if (!is_tag_written(sink, schema, field, from))
-            continue;
-        struct sink value = {.version = sink->version, .flexible = true};
-        if (!write_field(&value, field, from)) {
-            sink->size.field = value.size.field;
-            return false;
+        if (kp_versions_has(field->versions, sink->version) && !is_default(schema, field, from)) {
+            written |= UINT64_C(1) << i;
+            count++;
         }
-        write_uvarint(sink, (uint32_t)field->tag);
-        write_uvarint(sink, (uint32_t)value.size.wire_bytes);
-        if (sink->writer == NULL)
-            count_bytes(sink, value.size.wire_bytes);
-        else
-            write_field(sink, field, from);
     }
+    write_uvarint(sink, count);
+    for (int i = schema->untagged_count; i < schema->fields_count && count > 0; i++)
+        if ((written >> i & 1) != 0 && !write_tag(sink, &schema->fields[i], from))
+            return false;
     return true;
 }
 
 static bool write_struct(struct sink *sink, const struct kp_schema *schema, const char *from)
 {
-    for (int i = 0; i < schema->fields_count; i++) {
+    for (int i = 0; i < schema->untagged_count; i++) {
         const struct kp_field *field = &schema->fields[i];
-        if (!kp_versions_has(field->versions, sink->version)) {
-            if (sink->writer == NULL && !field->ignorable && !is_default(schema, field, from))
-                return write_failed(sink, field);
-        } else if (field->tag == KP_NO_TAG && !write_field(sink, field, from)) {
+        if (kp_versions_has(field->versions, sink->version) && !write_field(sink, field, from))
             return false;
-        }
     }
-    return !sink->flexible || write_tags(sink, schema, from);
+    return (sink->writer != NULL || check_absent(sink, schema, from)) &&
+           (!sink->flexible || write_tags(sink, schema, from));
 }
 
 bool kp_measure(const struct kp_schema *schema, const void *message, int16_t version, struct kp_size *size)
 {
     struct sink sink = {.version = version, .flexible = version >= schema->flexible_from};
     bool ok = kp_versions_has(schema->versions, version) && write_struct(&sink, schema, message) &&
-              sink.size.wire_bytes <= INT32_MAX;
-    *size = sink.size;
+              sink.wire_bytes <= INT32_MAX;
+    *size = (struct kp_size){.wire_bytes = sink.wire_bytes,
+                             .memory_bytes = sink.wire_bytes - sink.slice_bytes,
+                             .gaps_count = sink.gaps_count,
+                             .field = sink.field};
     return ok;
 }
 
@@ -575,7 +593,7 @@ static bool equal_value(const struct kp_field *field, const char *a, const char 
         return equal_bytes((struct kp_bytes){left.data, left.size}, (struct kp_bytes){right.data, right.size});
     }
     default:
-        return memcmp(a, b, kp_value_size(field)) == 0;
+        return equal_scalar(a, b, field->value_size);
     }
 }
 
@@ -590,7 +608,7 @@ static bool equal_field(const struct kp_field *field, const char *a, const char 
     if (count != kp_array_count(field, b))
         return false;
     for (int32_t i = 0; i < count; i++) {
-        size_t at = (size_t)i * kp_value_size(field);
+        size_t at = (size_t)i * field->value_size;
         if (!equal_value(field, left + at, right + at, version))
             return false;
     }

@@ -37,9 +37,10 @@ enum kp_type {
     KP_STRUCT,
 };
 
-#define KP_NO_TAG    (-1)
-#define KP_NEVER     INT16_MAX /* flexible_from of a message that never is */
-#define KP_DEPTH_MAX 8         /* schemac refuses structs nested deeper, so recursion over schemas is bounded */
+#define KP_NO_TAG     (-1)
+#define KP_NEVER      INT16_MAX /* flexible_from of a message that never is */
+#define KP_DEPTH_MAX  8         /* schemac refuses structs nested deeper, so recursion over schemas is bounded */
+#define KP_FIELDS_MAX 64        /* of one struct: a set of fields fits an integer */
 
 /* Versions from `first` to `last`, both included; none when first > last. */
 struct kp_versions {
@@ -52,6 +53,7 @@ struct kp_field {
     const char *name;      /* Kafka's, in snake case */
     uint16_t offset;       /* in the C struct: of the value, or of the pointer of an array or nullable struct */
     uint16_t count_offset; /* of an array: where its int32_t count is */
+    uint16_t value_size;   /* bytes of one value, or of one item, in C */
     uint8_t type;          /* enum kp_type: of the value, or of the items of an array */
     bool array;
     bool pointer;                   /* a struct that can be null in some version */
@@ -154,7 +156,5 @@ static inline void *kp_field_pointer(const struct kp_field *field, const void *m
     memcpy(&pointer, (const char *)message + field->offset, sizeof pointer);
     return pointer;
 }
-/* Bytes of one value of the field in the C struct, or of one item of its array. */
-size_t kp_value_size(const struct kp_field *field);
 
 #endif

@@ -223,7 +223,7 @@ void kp_print_field(const struct kp_field *field, const void *message, int16_t v
         append_text(text, "[");
         for (int32_t i = 0; i < count; i++) {
             append_text(text, i > 0 ? ", " : "");
-            print_value(field, items + (size_t)i * kp_value_size(field), version, text);
+            print_value(field, items + (size_t)i * field->value_size, version, text);
         }
         append_text(text, "]");
     }
@@ -487,7 +487,7 @@ static bool parse_value(struct parser *parser, const struct kp_field *field, cha
 
 static bool parse_array(struct parser *parser, const struct kp_field *field, char *message)
 {
-    size_t item_size = kp_value_size(field), capacity = 0;
+    size_t item_size = field->value_size, capacity = 0;
     int32_t count = 0;
     char *items = NULL;
 
@@ -554,9 +554,8 @@ static bool parse_field(struct parser *parser, const struct kp_field *field, cha
 
 static bool parse_struct(struct parser *parser, const struct kp_schema *schema, char *to)
 {
-    uint64_t seen = 0;
+    uint64_t seen = 0; /* a bit for each field: KP_FIELDS_MAX */
 
-    ASSERT(schema->fields_count <= 64);
     memcpy(to, schema->defaults, schema->size);
     if (!take(parser, '{'))
         return parse_failed(parser, "a struct begins with {");

@@ -27,10 +27,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN      INT16_MAX /* last version of "3+" */
-#define NEVER     INT16_MAX /* flexible_from of what never is */
-#define DEPTH_MAX 8         /* as KP_DEPTH_MAX in codec.h */
-#define WORDS_MAX 12        /* no line needs more */
+#define OPEN       INT16_MAX /* last version of "3+" */
+#define NEVER      INT16_MAX /* flexible_from of what never is */
+#define DEPTH_MAX  8         /* as KP_DEPTH_MAX in codec.h */
+#define FIELDS_MAX 64        /* of a struct; as KP_FIELDS_MAX in codec.h */
+#define WORDS_MAX  12        /* no line needs more */
 
 struct versions {
     int first, last;
@@ -373,6 +374,8 @@ static void parse_field(struct type *type, const struct line *line, int level)
     }
     if (field.type != NULL && field.type->depth >= type->depth)
         type->depth = field.type->depth + 1;
+    if (type->count == FIELDS_MAX)
+        fail_at(line->number, "more than %d fields", FIELDS_MAX);
     if (type->depth > DEPTH_MAX)
         fail_at(line->number, "nested deeper than %d", DEPTH_MAX);
     type->fields = grow(type->fields, type->count, sizeof *type->fields);
@@ -729,6 +732,10 @@ static void write_row(FILE *out, const struct type *type, const struct field *fi
         fprintf(out, "offsetof(struct kp_%s, %s_count), ", type->name, field->name);
     else
         fputs("0, ", out);
+    if (field->scalar == STRUCT)
+        fprintf(out, "sizeof(struct kp_%s), ", field->type->name);
+    else
+        fprintf(out, "sizeof(%s), ", scalars[field->scalar].c_type);
     fprintf(out, "%s, %d, %d, %d, %d, {%d, %d}, {%d, %d}, ", scalars[field->scalar].constant, field->array,
             is_pointer(field), field->ignorable, field->tag, field->versions.first, field->versions.last,
             field->nullable.first, field->nullable.last);
