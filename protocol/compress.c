@@ -231,6 +231,8 @@ uint8_t *compressor_finish(struct compressor *compressor, size_t *out_size)
 {
     if (!compressor->failed)
         compressor->failed = !compressor->methods->finish(compressor->encoder, &compressor->sink);
+    if (!compressor->failed && compressor->sink.bytes == NULL)
+        compressor->failed = !sink_reserve(&compressor->sink); /* no bytes are not NULL */
     if (compressor->failed)
         return NULL;
     uint8_t *bytes = compressor->sink.bytes;

@@ -133,7 +133,7 @@ static bool gzip_write(void *encoder, struct sink *sink, const uint8_t *in, size
 
 static bool gzip_finish(void *encoder, struct sink *sink)
 {
-    return gzip_deflate(encoder, sink, NULL, 0, Z_FINISH);
+    return gzip_deflate(encoder, sink, (const uint8_t *)"", 0, Z_FINISH);
 }
 
 const struct codec_methods gzip_methods = {

@@ -170,9 +170,10 @@ static ssize_t lz4_read(void *context, uint8_t *out, size_t size)
             return -1;
     }
     size_t left = span_left(&decoder->block);
+    if (left == 0)
+        return 0;
     size = size < left ? size : left;
-    if (size > 0)
-        memcpy(out, decoder->block.at, size);
+    memcpy(out, decoder->block.at, size);
     decoder->block.at += size;
     return (ssize_t)size;
 }

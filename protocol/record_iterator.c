@@ -142,84 +142,103 @@ static bool gather(struct record_iterator *iterator, size_t size)
     return true;
 }
 
-/* Read a varint or varlong of the record, of which *left bytes remain. */
-static inline bool take_varlong(struct record_iterator *iterator, size_t *left, int64_t *value)
+/* What is left of one record: [at, end) in memory and `beyond` bytes that were not decompressed yet (only when
+ * skimming). A copy of the iterator's place, because a local variable can live in registers. */
+struct cursor {
+    const uint8_t *at, *end;
+    size_t beyond;
+};
+
+/* The rest of a record, of which `size` bytes are left, from the iterator's place on. */
+static inline struct cursor cursor_at(const struct record_iterator *iterator, size_t size)
 {
-    size_t known = in_memory(iterator);
-    if (known < VARLONG_BYTES_MAX && known < *left && refill(iterator))
-        known = in_memory(iterator);
-    uint64_t raw;
-    size_t size = uvarlong_load(iterator->at, known < *left ? known : *left, &raw);
-    if (size == 0)
-        return fail(iterator, BATCH_RECORDS);
-    iterator->at += size;
-    *left -= size;
-    *value = unzigzag64(raw);
-    return true;
+    size_t here = in_memory(iterator) < size ? in_memory(iterator) : size;
+    return (struct cursor){iterator->at, iterator->at + here, size - here};
 }
 
-static inline bool take_varint(struct record_iterator *iterator, size_t *left, int32_t *value)
+/* The same place with more bytes in memory, or with nothing beyond when no more came. */
+static struct cursor cursor_more(struct record_iterator *iterator, struct cursor cursor)
+{
+    size_t size = (size_t)(cursor.end - cursor.at) + cursor.beyond;
+    iterator->at = cursor.at;
+    bool more = refill(iterator);
+    cursor = cursor_at(iterator, size);
+    if (!more) {
+        fail(iterator, BATCH_RECORDS);
+        cursor.beyond = 0;
+    }
+    return cursor;
+}
+
+/* Read a varint or varlong. */
+static inline bool take_varlong(struct record_iterator *iterator, struct cursor *cursor, int64_t *value)
+{
+    if (cursor->beyond > 0 && cursor->end - cursor->at < VARLONG_BYTES_MAX)
+        *cursor = cursor_more(iterator, *cursor);
+    uint64_t raw = 0;
+    size_t size = uvarlong_load(cursor->at, (size_t)(cursor->end - cursor->at), &raw);
+    cursor->at += size;
+    *value = unzigzag64(raw);
+    return size > 0;
+}
+
+static inline bool take_varint(struct record_iterator *iterator, struct cursor *cursor, int32_t *value)
 {
     int64_t wide;
-    if (!take_varlong(iterator, left, &wide))
-        return false;
-    if (wide < INT32_MIN || wide > INT32_MAX)
-        return fail(iterator, BATCH_RECORDS);
-    *value = (int32_t)wide;
-    return true;
+    bool good = take_varlong(iterator, cursor, &wide) && wide >= INT32_MIN && wide <= INT32_MAX;
+    *value = good ? (int32_t)wide : 0;
+    return good;
 }
 
-/* Pass over `size` bytes of the record. */
-static inline bool skip(struct record_iterator *iterator, size_t *left, size_t size)
+/* Pass over `size` bytes. */
+static inline bool skip(struct record_iterator *iterator, struct cursor *cursor, size_t size)
 {
-    if (size > *left)
-        return fail(iterator, BATCH_RECORDS);
-    *left -= size;
-    while (size > in_memory(iterator)) {
-        size -= in_memory(iterator);
-        iterator->at = iterator->end;
-        if (!refill(iterator))
-            return fail(iterator, BATCH_RECORDS);
+    while (size > (size_t)(cursor->end - cursor->at)) {
+        if (cursor->beyond == 0)
+            return false;
+        size -= (size_t)(cursor->end - cursor->at);
+        cursor->at = cursor->end;
+        *cursor = cursor_more(iterator, *cursor);
     }
-    iterator->at += size;
+    cursor->at += size;
     return true;
 }
 
 /* Read a size and that many bytes. Any negative size is null, as in Java. */
-static inline bool take_bytes(struct record_iterator *iterator, size_t *left, struct kp_bytes *bytes)
+static inline bool take_bytes(struct record_iterator *iterator, struct cursor *cursor, struct kp_bytes *bytes)
 {
     int32_t size;
-    if (!take_varint(iterator, left, &size))
+    if (!take_varint(iterator, cursor, &size))
         return false;
-    *bytes = (struct kp_bytes){size < 0 || iterator->skim ? NULL : iterator->at, size < 0 ? -1 : size};
-    return skip(iterator, left, size < 0 ? 0 : (size_t)size);
+    *bytes = (struct kp_bytes){size < 0 || iterator->skim ? NULL : cursor->at, size < 0 ? -1 : size};
+    return skip(iterator, cursor, size < 0 ? 0 : (size_t)size);
 }
 
-static bool take_headers(struct record_iterator *iterator, size_t *left, struct record *record)
+static inline bool take_headers(struct record_iterator *iterator, struct cursor *cursor, struct record *record)
 {
-    if (!take_varint(iterator, left, &record->header_count))
+    if (!take_varint(iterator, cursor, &record->header_count))
         return false;
-    if (record->header_count < 0 || (size_t)record->header_count > *left)
-        return fail(iterator, BATCH_RECORDS);
-    record->headers = (struct kp_bytes){iterator->skim ? NULL : iterator->at, (int32_t)*left};
+    size_t left = (size_t)(cursor->end - cursor->at) + cursor->beyond;
+    if (record->header_count < 0 || (size_t)record->header_count > left)
+        return false;
+    record->headers = (struct kp_bytes){iterator->skim ? NULL : cursor->at, (int32_t)left};
     for (int32_t i = 0; i < record->header_count; i++) {
         struct kp_bytes key, value;
-        if (!take_bytes(iterator, left, &key) || !take_bytes(iterator, left, &value))
+        if (!take_bytes(iterator, cursor, &key) || key.size < 0 || !take_bytes(iterator, cursor, &value))
             return false;
-        if (key.size < 0)
-            return fail(iterator, BATCH_RECORDS);
     }
-    return true;
+    return cursor->at == cursor->end && cursor->beyond == 0;
 }
 
-/* The length before a record: at most VARINT_BYTES_MAX bytes, of as many as there are. */
-static bool take_length(struct record_iterator *iterator, int32_t *length)
+/* The length before a record; it has at most VARINT_BYTES_MAX bytes, and what is left may be fewer. */
+static inline bool take_length(struct record_iterator *iterator, int32_t *length)
 {
-    size_t left = VARINT_BYTES_MAX;
-    if (!take_varint(iterator, &left, length))
-        return false;
-    if (*length < 0)
+    if (in_memory(iterator) < VARINT_BYTES_MAX)
+        refill(iterator);
+    struct cursor cursor = {iterator->at, iterator->end, 0};
+    if (!take_varint(iterator, &cursor, length) || *length < 0)
         return fail(iterator, BATCH_RECORDS);
+    iterator->at = cursor.at;
     return iterator->walk == NULL || *length <= iterator->record_bytes_max || fail(iterator, BATCH_LIMIT);
 }
 
@@ -232,17 +251,14 @@ static bool take_record(struct record_iterator *iterator, struct record *record)
         return false;
     if ((iterator->walk == NULL || !iterator->skim) && !gather(iterator, (size_t)length))
         return false;
-    size_t left = (size_t)length;
-    if (!skip(iterator, &left, 1)) /* attributes: none are defined */
-        return false;
-    if (!take_varlong(iterator, &left, &timestamp_delta) || !take_varint(iterator, &left, &offset_delta))
-        return false;
-    if (!take_bytes(iterator, &left, &record->key) || !take_bytes(iterator, &left, &record->value))
-        return false;
-    if (!take_headers(iterator, &left, record))
-        return false;
-    if (left > 0)
+    struct cursor cursor = cursor_at(iterator, (size_t)length);
+    bool good = skip(iterator, &cursor, 1) && /* attributes: none are defined */
+                take_varlong(iterator, &cursor, &timestamp_delta) && take_varint(iterator, &cursor, &offset_delta) &&
+                take_bytes(iterator, &cursor, &record->key) && take_bytes(iterator, &cursor, &record->value) &&
+                take_headers(iterator, &cursor, record);
+    if (!good)
         return fail(iterator, BATCH_RECORDS);
+    iterator->at = cursor.at;
     record->offset = (int64_t)((uint64_t)batch->base_offset + (uint64_t)(int64_t)offset_delta);
     record->timestamp_ms = batch->attributes & BATCH_LOG_APPEND_TIME
                                ? batch->max_timestamp_ms
@@ -264,7 +280,9 @@ bool record_iterator_next(struct record_iterator *iterator, struct record *recor
 
 bool record_header_next(struct kp_bytes *headers, struct record_header *header)
 {
-    const uint8_t *at = headers->data, *end = at == NULL ? NULL : at + headers->size;
+    if (headers->size <= 0)
+        return false;
+    const uint8_t *at = headers->data, *end = at + headers->size;
     struct kp_bytes *parts[2] = {&header->key, &header->value};
     for (int i = 0; i < 2; i++) {
         uint32_t raw;

@@ -185,6 +185,239 @@ static void records_read_back_with_every_codec(void **state)
     record_walk_release(&walk);
 }
 
+/* Batches of `count` records with `value_size` bytes of value each. */
+static void build_large(struct batch_builder *builder, enum codec codec, int32_t count, int32_t value_size)
+{
+    uint8_t *value = xmalloc((size_t)value_size);
+    for (int32_t i = 0; i < value_size; i++)
+        value[i] = (uint8_t)(i % 251 + i / 9973);
+    batch_builder_init(builder, 0);
+    for (int32_t i = 0; i < count; i++)
+        batch_builder_add(builder, i, NULL_BYTES, (struct kp_bytes){value, value_size}, NULL_BYTES, 0);
+    free(value);
+    struct batch_header header = BATCH_HEADER_PLAIN;
+    header.codec = codec;
+    header.level = codec_level_default(codec);
+    assert_true(batch_builder_finish(builder, &header));
+}
+
+static void records_of_any_size_cross_the_window(void **state)
+{
+    (void)state;
+    static const int32_t sizes[] = {10, 1000, 65000, 65536, 70000, 1000000};
+    struct record_walk walk;
+    record_walk_init(&walk);
+    for (size_t c = 0; c < COUNT_OF(all_codecs); c++) {
+        for (size_t i = 0; i < 2 * COUNT_OF(sizes); i++) {
+            int32_t size = sizes[i / 2], count = 2000000 / size > 500 ? 500 : 2000000 / size;
+            struct batch_builder builder;
+            struct record_batch batch;
+            struct record_iterator iterator;
+            struct record record;
+            build_large(&builder, all_codecs[c], count, size);
+            assert_int_equal(record_batch_view(&batch, builder.bytes, builder.size_bytes), BATCH_OK);
+            record_iterator_init(&iterator, &batch, INT32_MAX, &walk);
+            iterator.skim = i % 2 == 1;
+            for (int32_t n = 0; n < count; n++) {
+                assert_true(record_iterator_next(&iterator, &record));
+                assert_int_equal(record.offset, n);
+                assert_int_equal(record.value.size, size);
+                if (iterator.skim)
+                    assert_null(record.value.data);
+                else
+                    assert_int_equal(record.value.data[size - 1], (uint8_t)((size - 1) % 251 + (size - 1) / 9973));
+            }
+            assert_false(record_iterator_next(&iterator, &record));
+            assert_int_equal(iterator.error, BATCH_OK);
+            record_iterator_release(&iterator);
+            batch_builder_release(&builder);
+        }
+    }
+    record_walk_release(&walk);
+}
+
+/* Walk all records; the error that ends it. */
+static enum batch_error walk_all(const struct record_batch *batch, int32_t record_bytes_max, bool skim,
+                                 struct record_walk *walk)
+{
+    struct record_iterator iterator;
+    struct record record;
+    record_iterator_init(&iterator, batch, record_bytes_max, walk);
+    iterator.skim = skim;
+    while (record_iterator_next(&iterator, &record))
+        ;
+    enum batch_error error = iterator.error;
+    record_iterator_release(&iterator);
+    return error;
+}
+
+static void a_decompressed_record_is_bounded(void **state)
+{
+    (void)state;
+    struct batch_builder builder;
+    struct record_batch batch;
+    build_large(&builder, CODEC_LZ4, 1, 1000);
+    assert_int_equal(record_batch_view(&batch, builder.bytes, builder.size_bytes), BATCH_OK);
+    int32_t length = 1000 + 7; /* attributes, two deltas, key, two bytes of value size, header count */
+    assert_int_equal(walk_all(&batch, length, false, NULL), BATCH_OK);
+    assert_int_equal(walk_all(&batch, length - 1, false, NULL), BATCH_LIMIT);
+    batch_builder_release(&builder);
+}
+
+/* A header for `bytes` behind it. */
+static uint8_t *wrap(struct record_batch *batch, enum codec codec, int32_t count, const uint8_t *bytes, size_t size)
+{
+    uint8_t *whole = xmalloc(BATCH_HEADER_BYTES + size);
+    memcpy(whole + BATCH_HEADER_BYTES, bytes, size);
+    struct record_batch header = {.size_bytes = (int32_t)(BATCH_HEADER_BYTES + size),
+                                  .attributes = (int16_t)codec,
+                                  .record_count = count,
+                                  .last_offset_delta = count - 1,
+                                  .producer_id = -1};
+    record_batch_write_header(whole, &header);
+    assert_int_equal(record_batch_view(batch, whole, BATCH_HEADER_BYTES + size), BATCH_OK);
+    return whole;
+}
+
+/* The length of a record is a claim: memory is taken for what arrives. */
+static void a_record_that_claims_a_gigabyte_gets_no_memory(void **state)
+{
+    (void)state;
+    uint8_t bytes[20] = {0};
+    size_t length_size = uvarlong_store(bytes, zigzag64(1 << 30)), packed_size;
+    uint8_t *packed = compress_all(CODEC_ZSTD, ZSTD_LEVEL_DEFAULT, bytes, length_size + 10, &packed_size);
+    struct record_batch batch;
+    struct record_iterator iterator;
+    struct record record;
+    struct record_walk walk;
+    uint8_t *whole = wrap(&batch, CODEC_ZSTD, 1, packed, packed_size);
+    record_walk_init(&walk);
+    record_iterator_init(&iterator, &batch, INT32_MAX, &walk);
+    assert_false(record_iterator_next(&iterator, &record));
+    assert_int_equal(iterator.error, BATCH_RECORDS);
+    assert_true(walk.window_bytes <= 128 * 1024);
+    record_iterator_release(&iterator);
+    record_walk_release(&walk);
+    free(whole);
+    free(packed);
+}
+
+/* Of 64 MiB of zeros in one record, only sizes are wanted: the window stays as it was. */
+static void skimming_a_bomb_takes_no_memory(void **state)
+{
+    (void)state;
+    enum { ZEROS = 64 * 1024 * 1024 };
+    struct compressor *compressor = compressor_new(CODEC_ZSTD, ZSTD_LEVEL_DEFAULT, 0, SIZE_MAX / 4);
+    uint8_t *zeros = xcalloc(1, 1 << 20), head[30] = {0};
+    size_t packed_size = 0, head_size = uvarlong_store(head, zigzag64(ZEROS + 9));
+    head_size += 3;                                                 /* attributes and two deltas */
+    head[head_size++] = 1;                                          /* null key */
+    head_size += uvarlong_store(head + head_size, zigzag64(ZEROS)); /* four bytes */
+    compressor_write(compressor, head, head_size);
+    for (int i = 0; i < ZEROS >> 20; i++)
+        compressor_write(compressor, zeros, 1 << 20);
+    compressor_write(compressor, zeros, 1); /* no headers */
+    uint8_t *packed = compressor_finish(compressor, &packed_size);
+    assert_non_null(packed);
+    assert_true(packed_size < 16384);
+
+    struct record_batch batch;
+    struct record_iterator iterator;
+    struct record record;
+    struct record_walk walk;
+    uint8_t *whole = wrap(&batch, CODEC_ZSTD, 1, packed, packed_size);
+    record_walk_init(&walk);
+    record_iterator_init(&iterator, &batch, INT32_MAX, &walk);
+    iterator.skim = true;
+    assert_true(record_iterator_next(&iterator, &record));
+    assert_int_equal(record.value.size, ZEROS);
+    assert_true(walk.window_bytes <= 64 * 1024);
+    assert_false(record_iterator_next(&iterator, &record));
+    assert_int_equal(iterator.error, BATCH_OK);
+    record_iterator_release(&iterator);
+    record_walk_release(&walk);
+    compressor_free(compressor);
+    free(whole);
+    free(packed);
+    free(zeros);
+}
+
+/* Every cut of the records, and one byte more, is an error with every codec; so is a count that does not agree. */
+static void records_must_fill_the_batch_exactly(void **state)
+{
+    (void)state;
+    struct batch_builder builder;
+    struct record_batch batch;
+    struct record_walk walk;
+    record_walk_init(&walk);
+    build_three(&builder, CODEC_NONE);
+    const uint8_t *records = builder.bytes + BATCH_HEADER_BYTES;
+    size_t size = builder.size_bytes - BATCH_HEADER_BYTES;
+    uint8_t *longer = xcalloc(1, size + 1);
+    memcpy(longer, records, size);
+    for (size_t c = 0; c < COUNT_OF(all_codecs); c++) {
+        for (size_t cut = 0; cut <= size + 1; cut++) {
+            size_t packed_size = 0;
+            struct compressor *compressor =
+                compressor_new(all_codecs[c], codec_level_default(all_codecs[c]), 0, SIZE_MAX / 4);
+            compressor_write(compressor, longer, cut);
+            uint8_t *packed = compressor_finish(compressor, &packed_size);
+            uint8_t *whole = wrap(&batch, all_codecs[c], 3, packed, packed_size);
+            for (int skim = 0; skim < 2; skim++)
+                assert_int_equal(walk_all(&batch, INT32_MAX, skim, &walk), cut == size ? BATCH_OK : BATCH_RECORDS);
+            batch.record_count = 2;
+            if (cut == size)
+                assert_int_equal(walk_all(&batch, INT32_MAX, false, &walk), BATCH_RECORDS);
+            compressor_free(compressor);
+            free(whole);
+            free(packed);
+        }
+    }
+    free(longer);
+    record_walk_release(&walk);
+    batch_builder_release(&builder);
+}
+
+/* Compaction leaves the header of a batch that lost all its records. */
+static void a_batch_without_records_is_empty(void **state)
+{
+    (void)state;
+    struct record_batch batch;
+    uint8_t *whole = wrap(&batch, CODEC_NONE, 0, (const uint8_t *)"", 0);
+    assert_int_equal(walk_all(&batch, INT32_MAX, false, NULL), BATCH_OK);
+    batch.record_count = -1;
+    assert_int_equal(walk_all(&batch, INT32_MAX, false, NULL), BATCH_RECORDS);
+    free(whole);
+}
+
+/* With log-append time every record has the batch's max timestamp. */
+static void log_append_time_is_that_of_the_batch(void **state)
+{
+    (void)state;
+    struct batch_builder builder;
+    struct record_batch batch;
+    struct record_iterator iterator;
+    struct record record;
+    build_three(&builder, CODEC_GZIP);
+    record_batch_set_timestamps(builder.bytes, BATCH_LOG_APPEND_TIME | CODEC_GZIP, 7777);
+    assert_int_equal(record_batch_view(&batch, builder.bytes, builder.size_bytes), BATCH_OK);
+    record_iterator_init(&iterator, &batch, INT32_MAX, NULL);
+    while (record_iterator_next(&iterator, &record))
+        assert_int_equal(record.timestamp_ms, 7777);
+    assert_int_equal(iterator.index, 3);
+    record_iterator_release(&iterator);
+    batch_builder_release(&builder);
+}
+
+static void a_codec_that_does_not_exist_is_an_error(void **state)
+{
+    (void)state;
+    struct record_batch batch;
+    uint8_t *whole = wrap(&batch, (enum codec)6, 1, (const uint8_t *)"abc", 3);
+    assert_int_equal(walk_all(&batch, INT32_MAX, false, NULL), BATCH_CODEC);
+    free(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +428,14 @@ int main(void)
         cmocka_unit_test(a_view_tells_short_from_malformed),
         cmocka_unit_test(sequences_wrap_to_zero),
         cmocka_unit_test(records_read_back_with_every_codec),
+        cmocka_unit_test(records_of_any_size_cross_the_window),
+        cmocka_unit_test(a_decompressed_record_is_bounded),
+        cmocka_unit_test(a_record_that_claims_a_gigabyte_gets_no_memory),
+        cmocka_unit_test(skimming_a_bomb_takes_no_memory),
+        cmocka_unit_test(records_must_fill_the_batch_exactly),
+        cmocka_unit_test(a_batch_without_records_is_empty),
+        cmocka_unit_test(log_append_time_is_that_of_the_batch),
+        cmocka_unit_test(a_codec_that_does_not_exist_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
