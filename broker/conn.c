@@ -27,6 +27,14 @@
 #include <sys/sendfile.h>
 #endif
 
+#ifdef __linux__
+#define SEND_FLAGS MSG_NOSIGNAL
+#define SEND_MORE  MSG_MORE
+#else /* SIGPIPE is ignored there by the program, and nobody needs to know that more follows */
+#define SEND_FLAGS 0
+#define SEND_MORE  0
+#endif
+
 #define LENGTH_BYTES     4
 #define INPUT_BYTES_MIN  KIB(1)
 #define IOV_MAX_PIECES   32
@@ -57,12 +65,20 @@ static void input_drop(struct conn *conn)
     conn->input_size = conn->input_capacity = 0;
 }
 
-static void close_cb(uv_handle_t *handle)
+static void free_when_released(struct conn *conn)
 {
-    struct conn *conn = CONTAINER_OF(handle, struct conn, tcp);
+    if (!conn->released || conn->warming)
+        return;
     server_conn_closed(conn->server);
     free(conn->write_chunk);
     free(conn);
+}
+
+static void close_cb(uv_handle_t *handle)
+{
+    struct conn *conn = CONTAINER_OF(handle, struct conn, tcp);
+    conn->released = true;
+    free_when_released(conn);
 }
 
 void conn_close(struct conn *conn, const char *reason)
@@ -271,7 +287,7 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 static void pieces_sent(struct conn *conn, size_t size)
 {
     conn->piece_sent += size;
-    const struct out_piece *piece;
+    struct out_piece *piece;
     while (peer_output(&conn->peer, &piece, 1) == 1 && conn->piece_sent >= piece->size_bytes) {
         conn->piece_sent -= piece->size_bytes;
         peer_sent(&conn->peer);
@@ -321,14 +337,63 @@ static bool write_later(struct conn *conn, const struct out_piece *piece)
     return true;
 }
 
-static ssize_t send_slice(int descriptor, const struct out_piece *piece, size_t sent, size_t limit)
+static void warm_work(struct job *job)
 {
-    size_t left = piece->size_bytes - sent;
-    left = left < limit ? left : limit;
-#ifdef __linux__
+    struct conn *conn = CONTAINER_OF(job, struct conn, warm);
+    uint8_t bytes[KIB(64)];
+    for (size_t done = 0; done < conn->warm_size;) {
+        size_t left = conn->warm_size - done, part = left < sizeof bytes ? left : sizeof bytes;
+        if (log_slice_read(&conn->warm_slice, conn->warm_from + (int32_t)done, bytes, part) != 0)
+            return; /* sending it meets the same error */
+        done += part;
+    }
+}
+
+static void warm_done(struct job *job, bool canceled)
+{
+    (void)canceled;
+    struct conn *conn = CONTAINER_OF(job, struct conn, warm);
+    conn->warming = false;
+    conn->warmed = true;
+    log_slice_release(&conn->warm_slice);
+    if (conn->closed)
+        free_when_released(conn);
+    else
+        conn_flush(conn);
+}
+
+/* Have a part of a slice read by the pool, so that the loop need not wait for the disk. */
+static void warm_slice(struct conn *conn, const struct out_piece *piece, size_t size)
+{
+    struct executor *executor = conn->server->loop->env.executor;
+    conn->warming = true;
+    conn->warm_slice = piece->slice;
+    log_slice_ref(&conn->warm_slice);
+    conn->warm_from = (int32_t)conn->piece_sent;
+    conn->warm_size = size;
+    conn->warm = (struct job){.kind = JOB_READ, .work = warm_work, .done = warm_done};
+    executor->submit(executor, &conn->warm);
+}
+
+/* Send from the front of a large slice: straight from the log's file, once it is in memory. As send_some(). */
+static ssize_t send_slice(struct conn *conn, int descriptor, struct out_piece *piece)
+{
+    size_t left = piece->size_bytes - conn->piece_sent;
+    left = left < SEND_BYTES_PER_TURN ? left : SEND_BYTES_PER_TURN;
     int from = log_slice_descriptor(&piece->slice);
+    if (from < -1) {
+        errno = EIO;
+        return -1;
+    }
+    if (!conn->warmed && !log_slice_cached(&piece->slice, (int32_t)conn->piece_sent, left)) {
+        warm_slice(conn, piece, left);
+        errno = EINPROGRESS;
+        return -1;
+    }
+    conn->warmed = false;
+#ifdef __linux__
     if (from >= 0) {
-        off_t position = piece->slice.position + (off_t)sent;
+        off_t position = piece->slice.position + (off_t)conn->piece_sent;
         return sendfile(descriptor, from, &position, left);
     }
 #endif
@@ -338,10 +403,10 @@ static ssize_t send_slice(int descriptor, const struct out_piece *piece, size_t 
 }
 
 /* Write the front of the output: small pieces together, or a large slice. Returns the bytes sent, 0 when there is nothing,
- * -1 with errno. */
-static ssize_t send_some(struct conn *conn, int descriptor, const struct out_piece **first)
+ * -1 with errno: EINPROGRESS when what is to be sent must be read first, and conn_flush() is called again after that. */
+static ssize_t send_some(struct conn *conn, int descriptor, struct out_piece **first)
 {
-    const struct out_piece *pieces[IOV_MAX_PIECES];
+    struct out_piece *pieces[IOV_MAX_PIECES];
     struct iovec iov[IOV_MAX_PIECES];
     int count = peer_output(&conn->peer, pieces, IOV_MAX_PIECES), used = 0;
     if (count == 0)
@@ -350,7 +415,7 @@ static ssize_t send_some(struct conn *conn, int descriptor, const struct out_pie
     size_t copied = 0, skip = conn->piece_sent;
     bool more = false;
     for (; used < count; used++, skip = 0) {
-        const struct out_piece *piece = pieces[used];
+        struct out_piece *piece = pieces[used];
         size_t size = piece->size_bytes - skip;
         const uint8_t *bytes = piece->bytes == NULL ? NULL : piece->bytes + skip;
         if (bytes == NULL) {
@@ -368,31 +433,28 @@ static ssize_t send_some(struct conn *conn, int descriptor, const struct out_pie
         iov[used] = (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
     }
     if (used == 0)
-        return send_slice(descriptor, pieces[0], conn->piece_sent, SEND_BYTES_PER_TURN);
+        return send_slice(conn, descriptor, pieces[0]);
     struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)used};
-#ifdef MSG_MORE
-    int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
-#else
-    int flags = more ? 0 : 0;
-#endif
-    return sendmsg(descriptor, &message, flags);
+    return sendmsg(descriptor, &message, SEND_FLAGS | (more ? SEND_MORE : 0));
 }
 
 void conn_flush(struct conn *conn)
 {
     size_t sent = 0;
     uv_os_fd_t descriptor;
-    while (!conn->closed && conn->write_size == 0) {
+    while (!conn->closed && conn->write_size == 0 && !conn->warming) {
         if (sent >= SEND_BYTES_PER_TURN) {
             conn_wants_turn(conn);
             return;
         }
         if (uv_fileno((uv_handle_t *)&conn->tcp, &descriptor) != 0)
             return;
-        const struct out_piece *first = NULL;
+        struct out_piece *first = NULL;
         ssize_t count = send_some(conn, descriptor, &first);
         if (count < 0 && errno == EINTR)
             continue;
+        if (count < 0 && errno == EINPROGRESS)
+            break;
         if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             if (!write_later(conn, first))
                 return;

@@ -22,8 +22,17 @@ struct conn {
     size_t write_size;    /* bytes in it; 0: none in flight */
     uint8_t *write_chunk; /* its memory when it is a copy from a slice */
 
+    /* A part of a slice that was not in memory, on its way there. */
+    struct job warm;
+    struct log_slice warm_slice;
+    int32_t warm_from;
+    size_t warm_size;
+    bool warming; /* nothing is sent meanwhile */
+    bool warmed;  /* the next part is not asked about again: memory may be too short to keep it */
+
     bool finished; /* no more requests are started: the peer sent its end, was refused, or we stop */
     bool closed;   /* uv_close() was called */
+    bool released; /* and called back: freed when no job is on its way */
 };
 
 /* Take the connection that waits on `socket`. */

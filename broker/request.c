@@ -199,7 +199,7 @@ bool peer_may_start(const struct peer *peer)
     return peer->parked_count == 0 && !peer->closing;
 }
 
-int peer_output(struct peer *peer, const struct out_piece **pieces, int max)
+int peer_output(struct peer *peer, struct out_piece **pieces, int max)
 {
     int count = 0;
     list_for_each (&peer->requests, node) {

@@ -81,7 +81,7 @@ bool peer_may_start(const struct peer *peer);
 /* Handle one frame (the bytes behind the length). `frame` is borrowed and may be written to. */
 void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size);
 /* The oldest pieces that are ready to be sent, up to `max`, none of them empty. Returns how many; valid until peer_sent(). */
-int peer_output(struct peer *peer, const struct out_piece **pieces, int max);
+int peer_output(struct peer *peer, struct out_piece **pieces, int max);
 /* The oldest of them is sent whole. */
 void peer_sent(struct peer *peer);
 /* The connection is gone: cancels what is parked, forgets the rest. */

@@ -133,6 +133,15 @@ int log_slice_read(const struct log_slice *slice, int32_t from, void *bytes, siz
     return file_read_all(segment->folder->cache->io, segment->log.file, bytes, size, slice->position + from);
 }
 
+bool log_slice_cached(const struct log_slice *slice, int32_t from, size_t size)
+{
+    ASSERT(slice->pinned);
+    struct file_io *io = slice->segment->folder->cache->io;
+    struct file *file = slice->segment->log.file;
+    int64_t first = slice->position + from, last = first + (int64_t)size - 1;
+    return io->cached(io, file, first) && io->cached(io, file, last);
+}
+
 void log_slice_ref(struct log_slice *slice)
 {
     if (slice->segment == NULL)
