@@ -25,8 +25,8 @@ struct checkpoint_reader {
 
 /* Read version and count. False (and failed) when it is no checkpoint of version 0. */
 bool checkpoint_read(struct checkpoint_reader *reader, char *text);
-/* The next entry. `*topic` is cut out of the text in place and borrowed. False at the end, or with `failed` when an entry
- * cannot be read or there are more or fewer than announced. */
+/* The next entry. `*topic` is cut out of the text in place and borrowed. False at the end, or with `failed` when an
+ * entry cannot be read or there are more or fewer than announced. */
 bool checkpoint_next_offset(struct checkpoint_reader *reader, const char **topic, int32_t *partition, int64_t *offset);
 bool checkpoint_next_epoch(struct checkpoint_reader *reader, int32_t *epoch, int64_t *start_offset);
 

@@ -1,8 +1,8 @@
 /* Work that may block, done elsewhere: the seam between the code that owns state and the pool of threads.
  *
  * A job is embedded in the struct of its owner and touches, while it runs, only what that struct holds. Completion is
- * told on the thread that submitted it, never from inside submit(). Tests put in an executor that runs jobs when, and in
- * the order that, the test says. */
+ * told on the thread that submitted it, never from inside submit(). Tests put in an executor that runs jobs when, and
+ * in the order that, the test says. */
 #ifndef DOHLE_STORAGE_EXECUTOR_H
 #define DOHLE_STORAGE_EXECUTOR_H
 

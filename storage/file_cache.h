@@ -1,7 +1,8 @@
-/* The open descriptors of a store: least recently used, bounded, pinned while somebody needs the number. See file_cache.c.
+/* The open descriptors of a store: least recently used, bounded, pinned while somebody needs the number. See
+ * file_cache.c.
  *
- * A segment has three files or more, a broker tens of thousands of segments, a process often 1,024 descriptors or 256. So
- * a file of a segment is a struct cached_file that knows its name and is opened when somebody asks for it. */
+ * A segment has three files or more, a broker tens of thousands of segments, a process often 1,024 descriptors or 256.
+ * So a file of a segment is a struct cached_file that knows its name and is opened when somebody asks for it. */
 #ifndef DOHLE_STORAGE_FILE_CACHE_H
 #define DOHLE_STORAGE_FILE_CACHE_H
 
@@ -15,8 +16,8 @@ struct file_cache {
     int open_count, open_max;
 };
 
-/* A partition's folder, shared by its log and all its segments: slices may outlive the log, and the folder's name changes
- * when its topic is deleted. Counted. */
+/* A partition's folder, shared by its log and all its segments: slices may outlive the log, and the folder's name
+ * changes when its topic is deleted. Counted. */
 struct folder {
     struct file_cache *cache;
     char *path;
@@ -32,9 +33,9 @@ struct cached_file {
     struct file *file;     /* NULL: closed */
     struct folder *folder; /* a reference of the segment's */
     int64_t base_offset;
-    int pins;          /* while above 0 it stays open */
-    uint8_t kind;      /* enum file_kind */
-    bool deleted;      /* its name has the suffix .deleted */
+    int pins;     /* while above 0 it stays open */
+    uint8_t kind; /* enum file_kind */
+    bool deleted; /* its name has the suffix .deleted */
 };
 
 void file_cache_init(struct file_cache *cache, struct file_io *io, int open_max);
@@ -51,7 +52,8 @@ bool folder_file_path(const struct folder *folder, int64_t base_offset, enum fil
 void cached_file_init(struct cached_file *cached, struct folder *folder, int64_t base_offset, enum file_kind kind);
 /* The path as it is now. */
 void cached_file_path(const struct cached_file *cached, char path[STORAGE_PATH_MAX]);
-/* The open file, valid until the next call into the cache for another file unless it is pinned. 0 or a negative errno. */
+/* The open file, valid until the next call into the cache for another file unless it is pinned. 0 or a negative errno.
+ */
 int cached_file_get(struct cached_file *cached, struct file **file) WARN_UNUSED;
 /* Make the file, empty, and keep it open as above; -EEXIST never: what was there is emptied. */
 int cached_file_create(struct cached_file *cached) WARN_UNUSED;

@@ -1,9 +1,9 @@
 /* Every system call on files, as a struct of functions. See file_io_posix.c; tests have a version in memory
  * (tests/lib/memory_io.c) that fails the k-th call, writes short, and loses what was not synced at a power cut.
  *
- * All functions return 0 or more on success and a negative errno on failure. Paths are absolute or relative to the working
- * directory, with '/' between names. Offsets are explicit: there is no file position. Reads and writes may be short; the
- * file_*_all helpers below go on until done. */
+ * All functions return 0 or more on success and a negative errno on failure. Paths are absolute or relative to the
+ * working directory, with '/' between names. Offsets are explicit: there is no file position. Reads and writes may be
+ * short; the file_*_all helpers below go on until done. */
 #ifndef DOHLE_STORAGE_FILE_IO_H
 #define DOHLE_STORAGE_FILE_IO_H
 
@@ -22,11 +22,11 @@ struct file_stat {
 };
 
 enum file_open_flags {
-    FILE_READ = 0,          /* always allowed */
-    FILE_WRITE = 1,         /* and written */
-    FILE_CREATE = 2,        /* made when absent, mode 0644 less the umask */
-    FILE_EXCLUSIVE = 4,     /* with FILE_CREATE: -EEXIST when it is there */
-    FILE_TRUNCATE = 8,      /* emptied */
+    FILE_READ = 0,      /* always allowed */
+    FILE_WRITE = 1,     /* and written */
+    FILE_CREATE = 2,    /* made when absent, mode 0644 less the umask */
+    FILE_EXCLUSIVE = 4, /* with FILE_CREATE: -EEXIST when it is there */
+    FILE_TRUNCATE = 8,  /* emptied */
 };
 
 typedef void (*file_list_cb)(void *context, const char *name, bool is_directory);
@@ -60,15 +60,16 @@ struct file_io {
 /* The real one. It has no state; lives as long as the process. */
 struct file_io *file_io_posix(void);
 
-/* Read or write exactly `size` bytes; -EIO when a read meets the end of the file, -ENOSPC when a write makes no progress. */
+/* Read or write exactly `size` bytes; -EIO when a read meets the end of the file, -ENOSPC when a write makes no
+ * progress. */
 int file_read_all(struct file_io *io, struct file *file, void *bytes, size_t size, int64_t position) WARN_UNUSED;
 int file_write_all(struct file_io *io, struct file *file, const void *bytes, size_t size, int64_t position) WARN_UNUSED;
 
 /* The whole of a small file with a zero byte behind it; the caller frees *bytes. -EFBIG above `max_bytes`. */
 int file_load(struct file_io *io, const char *path, size_t max_bytes, char **bytes, size_t *size) WARN_UNUSED;
 
-/* Replace a small file so that after any crash either the old or the new content is there: PATH.tmp, sync (when `sync`),
- * rename, sync of the directory (when `sync`). */
+/* Replace a small file so that after any crash either the old or the new content is there: PATH.tmp, sync (when
+ * `sync`), rename, sync of the directory (when `sync`). */
 int file_replace(struct file_io *io, const char *path, const void *bytes, size_t size, bool sync) WARN_UNUSED;
 
 #endif

@@ -26,7 +26,8 @@ int index_file_create(struct index_file *index) WARN_UNUSED;
 int index_file_append(struct index_file *index, const uint8_t *entry) WARN_UNUSED;
 /* Read entry `number`, which exists. */
 int index_file_entry(struct index_file *index, int32_t number, uint8_t *entry) WARN_UNUSED;
-/* The last entry whose key is at or below `target`, into `entry`. Returns 1, 0 when there is none, or a negative errno. */
+/* The last entry whose key is at or below `target`, into `entry`. Returns 1, 0 when there is none, or a negative errno.
+ */
 int index_file_floor(struct index_file *index, index_key key, int64_t target, uint8_t *entry) WARN_UNUSED;
 /* Give the file exactly the size of its entries. */
 int index_file_trim(struct index_file *index) WARN_UNUSED;

@@ -4,8 +4,8 @@
  *        └─ log ── one partition: segments, producer state, leader epochs
  *             └─ segment ── .log .index .timeindex .txnindex of one base offset
  *
- * One thread owns a store and its logs. Only struct job work (syncs, deletions, cold reads) runs elsewhere, on what it holds.
- * The files are Apache Kafka's; see docs/storage-format.md. */
+ * One thread owns a store and its logs. Only struct job work (syncs, deletions, cold reads) runs elsewhere, on what it
+ * holds. The files are Apache Kafka's; see docs/storage-format.md. */
 #ifndef DOHLE_STORAGE_LOG_H
 #define DOHLE_STORAGE_LOG_H
 
@@ -25,27 +25,29 @@ struct log_store_options {
     struct executor *executor;
     const char *const *directories; /* log.dirs: existing, locked by the caller, borrowed for the store's life */
     int directories_count;
-    int open_files_max; /* descriptors that the store keeps open at once, at least 16 */
-    bool sync;          /* false: nothing is ever synced (--ephemeral) */
-    bool clean;         /* the last stop was clean: logs are trusted and loaded lazily */
-    int64_t now_ms;     /* wall clock */
+    int open_files_max;                  /* descriptors that the store keeps open at once, at least 16 */
+    bool sync;                           /* false: nothing is ever synced (--ephemeral) */
+    bool clean;                          /* the last stop was clean: logs are trusted and loaded lazily */
+    int64_t now_ms;                      /* wall clock */
     int64_t recovery_point_interval_ms;  /* log.flush.offset.checkpoint.interval.ms */
     int64_t start_offset_interval_ms;    /* log.flush.start.offset.checkpoint.interval.ms */
     int64_t high_watermark_interval_ms;  /* replica.high.watermark.checkpoint.interval.ms */
     int64_t retention_check_interval_ms; /* log.retention.check.interval.ms */
     int32_t producer_id_expiration_ms;   /* producer.id.expiration.ms */
-    /* Called before the first folder of a log is made: whatever that folder depends on (the topic's record in the metadata
-     * log) is to be on the disk when it returns 0; a negative storage_error refuses the append. May be NULL. */
+    /* Called before the first folder of a log is made: whatever that folder depends on (the topic's record in the
+     * metadata log) is to be on the disk when it returns 0; a negative storage_error refuses the append. May be NULL.
+     */
     int (*before_folder)(void *context);
     void *before_folder_context;
-    /* One thing that a person may want to know (recovered, cut, rebuilt, went offline, ...): a sentence and, in `detail`,
-     * key=value pairs. broker/ logs it. level 0 info, 1 warning, 2 error. May be NULL. */
+    /* One thing that a person may want to know (recovered, cut, rebuilt, went offline, ...): a sentence and, in
+     * `detail`, key=value pairs. broker/ logs it. level 0 info, 1 warning, 2 error. May be NULL. */
     void (*report)(void *context, int level, const char *sentence, const char *detail);
     void *report_context;
 };
 
 /* Read the checkpoints of all folders, remove what an earlier run left to be removed. On failure *store is NULL. */
-int log_store_open(struct log_store **store, const struct log_store_options *options, struct storage_fault *fault) WARN_UNUSED;
+int log_store_open(struct log_store **store, const struct log_store_options *options,
+                   struct storage_fault *fault) WARN_UNUSED;
 
 /* Do what is due (checkpoints, retention, deletions, flush.ms). Returns the wall time in ms of the next thing to do. */
 int64_t log_store_tick(struct log_store *store, int64_t now_ms);
@@ -53,7 +55,8 @@ int64_t log_store_tick(struct log_store *store, int64_t now_ms);
 int64_t log_store_next_ms(const struct log_store *store);
 
 /* Sync all logs, write producer snapshots and checkpoints, trim indexes. With 0 the caller may write the clean-shutdown
- * marker, whose text is Kafka's. All logs are closed and freed; jobs must have ended. The store is freed in any case. */
+ * marker, whose text is Kafka's. All logs are closed and freed; jobs must have ended. The store is freed in any case.
+ */
 int log_store_close(struct log_store *store, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
 
 /* ---- a log ---------------------------------------------------------------------------------------------------------- */
@@ -74,8 +77,9 @@ struct log_config {
     struct batch_rules rules; /* what an append must obey: sizes, timestamps, codec */
 };
 
-/* The log of a partition: memory only. A folder that exists is found in the first call that needs it (or by log_load()),
- * one that does not is made by the first append. `topic_id` goes into partition.metadata. `topic` is copied. */
+/* The log of a partition: memory only. A folder that exists is found in the first call that needs it (or by
+ * log_load()), one that does not is made by the first append. `topic_id` goes into partition.metadata. `topic` is
+ * copied. */
 struct log *log_new(struct log_store *store, const char *topic, int32_t partition, struct kp_uuid topic_id,
                     const struct log_config *config);
 
@@ -98,12 +102,12 @@ struct log_append {
     enum log_append_origin origin;
     bool zstd_allowed; /* false: zstd is STORAGE_BATCH_CODEC (Produce below version 7) */
     int32_t leader_epoch;
-    int64_t now_ms; /* wall clock */
+    int64_t now_ms;      /* wall clock */
     struct arena *arena; /* where the verdict's record errors go; NULL: they are not wanted */
     /* out */
     int64_t base_offset, last_offset;
-    int64_t append_time_ms; /* -1 with create time */
-    bool duplicate;         /* nothing was written; the offsets are those of the first time */
+    int64_t append_time_ms;       /* -1 with create time */
+    bool duplicate;               /* nothing was written; the offsets are those of the first time */
     struct batch_verdict verdict; /* of a refused batch: which records, and the sentence */
 };
 
@@ -115,15 +119,15 @@ struct log_slice {
     struct segment *segment; /* NULL: empty */
     int64_t position;        /* byte in the .log file */
     int32_t size_bytes;
-    bool pinned;             /* the descriptor stays open until the release */
+    bool pinned; /* the descriptor stays open until the release */
 };
 
 enum isolation { ISOLATION_READ_UNCOMMITTED = 0, ISOLATION_READ_COMMITTED = 1 };
 
 /* Read from `offset` up to `max_bytes`: whole batches, the first of which may begin below `offset`. When `max_bytes` is
- * smaller than the first batch, that batch alone if `at_least_one` (KIP-74), else nothing. Up to the high watermark, or the
- * last stable offset. At the end: an empty slice. On success *slice is to be released.
- * Returns 0, STORAGE_OFFSET_OUT_OF_RANGE, STORAGE_IO or STORAGE_OFFLINE. */
+ * smaller than the first batch, that batch alone if `at_least_one` (KIP-74), else nothing. Up to the high watermark, or
+ * the last stable offset. At the end: an empty slice. On success *slice is to be released. Returns 0,
+ * STORAGE_OFFSET_OUT_OF_RANGE, STORAGE_IO or STORAGE_OFFLINE. */
 int log_read(struct log *log, int64_t offset, int32_t max_bytes, bool at_least_one, enum isolation isolation,
              struct log_slice *slice, struct storage_fault *fault) WARN_UNUSED;
 
@@ -131,11 +135,11 @@ int log_read(struct log *log, int64_t offset, int32_t max_bytes, bool at_least_o
  * segment, without reading batches. 0 at the end. */
 int64_t log_bytes_from(struct log *log, int64_t offset, enum isolation isolation);
 
-/* The descriptor to sendfile() from, pinned until the release of the slice; -1 when the file has none (in memory; pinned all
- * the same) or a negative errno below that. */
+/* The descriptor to sendfile() from, pinned until the release of the slice; -1 when the file has none (in memory;
+ * pinned all the same) or a negative errno below that. */
 int log_slice_descriptor(struct log_slice *slice);
-/* Copy `size` bytes from byte `from` of the slice. 0 or a negative errno. Another thread may call it once the descriptor is
- * pinned. */
+/* Copy `size` bytes from byte `from` of the slice. 0 or a negative errno. Another thread may call it once the
+ * descriptor is pinned. */
 int log_slice_read(const struct log_slice *slice, int32_t from, void *bytes, size_t size) WARN_UNUSED;
 /* Are `size` bytes from byte `from` of a pinned slice in memory? A guess by its two ends: a read of what is not may wait for
  * the disk. */
@@ -156,7 +160,8 @@ int log_find_timestamp(struct log *log, int64_t timestamp_ms, enum isolation iso
 /* The first record that has the largest timestamp of the log. */
 int log_find_max_timestamp(struct log *log, struct log_found *found, struct storage_fault *fault) WARN_UNUSED;
 
-/* End offset of the largest epoch at or below `epoch` (OffsetForLeaderEpoch, diverging epochs). False: none is known. */
+/* End offset of the largest epoch at or below `epoch` (OffsetForLeaderEpoch, diverging epochs). False: none is known.
+ */
 bool log_epoch_end(struct log *log, int32_t epoch, int32_t *found_epoch, int64_t *end_offset);
 /* The latest epoch in the log, -1 when there is none. */
 int32_t log_latest_epoch(struct log *log);
@@ -171,14 +176,14 @@ int64_t log_last_stable_offset(struct log *log);
 int64_t log_size_bytes(struct log *log);
 bool log_is_offline(const struct log *log);
 
-/* Call `each` for every batch from `offset` on, in order, with its bytes (valid for the call); false from it ends the walk.
- * For logs that are state (the metadata log, coordinators). Returns 0 or as log_load(). */
-int log_replay(struct log *log, int64_t offset, bool (*each)(void *context, const struct record_batch *batch), void *context,
-               struct storage_fault *fault) WARN_UNUSED;
+/* Call `each` for every batch from `offset` on, in order, with its bytes (valid for the call); false from it ends the
+ * walk. For logs that are state (the metadata log, coordinators). Returns 0 or as log_load(). */
+int log_replay(struct log *log, int64_t offset, bool (*each)(void *context, const struct record_batch *batch),
+               void *context, struct storage_fault *fault) WARN_UNUSED;
 
-/* Sync everything appended so far, in the pool. `done` is called once, never from inside, with 0, STORAGE_IO (the log is
- * offline then) or STORAGE_CANCELED. Without sync (options.sync false) it completes just the same, at once and unsynced.
- * The request lives until then. */
+/* Sync everything appended so far, in the pool. `done` is called once, never from inside, with 0, STORAGE_IO (the log
+ * is offline then) or STORAGE_CANCELED. Without sync (options.sync false) it completes just the same, at once and
+ * unsynced. The request lives until then. */
 struct log_flush {
     void (*done)(struct log_flush *flush, int status);
     struct list link; /* the store's */

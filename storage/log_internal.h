@@ -36,10 +36,10 @@ struct log {
     struct folder *folder;     /* NULL as dir */
     struct segment **segments; /* ascending; the last one is the active one */
     int32_t segments_count, segments_capacity;
-    int64_t start_offset;   /* first offset that may be read */
-    int64_t end_offset;     /* of the next record */
-    int64_t recovery_point; /* everything below is on the disk */
-    int64_t last_flush_ms;  /* wall clock; when the unflushed part was empty the last time */
+    int64_t start_offset;    /* first offset that may be read */
+    int64_t end_offset;      /* of the next record */
+    int64_t recovery_point;  /* everything below is on the disk */
+    int64_t last_flush_ms;   /* wall clock; when the unflushed part was empty the last time */
     int64_t snapshot_offset; /* of the newest .snapshot file; -1: none */
     struct producer_states producers;
     struct leader_epochs epochs;
@@ -65,19 +65,21 @@ void log_path(const struct log *log, const char *name, char path[STORAGE_PATH_MA
 int log_make_folder(struct log *log, struct storage_fault *fault) WARN_UNUSED;
 /* Start a segment at the log end and make it the active one; what was active is sealed. */
 int log_roll(struct log *log, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
-/* Write the producers' snapshot at the log end, unless it is there. `sync`: wait for the disk. 0 or a negative errno. */
+/* Write the producers' snapshot at the log end, unless it is there. `sync`: wait for the disk. 0 or a negative errno.
+ */
 int log_write_snapshot(struct log *log, bool sync) WARN_UNUSED;
 int log_write_epochs(struct log *log, bool sync) WARN_UNUSED;
 int log_write_partition_metadata(struct log *log) WARN_UNUSED;
 
-/* A call failed. Says what in *fault (may be NULL), and returns STORAGE_NO_SPACE when a resource is used up for now, else
- * STORAGE_CORRUPT for -EBADMSG, else STORAGE_IO, and then the log is offline. */
+/* A call failed. Says what in *fault (may be NULL), and returns STORAGE_NO_SPACE when a resource is used up for now,
+ * else STORAGE_CORRUPT for -EBADMSG, else STORAGE_IO, and then the log is offline. */
 int log_fail(struct log *log, struct storage_fault *fault, const char *operation, const char *path, int error);
 /* The same for a file of a segment. */
 int log_fail_file(struct log *log, struct storage_fault *fault, const char *operation, const struct cached_file *file,
                   int error);
 
-/* Look where the folder of an unloaded log is: dir and folder, NULL when there is none. 0 or a negative storage_error. */
+/* Look where the folder of an unloaded log is: dir and folder, NULL when there is none. 0 or a negative storage_error.
+ */
 int log_find_folder(struct log *log, struct storage_fault *fault) WARN_UNUSED;
 /* Release all that loading built: as if it had never been loaded. */
 void log_unload(struct log *log);
@@ -101,7 +103,7 @@ struct checkpoint_entry {
 };
 
 struct checkpoint_table {
-    char *text; /* of the file, cut into names */
+    char *text;                       /* of the file, cut into names */
     struct checkpoint_entry *entries; /* ascending by topic, partition */
     int32_t count;
 };
@@ -136,7 +138,7 @@ struct log_store {
     struct list logs;     /* log.link */
     struct list removals; /* removal.link: folders and files on their way out */
     struct record_walk walk;
-    int64_t now_ms;       /* of the last tick or append */
+    int64_t now_ms;        /* of the last tick or append */
     int64_t flush_due_ms;  /* the earliest flush.ms of a log with unflushed data */
     int64_t expire_due_ms; /* when producers are looked through */
     int64_t next_ms;       /* when the next tick has something to do */
@@ -156,15 +158,15 @@ void store_log_appended(struct log *log, int64_t now_ms);
 /* Something in `dir` changed that this checkpoint holds. */
 void store_checkpoint_changed(struct log_dir *dir, enum checkpoint_kind kind);
 
-/* store_checkpoints.c: read those of a directory; write those that are due, in the pool (returns when the next ones are);
- * write all, waiting; free. */
+/* store_checkpoints.c: read those of a directory; write those that are due, in the pool (returns when the next ones
+ * are); write all, waiting; free. */
 void store_checkpoints_open(struct log_store *store, struct log_dir *dir);
 int64_t store_checkpoints_tick(struct log_store *store, int64_t now_ms);
 int store_checkpoints_write(struct log_store *store, struct storage_fault *fault) WARN_UNUSED;
 void store_checkpoints_close(struct log_dir *dir);
 
-/* removal.c: remove a folder with its files, in the pool and not before `due_ms`. Takes over the reference, and waits until
- * no other is left. */
+/* removal.c: remove a folder with its files, in the pool and not before `due_ms`. Takes over the reference, and waits
+ * until no other is left. */
 void store_remove_folder(struct log_store *store, struct folder *folder, int64_t due_ms);
 /* The same for a segment, whose files go by the name of .deleted. */
 void store_remove_segment(struct log_store *store, struct segment *segment, int64_t due_ms);

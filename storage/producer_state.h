@@ -36,14 +36,14 @@ void producer_states_release(struct producer_states *states);
 /* Forget all producers. */
 void producer_states_clear(struct producer_states *states);
 
-/* May a client's batch be appended? Asked before the append; nothing is changed. Returns 0; 1 when it was appended before,
- * and then *duplicate tells where; STORAGE_SEQUENCE_OUT_OF_ORDER, STORAGE_PRODUCER_EPOCH_STALE or
+/* May a client's batch be appended? Asked before the append; nothing is changed. Returns 0; 1 when it was appended
+ * before, and then *duplicate tells where; STORAGE_SEQUENCE_OUT_OF_ORDER, STORAGE_PRODUCER_EPOCH_STALE or
  * STORAGE_TRANSACTION_STATE. A batch without a producer id is always welcome. */
 int producer_states_check(const struct producer_states *states, const struct record_batch *batch,
                           struct producer_batch *duplicate) WARN_UNUSED;
 
-/* The batch was appended or found in the log: `batch` has its final base offset. Of a control batch all bytes are needed,
- * of any other the header. */
+/* The batch was appended or found in the log: `batch` has its final base offset. Of a control batch all bytes are
+ * needed, of any other the header. */
 void producer_states_update(struct producer_states *states, const struct record_batch *batch);
 
 /* The first offset of the earliest open transaction, or -1. */

@@ -7,7 +7,7 @@
 #include "time_index.h"
 
 struct segment {
-    int refs; /* the log's, and one for each slice */
+    int refs;     /* the log's, and one for each slice */
     bool deleted; /* its files carry .deleted and go when the last slice has gone */
     struct folder *folder;
     int64_t base_offset;
@@ -34,15 +34,17 @@ void segment_close_files(struct segment *segment);
 /* Make the three files, empty. 0 or a negative errno, and then none of them is left. */
 int segment_create(struct segment *segment) WARN_UNUSED;
 
-/* Write one batch of `batch->size_bytes` bytes at `bytes` behind the last one. 0 or a negative errno, and then the file was
- * cut back to whole batches (*cut_failed: even that did not work). An index entry that cannot be written is left out. */
+/* Write one batch of `batch->size_bytes` bytes at `bytes` behind the last one. 0 or a negative errno, and then the file
+ * was cut back to whole batches (*cut_failed: even that did not work). An index entry that cannot be written is left
+ * out. */
 int segment_append(struct segment *segment, const struct record_batch *batch, const void *bytes,
                    int32_t index_interval_bytes, bool *cut_failed) WARN_UNUSED;
 /* Count a batch that lies at `position`, the next after those counted, into size, timestamps and indexes. */
 void segment_count_batch(struct segment *segment, const struct record_batch *batch, int64_t position,
                          int32_t index_interval_bytes);
 
-/* No more appends: the last entry of the time index tells the largest timestamp, and the index files have their real size. */
+/* No more appends: the last entry of the time index tells the largest timestamp, and the index files have their real
+ * size. */
 int segment_seal(struct segment *segment) WARN_UNUSED;
 /* Cut the .log file to `size_bytes`, where a batch ends. Indexes are the caller's. */
 int segment_truncate(struct segment *segment, int64_t size_bytes) WARN_UNUSED;
@@ -51,10 +53,10 @@ int segment_sync(struct segment *segment, bool indexes) WARN_UNUSED;
 
 /* The batch that holds `offset`, or the next one: its position, or size_bytes when all end below. */
 int segment_find(struct segment *segment, int64_t offset, int64_t *position) WARN_UNUSED;
-/* The largest end of a batch that is at or below `limit`; `start` is where a batch begins. `start` when the first one already
- * passes it, and then *first_bytes is the size of that one. */
-int segment_floor_boundary(struct segment *segment, int64_t start, int64_t limit, int64_t *boundary, int32_t *first_bytes)
-    WARN_UNUSED;
+/* The largest end of a batch that is at or below `limit`; `start` is where a batch begins. `start` when the first one
+ * already passes it, and then *first_bytes is the size of that one. */
+int segment_floor_boundary(struct segment *segment, int64_t start, int64_t limit, int64_t *boundary,
+                           int32_t *first_bytes) WARN_UNUSED;
 int segment_read(struct segment *segment, void *bytes, size_t size, int64_t position) WARN_UNUSED;
 
 /* ---- walking batches ------------------------------------------------------------------------------------------------ */
@@ -70,9 +72,9 @@ enum scan_mode {
 /* Walks the batches of a .log file through a window, so that small batches do not cost a call each. */
 struct segment_scan {
     struct segment *segment;
-    int64_t position; /* of `batch` */
-    int64_t next;     /* of the one behind it */
-    int64_t end;      /* where the walk ends */
+    int64_t position;          /* of `batch` */
+    int64_t next;              /* of the one behind it */
+    int64_t end;               /* where the walk ends */
     struct record_batch batch; /* valid until the next step */
     uint8_t *window;
     size_t window_capacity, window_bytes;
@@ -84,12 +86,12 @@ struct segment_scan {
 /* From a batch's start at `position` to `end`. To be released, but with SCAN_HEADERS. */
 void segment_scan_init(struct segment_scan *scan, struct segment *segment, int64_t position, int64_t end,
                        enum scan_mode mode);
-/* Returns 1 and scan->batch, 0 at the end, -EBADMSG when what lies at scan->next is no batch or ends behind scan->end, or
- * another negative errno. */
+/* Returns 1 and scan->batch, 0 at the end, -EBADMSG when what lies at scan->next is no batch or ends behind scan->end,
+ * or another negative errno. */
 int segment_scan_next(struct segment_scan *scan) WARN_UNUSED;
 void segment_scan_release(struct segment_scan *scan);
-/* Is the checksum of scan->batch right? A batch larger than the window is read in pieces, so that a damaged length costs no
- * memory. 1, 0 or a negative errno. */
+/* Is the checksum of scan->batch right? A batch larger than the window is read in pieces, so that a damaged length
+ * costs no memory. 1, 0 or a negative errno. */
 int segment_scan_check(struct segment_scan *scan) WARN_UNUSED;
 
 #endif

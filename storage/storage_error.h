@@ -19,9 +19,9 @@ enum storage_error {
     STORAGE_BATCH_INVALID = -17,      /* against a rule of the format; append->error_message says which */
     STORAGE_BATCH_TOO_LARGE = -18,    /* above max.message.bytes */
     STORAGE_BATCH_EXCEEDS_SEGMENT = -19,
-    STORAGE_BATCH_TIMESTAMP = -20,    /* create time outside the allowed window */
-    STORAGE_BATCH_CODEC = -21,        /* codec unknown or not allowed in this request version */
-    STORAGE_BATCH_UNREADABLE = -22,   /* compressed data that Kafka too fails on with an unknown error */
+    STORAGE_BATCH_TIMESTAMP = -20,  /* create time outside the allowed window */
+    STORAGE_BATCH_CODEC = -21,      /* codec unknown or not allowed in this request version */
+    STORAGE_BATCH_UNREADABLE = -22, /* compressed data that Kafka too fails on with an unknown error */
     STORAGE_SEQUENCE_OUT_OF_ORDER = -23,
     STORAGE_PRODUCER_EPOCH_STALE = -24,
     STORAGE_TRANSACTION_STATE = -25,

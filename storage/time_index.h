@@ -14,15 +14,15 @@ struct time_index {
 
 /* Without touching the disk. */
 void time_index_init(struct time_index *index, struct folder *folder, int64_t base_offset);
-/* Take over the file that is there. 0; -EBADMSG when it cannot be a time index and is to be rebuilt; or another negative
- * errno (-ENOENT). */
+/* Take over the file that is there. 0; -EBADMSG when it cannot be a time index and is to be rebuilt; or another
+ * negative errno (-ENOENT). */
 int time_index_load(struct time_index *index) WARN_UNUSED;
 /* Make the file, empty. */
 int time_index_create(struct time_index *index) WARN_UNUSED;
 /* Add an entry if `timestamp_ms` is above the last one's; else nothing happens. On failure the index is as before. */
 int time_index_append(struct time_index *index, int64_t timestamp_ms, int64_t offset) WARN_UNUSED;
-/* The offset of the last entry whose timestamp is at or below `timestamp_ms`; the base offset without one. Records newer
- * than that entry lie behind it. */
+/* The offset of the last entry whose timestamp is at or below `timestamp_ms`; the base offset without one. Records
+ * newer than that entry lie behind it. */
 int time_index_floor(struct time_index *index, int64_t timestamp_ms, int64_t *offset) WARN_UNUSED;
 
 #endif

@@ -24,34 +24,28 @@ static void report(void *context, int level, const char *sentence, const char *d
 
 void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const char *directory)
 {
-    *fixture = (struct log_fixture){
-        .files = files,
-        .executor = {.submit = submit},
-        .directories = {directory},
-        .now_ms = LOG_FIXTURE_NOW_MS,
-        .config =
-            {
-                .segment_bytes = 1024 * 1024 * 1024,
-                .segment_ms = INT64_C(7) * 24 * 3600 * 1000,
-                .segment_index_bytes = 10 * 1024 * 1024,
-                .index_interval_bytes = 4096,
-                .flush_messages = INT64_MAX,
-                .flush_ms = INT64_MAX,
-                .retention_ms = -1,
-                .retention_bytes = -1,
-                .file_delete_delay_ms = 60000,
-                .cleanup_delete = true,
-                .rules =
-                    {
-                        .max_message_bytes = 1024 * 1024 + 12,
-                        .max_decompressed_message_bytes = 16 * 1024 * 1024,
-                        .timestamp_before_max_ms = INT64_MAX,
-                        .timestamp_after_max_ms = INT64_MAX,
-                        .codec = CODEC_PRODUCER,
-                    },
-            },
-    };
+    *fixture = (struct log_fixture){.files = files, .directories = {directory}, .now_ms = LOG_FIXTURE_NOW_MS};
+    fixture->executor.submit = submit;
     list_init(&fixture->jobs);
+    fixture->config = (struct log_config){
+        .segment_bytes = 1024 * 1024 * 1024,
+        .segment_ms = INT64_C(7) * 24 * 3600 * 1000,
+        .segment_index_bytes = 10 * 1024 * 1024,
+        .index_interval_bytes = 4096,
+        .flush_messages = INT64_MAX,
+        .flush_ms = INT64_MAX,
+        .retention_ms = -1,
+        .retention_bytes = -1,
+        .file_delete_delay_ms = 60000,
+        .cleanup_delete = true,
+    };
+    fixture->config.rules = (struct batch_rules){
+        .max_message_bytes = 1024 * 1024 + 12,
+        .max_decompressed_message_bytes = 16 * 1024 * 1024,
+        .timestamp_before_max_ms = INT64_MAX,
+        .timestamp_after_max_ms = INT64_MAX,
+        .codec = CODEC_PRODUCER,
+    };
     fixture->options = (struct log_store_options){
         .files = files,
         .directories_count = 1,
@@ -69,7 +63,9 @@ void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const 
 int log_fixture_open(struct log_fixture *fixture, bool clean)
 {
     struct storage_fault fault;
-    struct kp_uuid id = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
+    struct kp_uuid id = {
+        {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
+    };
     fixture->options.executor = &fixture->executor;
     fixture->options.directories = fixture->directories;
     fixture->options.report_context = fixture;

@@ -1,5 +1,5 @@
-/* A store with logs for tests: options with Kafka's defaults, an executor whose jobs run when the test says, batches by the
- * record, and what the store reported. Files are in memory (memory_io.h) unless the test brings its own. */
+/* A store with logs for tests: options with Kafka's defaults, an executor whose jobs run when the test says, batches by
+ * the record, and what the store reported. Files are in memory (memory_io.h) unless the test brings its own. */
 #ifndef DOHLE_TESTS_LOG_FIXTURE_H
 #define DOHLE_TESTS_LOG_FIXTURE_H
 
@@ -34,7 +34,7 @@ int log_fixture_run_jobs(struct log_fixture *fixture);
 /* What goes into a batch; zeros: one record "value" with the fixture's clock and no producer. */
 struct batch_spec {
     int32_t records;
-    int32_t value_bytes; /* of each */
+    int32_t value_bytes;  /* of each */
     int64_t timestamp_ms; /* of the first record, the others follow by 1 ms */
     int32_t leader_epoch;
     int64_t producer_id; /* with a producer_epoch and base_sequence; 0: none */
@@ -51,11 +51,12 @@ int log_fixture_append(struct log_fixture *fixture, struct batch_spec spec, stru
 /* An end marker of a transaction, as the coordinator writes it. */
 int log_fixture_append_marker(struct log_fixture *fixture, int64_t producer_id, int16_t producer_epoch, bool commit);
 
-/* Read from `offset`, up to `max_bytes`, and count the records; checks that every batch is whole and its CRC right. Returns
- * the number of batches or a negative storage_error; *first_offset is the first batch's base offset. */
+/* Read from `offset`, up to `max_bytes`, and count the records; checks that every batch is whole and its CRC right.
+ * Returns the number of batches or a negative storage_error; *first_offset is the first batch's base offset. */
 int log_fixture_read(struct log_fixture *fixture, int64_t offset, int32_t max_bytes, int64_t *first_offset,
                      int64_t *next_offset);
-/* Walk the whole log by reads of `max_bytes`; offsets must be gapless. Returns the records from log start to log end. */
+/* Walk the whole log by reads of `max_bytes`; offsets must be gapless. Returns the records from log start to log end.
+ */
 int64_t log_fixture_count_records(struct log_fixture *fixture, int32_t max_bytes);
 
 #endif

@@ -1,0 +1,660 @@
+/* A file system in memory.
+ *
+ * A tree of nodes. Each knows two states: what calls see, and what would be there after a power cut:
+ *
+ *     file       bytes                   synced_bytes, as of its last sync
+ *     directory  entries (name, node)    durable entries, as of its last sync_directory(), and the changes since, in
+ * order
+ *
+ * A power cut makes the durable state the visible one. With a seed some of the rest survives, as real disks have it:
+ * any of a file's unsynced blocks of 512 bytes, old or new size; of a directory's changes a first part, because file
+ * systems journal them in order. So a rename is never torn, but a file may be there without its content.
+ *
+ * Nodes are counted: an unlinked file lives until it is closed. */
+#include "memory_io.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define BLOCK_BYTES 512
+
+struct node;
+
+struct entry {
+    char *name;
+    struct node *node;
+};
+
+struct entries {
+    struct entry *list;
+    int count;
+};
+
+/* A change of a directory: `name` now means `node`, or nothing. */
+struct change {
+    char *name;
+    struct node *node;
+    bool with_next; /* the first half of a rename: kept or lost together */
+};
+
+struct node {
+    int refs;
+    bool is_directory, locked;
+    int64_t modified_ms;
+    uint8_t *bytes, *synced_bytes;
+    size_t size, capacity, synced_size;
+    struct entries entries, durable;
+    struct change *changes;
+    int changes_count;
+};
+
+struct file {
+    struct node *node;
+    bool writable, has_lock;
+};
+
+struct memory_io {
+    struct file_io io;
+    struct node *root;
+    int64_t capacity_bytes, used_bytes;
+    size_t write_at_most;
+    int fault_calls, fault_in, fault_error;
+    bool fault_for_good, fault_fired;
+    int open_count;
+    int64_t calls[10];
+    uint64_t random;
+};
+
+/* ---- nodes ------------------------------------------------------------------------------------------------------------ */
+
+static struct node *node_new(bool is_directory)
+{
+    struct node *node = xcalloc(1, sizeof *node);
+    node->refs = 1;
+    node->is_directory = is_directory;
+    return node;
+}
+
+static void entries_release(struct memory_io *memory, struct entries *entries);
+
+static void node_unref(struct memory_io *memory, struct node *node)
+{
+    if (node == NULL || --node->refs > 0)
+        return;
+    entries_release(memory, &node->entries);
+    entries_release(memory, &node->durable);
+    for (int i = 0; i < node->changes_count; i++) {
+        free(node->changes[i].name);
+        node_unref(memory, node->changes[i].node);
+    }
+    memory->used_bytes -= (int64_t)node->size;
+    free(node->changes);
+    free(node->bytes);
+    free(node->synced_bytes);
+    free(node);
+}
+
+static int entries_find(const struct entries *entries, const char *name, size_t length)
+{
+    for (int i = 0; i < entries->count; i++)
+        if (strlen(entries->list[i].name) == length && memcmp(entries->list[i].name, name, length) == 0)
+            return i;
+    return -1;
+}
+
+/* `name` means `node` from now on; NULL: nothing. Takes a reference of its own. */
+static void entries_set(struct memory_io *memory, struct entries *entries, const char *name, struct node *node)
+{
+    int i = entries_find(entries, name, strlen(name));
+    if (node != NULL)
+        node->refs++;
+    if (i >= 0) {
+        node_unref(memory, entries->list[i].node);
+        entries->list[i].node = node;
+        if (node == NULL) {
+            free(entries->list[i].name);
+            entries->list[i] = entries->list[--entries->count];
+        }
+    } else if (node != NULL) {
+        entries->list = xrealloc(entries->list, (size_t)(entries->count + 1) * sizeof *entries->list);
+        entries->list[entries->count++] = (struct entry){xstrdup(name), node};
+    }
+}
+
+static void entries_release(struct memory_io *memory, struct entries *entries)
+{
+    for (int i = 0; i < entries->count; i++) {
+        free(entries->list[i].name);
+        node_unref(memory, entries->list[i].node);
+    }
+    free(entries->list);
+    *entries = (struct entries){0};
+}
+
+static void directory_change(struct memory_io *memory, struct node *directory, const char *name, struct node *node,
+                             bool with_next)
+{
+    entries_set(memory, &directory->entries, name, node);
+    if (node != NULL)
+        node->refs++;
+    directory->changes =
+        xrealloc(directory->changes, (size_t)(directory->changes_count + 1) * sizeof *directory->changes);
+    directory->changes[directory->changes_count++] = (struct change){xstrdup(name), node, with_next};
+}
+
+/* Make the first `count` changes of a directory durable, and forget the others. */
+static void directory_settle(struct memory_io *memory, struct node *directory, int count)
+{
+    for (int i = 0; i < directory->changes_count; i++) {
+        struct change *change = &directory->changes[i];
+        if (i < count)
+            entries_set(memory, &directory->durable, change->name, change->node);
+        free(change->name);
+        node_unref(memory, change->node);
+    }
+    directory->changes_count = 0;
+}
+
+/* The node at `path`, and when `parent` is given the directory that holds, or would hold, its last name (*name). */
+static struct node *lookup(struct memory_io *memory, const char *path, struct node **parent, const char **name)
+{
+    struct node *node = memory->root, *above = NULL;
+    const char *at = path;
+    while (*at == '/')
+        at++;
+    while (*at != '\0') {
+        size_t length = strcspn(at, "/");
+        if (node == NULL || !node->is_directory) {
+            above = NULL;
+            node = NULL;
+            break;
+        }
+        above = node;
+        int i = entries_find(&node->entries, at, length);
+        node = i >= 0 ? node->entries.list[i].node : NULL;
+        if (name != NULL)
+            *name = at;
+        at += length;
+        while (*at == '/')
+            at++;
+        if (*at != '\0' && node == NULL) {
+            above = NULL;
+            break;
+        }
+    }
+    if (parent != NULL)
+        *parent = above;
+    return node;
+}
+
+static void resize(struct memory_io *memory, struct node *node, size_t size)
+{
+    if (size > node->capacity) {
+        node->capacity = size * 2;
+        node->bytes = xrealloc(node->bytes, node->capacity);
+    }
+    if (size > node->size)
+        memset(node->bytes + node->size, 0, size - node->size);
+    memory->used_bytes += (int64_t)size - (int64_t)node->size;
+    node->size = size;
+}
+
+/* ---- faults ----------------------------------------------------------------------------------------------------------- */
+
+/* To be asked by each call: 0, or the negative errno that it fails with. */
+static int fault(struct memory_io *memory, enum memory_call call)
+{
+    int bit = 0;
+    while (1 << bit != (int)call)
+        bit++;
+    memory->calls[bit]++;
+    if (!(memory->fault_calls & (int)call))
+        return 0;
+    if (memory->fault_fired)
+        return memory->fault_for_good ? -memory->fault_error : 0;
+    if (--memory->fault_in > 0)
+        return 0;
+    memory->fault_fired = true;
+    return -memory->fault_error;
+}
+
+void memory_io_fail(struct memory_io *memory, int calls, int k, int error, bool for_good)
+{
+    memory->fault_calls = k > 0 ? calls : 0;
+    memory->fault_in = k;
+    memory->fault_error = error;
+    memory->fault_for_good = for_good;
+    memory->fault_fired = false;
+}
+
+bool memory_io_fault_fired(const struct memory_io *memory)
+{
+    return memory->fault_fired;
+}
+
+void memory_io_write_at_most(struct memory_io *memory, size_t bytes)
+{
+    memory->write_at_most = bytes;
+}
+
+void memory_io_set_capacity(struct memory_io *memory, int64_t bytes)
+{
+    memory->capacity_bytes = bytes;
+}
+
+/* ---- the calls -------------------------------------------------------------------------------------------------------- */
+
+static struct memory_io *memory_of(struct file_io *io)
+{
+    return CONTAINER_OF(io, struct memory_io, io);
+}
+
+static int memory_open(struct file_io *io, const char *path, int flags, struct file **file)
+{
+    struct memory_io *memory = memory_of(io);
+    int error = fault(memory, CALL_OPEN);
+    if (error < 0)
+        return error;
+    struct node *parent;
+    const char *name;
+    struct node *node = lookup(memory, path, &parent, &name);
+    if (node == NULL && (parent == NULL || !(flags & FILE_CREATE)))
+        return -ENOENT;
+    if (node != NULL && (flags & FILE_EXCLUSIVE))
+        return -EEXIST;
+    if (node != NULL && node->is_directory)
+        return -EISDIR;
+    if (node == NULL) {
+        node = node_new(false);
+        directory_change(memory, parent, name, node, false);
+    } else {
+        node->refs++;
+    }
+    if (flags & FILE_TRUNCATE)
+        resize(memory, node, 0);
+    *file = xmalloc(sizeof **file);
+    **file = (struct file){.node = node, .writable = flags & FILE_WRITE};
+    memory->open_count++;
+    return 0;
+}
+
+static void memory_close(struct file_io *io, struct file *file)
+{
+    struct memory_io *memory = memory_of(io);
+    if (file->has_lock)
+        file->node->locked = false;
+    node_unref(memory, file->node);
+    memory->open_count--;
+    free(file);
+}
+
+static ssize_t memory_pread(struct file_io *io, struct file *file, void *bytes, size_t size, int64_t position)
+{
+    struct memory_io *memory = memory_of(io);
+    int error = fault(memory, CALL_PREAD);
+    if (error < 0)
+        return error;
+    const struct node *node = file->node;
+    if (position >= (int64_t)node->size)
+        return 0;
+    if (size > node->size - (size_t)position)
+        size = node->size - (size_t)position;
+    memcpy(bytes, node->bytes + position, size);
+    return (ssize_t)size;
+}
+
+static ssize_t memory_pwrite(struct file_io *io, struct file *file, const void *bytes, size_t size, int64_t position)
+{
+    struct memory_io *memory = memory_of(io);
+    struct node *node = file->node;
+    int error = file->writable ? fault(memory, CALL_PWRITE) : -EBADF;
+    if (error < 0)
+        size /= 2; /* something may have been written all the same */
+    if (memory->write_at_most > 0 && size > memory->write_at_most)
+        size = memory->write_at_most;
+    size_t end = (size_t)position + size;
+    if (memory->capacity_bytes >= 0 && end > node->size) {
+        int64_t room = memory->capacity_bytes - memory->used_bytes;
+        if ((int64_t)(end - node->size) > room) {
+            int64_t fits = (int64_t)node->size + room - position;
+            if (fits <= 0)
+                return -ENOSPC;
+            size = (size_t)fits;
+            end = (size_t)position + size;
+        }
+    }
+    if (end > node->size)
+        resize(memory, node, end);
+    memcpy(node->bytes + position, bytes, size);
+    return error < 0 ? error : (ssize_t)size;
+}
+
+static int memory_sync(struct file_io *io, struct file *file)
+{
+    struct memory_io *memory = memory_of(io);
+    int error = fault(memory, CALL_SYNC);
+    if (error < 0)
+        return error;
+    struct node *node = file->node;
+    node->synced_bytes = xrealloc(node->synced_bytes, node->size + 1);
+    if (node->size > 0)
+        memcpy(node->synced_bytes, node->bytes, node->size);
+    node->synced_size = node->size;
+    return 0;
+}
+
+static int memory_truncate(struct file_io *io, struct file *file, int64_t size_bytes)
+{
+    struct memory_io *memory = memory_of(io);
+    int error = fault(memory, CALL_TRUNCATE);
+    if (error == 0)
+        resize(memory, file->node, (size_t)size_bytes);
+    return error;
+}
+
+static int64_t memory_size(struct file_io *io, struct file *file)
+{
+    int error = fault(memory_of(io), CALL_STAT);
+    return error < 0 ? error : (int64_t)file->node->size;
+}
+
+static int memory_stat(struct file_io *io, const char *path, struct file_stat *stat)
+{
+    struct memory_io *memory = memory_of(io);
+    int error = fault(memory, CALL_STAT);
+    if (error < 0)
+        return error;
+    const struct node *node = lookup(memory, path, NULL, NULL);
+    if (node == NULL)
+        return -ENOENT;
+    *stat = (struct file_stat){(int64_t)node->size, node->modified_ms, node->is_directory};
+    return 0;
+}
+
+static int memory_rename(struct file_io *io, const char *from, const char *to)
+{
+    struct memory_io *memory = memory_of(io);
+    int error = fault(memory, CALL_RENAME);
+    if (error < 0)
+        return error;
+    struct node *from_parent, *to_parent;
+    const char *from_name, *to_name;
+    struct node *node = lookup(memory, from, &from_parent, &from_name);
+    if (node == NULL)
+        return -ENOENT;
+    struct node *old = lookup(memory, to, &to_parent, &to_name);
+    if (to_parent == NULL)
+        return -ENOENT;
+    if (old != NULL && old->is_directory && old->entries.count > 0)
+        return -ENOTEMPTY;
+    node->refs++;
+    directory_change(memory, from_parent, from_name, NULL, from_parent == to_parent);
+    directory_change(memory, to_parent, to_name, node, false);
+    node_unref(memory, node);
+    return 0;
+}
+
+static int memory_remove(struct memory_io *memory, const char *path, bool directory)
+{
+    int error = fault(memory, CALL_UNLINK);
+    if (error < 0)
+        return error;
+    struct node *parent;
+    const char *name;
+    const struct node *node = lookup(memory, path, &parent, &name);
+    if (node == NULL)
+        return -ENOENT;
+    if (node->is_directory != directory)
+        return directory ? -ENOTDIR : -EISDIR;
+    if (node->entries.count > 0)
+        return -ENOTEMPTY;
+    directory_change(memory, parent, name, NULL, false);
+    return 0;
+}
+
+static int memory_unlink(struct file_io *io, const char *path)
+{
+    return memory_remove(memory_of(io), path, false);
+}
+
+static int memory_rmdir(struct file_io *io, const char *path)
+{
+    return memory_remove(memory_of(io), path, true);
+}
+
+static int memory_mkdir(struct file_io *io, const char *path)
+{
+    struct memory_io *memory = memory_of(io);
+    int error = fault(memory, CALL_MKDIR);
+    if (error < 0)
+        return error;
+    struct node *parent;
+    const char *name;
+    if (lookup(memory, path, &parent, &name) != NULL)
+        return -EEXIST;
+    if (parent == NULL)
+        return -ENOENT;
+    struct node *node = node_new(true);
+    directory_change(memory, parent, name, node, false);
+    node_unref(memory, node);
+    return 0;
+}
+
+static int memory_list(struct file_io *io, const char *path, file_list_cb each, void *context)
+{
+    struct memory_io *memory = memory_of(io);
+    int error = fault(memory, CALL_LIST);
+    if (error < 0)
+        return error;
+    const struct node *node = lookup(memory, path, NULL, NULL);
+    if (node == NULL)
+        return -ENOENT;
+    if (!node->is_directory)
+        return -ENOTDIR;
+    for (int i = 0; i < node->entries.count; i++)
+        each(context, node->entries.list[i].name, node->entries.list[i].node->is_directory);
+    return 0;
+}
+
+static int memory_sync_directory(struct file_io *io, const char *path)
+{
+    struct memory_io *memory = memory_of(io);
+    int error = fault(memory, CALL_SYNC);
+    if (error < 0)
+        return error;
+    struct node *node = lookup(memory, path, NULL, NULL);
+    if (node == NULL)
+        return -ENOENT;
+    directory_settle(memory, node, node->changes_count);
+    return 0;
+}
+
+static int memory_lock(struct file_io *io, struct file *file)
+{
+    (void)io;
+    if (file->node->locked && !file->has_lock)
+        return -EAGAIN;
+    file->node->locked = file->has_lock = true;
+    return 0;
+}
+
+static int memory_descriptor(struct file_io *io, struct file *file)
+{
+    (void)io;
+    (void)file;
+    return -1;
+}
+
+static int memory_space(struct file_io *io, const char *path, int64_t *total_bytes, int64_t *usable_bytes)
+{
+    struct memory_io *memory = memory_of(io);
+    (void)path;
+    *total_bytes = memory->capacity_bytes >= 0 ? memory->capacity_bytes : INT64_C(1) << 40;
+    *usable_bytes = *total_bytes - memory->used_bytes;
+    return 0;
+}
+
+/* ---- power ------------------------------------------------------------------------------------------------------------ */
+
+/* splitmix64; with seed 0 it stays 0. */
+static uint64_t next_random(struct memory_io *memory)
+{
+    if (memory->random == 0)
+        return 0;
+    uint64_t mixed = memory->random += UINT64_C(0x9e3779b97f4a7c15);
+    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94d049bb133111eb);
+    return mixed ^ mixed >> 31;
+}
+
+static bool keeps(struct memory_io *memory)
+{
+    return next_random(memory) >> 63;
+}
+
+static void lose_file(struct memory_io *memory, struct node *node)
+{
+    size_t size = keeps(memory) ? node->size : node->synced_size;
+    uint8_t *bytes = xcalloc(1, size + 1);
+    for (size_t at = 0; at < size; at += BLOCK_BYTES) {
+        bool now = keeps(memory);
+        const uint8_t *from = now ? node->bytes : node->synced_bytes;
+        size_t from_size = now ? node->size : node->synced_size;
+        size_t end = at + BLOCK_BYTES < size ? at + BLOCK_BYTES : size;
+        if (end > from_size)
+            end = from_size;
+        if (end > at)
+            memcpy(bytes + at, from + at, end - at);
+    }
+    memory->used_bytes += (int64_t)size - (int64_t)node->size;
+    free(node->bytes);
+    free(node->synced_bytes);
+    node->bytes = bytes;
+    node->size = node->capacity = size;
+    node->synced_bytes = xmalloc(size + 1);
+    memcpy(node->synced_bytes, bytes, size);
+    node->synced_size = size;
+}
+
+static void lose_directory(struct memory_io *memory, struct node *node)
+{
+    int kept = memory->random == 0 ? 0 : (int)(next_random(memory) % (uint64_t)(node->changes_count + 1));
+    while (kept > 0 && node->changes[kept - 1].with_next)
+        kept--;
+    directory_settle(memory, node, kept);
+    entries_release(memory, &node->entries);
+    for (int i = 0; i < node->durable.count; i++) {
+        struct node *child = node->durable.list[i].node;
+        entries_set(memory, &node->entries, node->durable.list[i].name, child);
+        if (child->is_directory)
+            lose_directory(memory, child);
+        else
+            lose_file(memory, child);
+    }
+}
+
+void memory_io_power_cut(struct memory_io *memory, uint64_t seed)
+{
+    ASSERT(memory->open_count == 0);
+    memory_io_fail(memory, 0, 0, 0, false);
+    memory->random = seed;
+    lose_directory(memory, memory->root);
+}
+
+/* ---- life, and looking ------------------------------------------------------------------------------------------------ */
+
+struct memory_io *memory_io_new(void)
+{
+    struct memory_io *memory = xcalloc(1, sizeof *memory);
+    memory->io = (struct file_io){
+        .open = memory_open,
+        .close = memory_close,
+        .pread = memory_pread,
+        .pwrite = memory_pwrite,
+        .sync = memory_sync,
+        .truncate = memory_truncate,
+        .size = memory_size,
+        .stat = memory_stat,
+        .rename = memory_rename,
+        .unlink = memory_unlink,
+        .mkdir = memory_mkdir,
+        .rmdir = memory_rmdir,
+        .list = memory_list,
+        .sync_directory = memory_sync_directory,
+        .lock = memory_lock,
+        .descriptor = memory_descriptor,
+        .space = memory_space,
+    };
+    memory->root = node_new(true);
+    memory->capacity_bytes = -1;
+    if (memory_mkdir(&memory->io, "/data") < 0 || memory_sync_directory(&memory->io, "/") < 0)
+        abort();
+    return memory;
+}
+
+void memory_io_free(struct memory_io *memory)
+{
+    ASSERT(memory->open_count == 0);
+    node_unref(memory, memory->root);
+    free(memory);
+}
+
+struct file_io *memory_io_files(struct memory_io *memory)
+{
+    return &memory->io;
+}
+
+int memory_io_open_count(const struct memory_io *memory)
+{
+    return memory->open_count;
+}
+
+int64_t memory_io_calls(const struct memory_io *memory, enum memory_call call)
+{
+    int64_t count = 0;
+    for (int bit = 0; bit < (int)COUNT_OF(memory->calls); bit++)
+        if ((int)call & 1 << bit)
+            count += memory->calls[bit];
+    return count;
+}
+
+bool memory_io_exists(struct memory_io *memory, const char *path)
+{
+    return lookup(memory, path, NULL, NULL) != NULL;
+}
+
+int64_t memory_io_size(struct memory_io *memory, const char *path)
+{
+    const struct node *node = lookup(memory, path, NULL, NULL);
+    return node == NULL || node->is_directory ? -1 : (int64_t)node->size;
+}
+
+uint8_t *memory_io_bytes(struct memory_io *memory, const char *path, size_t *size)
+{
+    struct node *node = lookup(memory, path, NULL, NULL);
+    if (node == NULL || node->is_directory)
+        return NULL;
+    if (node->bytes == NULL)
+        node->bytes = xcalloc(1, node->capacity = 1);
+    *size = node->size;
+    return node->bytes;
+}
+
+void memory_io_put(struct memory_io *memory, const char *path, const void *bytes, size_t size)
+{
+    struct node *parent;
+    const char *name;
+    struct node *node = lookup(memory, path, &parent, &name);
+    ASSERT(parent != NULL);
+    if (node == NULL) {
+        node = node_new(false);
+        directory_change(memory, parent, name, node, false);
+        directory_settle(memory, parent, parent->changes_count);
+        node->refs--;
+    }
+    resize(memory, node, size);
+    if (size > 0)
+        memcpy(node->bytes, bytes, size);
+    struct file file = {.node = node};
+    (void)memory_sync(&memory->io, &file);
+}

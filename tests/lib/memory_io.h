@@ -1,0 +1,60 @@
+/* struct file_io over a file system in memory that can fail, fill up and lose power. See memory_io.c. */
+#ifndef DOHLE_TESTS_MEMORY_IO_H
+#define DOHLE_TESTS_MEMORY_IO_H
+
+#include "storage/file_io.h"
+
+struct memory_io;
+
+/* An empty file system with the directory "/data". */
+struct memory_io *memory_io_new(void);
+/* All files must be closed. */
+void memory_io_free(struct memory_io *memory);
+struct file_io *memory_io_files(struct memory_io *memory);
+
+/* ---- faults --------------------------------------------------------------------------------------------------------- */
+
+/* Kinds of calls, for the mask of memory_io_fail(). */
+enum memory_call {
+    CALL_OPEN = 1,
+    CALL_PREAD = 2,
+    CALL_PWRITE = 4,
+    CALL_SYNC = 8, /* of a file or a directory */
+    CALL_TRUNCATE = 16,
+    CALL_STAT = 32, /* and size */
+    CALL_RENAME = 64,
+    CALL_UNLINK = 128, /* and rmdir */
+    CALL_MKDIR = 256,
+    CALL_LIST = 512,
+    CALL_ANY = 1023
+};
+
+/* The k-th call from now (1 is the next) of the kinds in `calls` fails with `error` (positive errno); with `for_good`
+ * all later ones of these kinds too. A pwrite that fails has written half of its bytes. 0 as `k` takes the fault away.
+ */
+void memory_io_fail(struct memory_io *memory, int calls, int k, int error, bool for_good);
+/* Has the fault happened? */
+bool memory_io_fault_fired(const struct memory_io *memory);
+/* A pwrite writes at most so many bytes; 0: all. */
+void memory_io_write_at_most(struct memory_io *memory, size_t bytes);
+/* The bytes of all files together: a pwrite beyond is short, then -ENOSPC. -1: no limit. */
+void memory_io_set_capacity(struct memory_io *memory, int64_t bytes);
+
+/* The power goes: what was not synced is lost. With seed 0 all of it; else what is kept is up to the seed: of each file
+ * any of the unsynced blocks, of each directory's changes the first ones. All files must be closed. */
+void memory_io_power_cut(struct memory_io *memory, uint64_t seed);
+
+/* ---- looking and meddling ------------------------------------------------------------------------------------------- */
+
+/* Files open now, and calls of these kinds so far. */
+int memory_io_open_count(const struct memory_io *memory);
+int64_t memory_io_calls(const struct memory_io *memory, enum memory_call call);
+bool memory_io_exists(struct memory_io *memory, const char *path);
+/* -1 when there is no such file. */
+int64_t memory_io_size(struct memory_io *memory, const char *path);
+/* The bytes of a file, borrowed until it changes. NULL when there is none. */
+uint8_t *memory_io_bytes(struct memory_io *memory, const char *path, size_t *size);
+/* Make or replace a file, as if synced. Its directory must exist. */
+void memory_io_put(struct memory_io *memory, const char *path, const void *bytes, size_t size);
+
+#endif
