@@ -92,6 +92,46 @@ $(TOOLS): $(B)/bin/%: $(B)/tests/tools/%.o $(TEST_LIB) $(B)/libdohle.a
 	@echo "  LD     $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# ---- tests -------------------------------------------------------------------------------------------------------------
+
+# One line a suite, its output in $(RESULTS)/NAME.log, a sum at the end; see tests/suite.
+RESULTS  = $(B)/results
+SUITE    = tests/suite $(RESULTS)
+RUN_UNITS = $(foreach test,$(TESTS),$(SUITE) $(notdir $(test)) $(test) && )true
+SCENARIOS := $(sort $(wildcard tests/conformance/*.scenario))
+
+unit: $(TESTS) ## Run the unit tests
+	$(Q)$(SUITE) --start
+	$(Q)$(RUN_UNITS)
+	$(Q)$(SUITE) --total
+
+test: all ## Run all quick tests: units, conformance with Apache Kafka's answers, the clients that this machine has
+	$(Q)$(MAKE) --no-print-directory $(TESTS) $(TOOLS)
+	$(Q)$(SUITE) --start
+	$(Q)$(RUN_UNITS)
+	$(Q)$(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS)
+	$(Q)if command -v python3 >/dev/null; then $(SUITE) clients tests/clients/run --quick --binary $(B)/bin/dohle; fi
+	$(Q)$(SUITE) --total
+
+# The tests again under sanitizers with warnings as errors, and what no test sees.
+check: ## Run the tests under sanitizers, static analysis, layering
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(SUITE) --start
+	$(Q)$(SUITE) sanitizers $(MAKE) --no-print-directory SAN=address,undefined WERROR=1 sanitized
+	$(Q)$(SUITE) layers tests/layers $(B)
+	$(Q)if command -v cppcheck >/dev/null; then $(SUITE) cppcheck $(CPPCHECK) protocol storage broker; fi
+	$(Q)$(SUITE) --total
+
+CPPCHECK = cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+           --suppress=missingIncludeSystem --suppressions-list=tests/cppcheck.suppressions -I. -I$(B)/gen -j2
+
+.PHONY: sanitized
+sanitized: all $(TESTS) $(TOOLS)
+	$(Q)$(SUITE) --start
+	$(Q)$(RUN_UNITS)
+	$(Q)$(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS)
+	$(Q)$(SUITE) --total
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean: ## Remove what was built (the data folder build/data stays)
