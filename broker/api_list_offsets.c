@@ -110,7 +110,8 @@ static enum kafka_error list_partition(struct request *request, struct kp_string
     if (error == KAFKA_NONE) {
         response->offset = found.offset;
         response->timestamp = found.timestamp_ms;
-        response->leader_epoch = found.leader_epoch;
+        if (request->header.api_version >= 4) /* older versions have no place for it */
+            response->leader_epoch = found.leader_epoch;
     }
     return error;
 }

@@ -109,13 +109,18 @@ static bool make_pieces(struct request *request, const struct kp_writer *writer)
     return true;
 }
 
+/* NULL, or why there is no answer. */
 static const char *encode(struct request *request, const void *response)
 {
     const struct kp_schema *schema = request->api->response;
     int16_t key = request->header.api_key, version = request->header.api_version;
     struct kp_size size;
-    if (!kp_measure(schema, response, version, &size))
-        return "its answer cannot be encoded";
+    if (!kp_measure(schema, response, version, &size)) {
+        const char *field = size.field == NULL ? "the version" : size.field;
+        const char *reason = arena_printf(&request->arena, "its %s answer in version %d cannot be encoded because of %s",
+                                          request->api->name, version, field);
+        return reason != NULL ? reason : "its answer cannot be encoded";
+    }
     size_t head_bytes = 4 + kp_response_header_size(key, version);
     if (size.wire_bytes > INT32_MAX - head_bytes)
         return "its answer is larger than the protocol allows";
