@@ -20,6 +20,7 @@ struct broker {
     int32_t node_id;
     char cluster_id[CLUSTER_ID_SIZE];
     struct kp_uuid directory_id;        /* of the folder with the metadata log */
+    struct kp_uuid new_directory_id;    /* of the folder for new partitions; with several, Kafka's id for "not chosen yet" */
     struct data_folders folders;
     struct log_store *store;
     struct timer store_timer;           /* of log_store_tick() */

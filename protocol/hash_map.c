@@ -37,6 +37,17 @@ struct hash_node *hash_node_next(const struct hash_node *node)
     return with_hash(node->next, node->hash);
 }
 
+struct hash_node *hash_map_next(const struct hash_map *map, const struct hash_node *node)
+{
+    if (node && node->next)
+        return node->next;
+    for (size_t i = node ? (node->hash & (map->buckets_count - 1)) + 1 : 0; i < map->buckets_count; i++) {
+        if (map->buckets[i])
+            return map->buckets[i];
+    }
+    return NULL;
+}
+
 static void grow(struct hash_map *map)
 {
     struct hash_node **old = map->buckets;

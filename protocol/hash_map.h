@@ -40,6 +40,10 @@ void hash_map_release(struct hash_map *map);
 struct hash_node *hash_map_first(const struct hash_map *map, uint64_t hash);
 struct hash_node *hash_node_next(const struct hash_node *node);
 
+/* Walk all nodes, in no order: the first for NULL, then the one after `node`, which is asked for before `node` is
+ * removed. */
+struct hash_node *hash_map_next(const struct hash_map *map, const struct hash_node *node);
+
 /* Put a node in that is in no map. Equal keys are the caller's affair. */
 void hash_map_insert(struct hash_map *map, struct hash_node *node, uint64_t hash);
 void hash_map_remove(struct hash_map *map, struct hash_node *node);

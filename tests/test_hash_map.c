@@ -56,6 +56,29 @@ static void every_node_is_found_while_the_map_grows_and_shrinks(void **state)
     hash_map_release(&map);
 }
 
+static void a_walk_meets_every_node_once_and_may_remove_it(void **state)
+{
+    (void)state;
+    enum { COUNT = 100 };
+    struct thing things[COUNT];
+    int met[COUNT] = {0};
+    struct hash_map map;
+    hash_map_init(&map, 3);
+    for (int i = 0; i < COUNT; i++) {
+        things[i].key = i;
+        hash_map_insert(&map, &things[i].node, (uint64_t)(i / 3)); /* some share a bucket */
+    }
+    for (struct hash_node *node = hash_map_next(&map, NULL), *next; node; node = next) {
+        next = hash_map_next(&map, node);
+        met[CONTAINER_OF(node, struct thing, node)->key]++;
+        hash_map_remove(&map, node);
+    }
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(met[i], 1);
+    assert_int_equal(map.count, 0);
+    hash_map_release(&map);
+}
+
 static void nodes_that_share_a_hash_are_kept_apart_by_their_keys(void **state)
 {
     (void)state;
@@ -90,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_map_finds_nothing),
         cmocka_unit_test(every_node_is_found_while_the_map_grows_and_shrinks),
+        cmocka_unit_test(a_walk_meets_every_node_once_and_may_remove_it),
         cmocka_unit_test(nodes_that_share_a_hash_are_kept_apart_by_their_keys),
         cmocka_unit_test(the_hash_depends_on_seed_content_and_length),
     };

@@ -1,0 +1,582 @@
+#include "catalog.h"
+
+#include "config.h"
+#include "topic_name.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+/* What decoding one record may take. */
+#define DECODE_BYTES_MAX ((size_t)METADATA_BATCH_BYTES_MAX * 8)
+
+struct catalog {
+    struct catalog_options options;
+    struct log_store *store; /* NULL while the log is read at start */
+    struct topic **topics;   /* by rising name */
+    int32_t topics_count, topics_capacity;
+    struct hash_map by_id;
+    struct resource_configs configs;
+    struct feature_level *features; /* by rising name */
+    int32_t features_count;
+    int64_t next_producer_id;
+    struct kept_records kept;
+};
+
+struct catalog *catalog_new(const struct catalog_options *options)
+{
+    struct catalog *catalog = xcalloc(1, sizeof *catalog);
+    catalog->options = *options;
+    hash_map_init(&catalog->by_id, options->seed);
+    resource_configs_init(&catalog->configs, options->seed);
+    kept_records_init(&catalog->kept, options->seed);
+    return catalog;
+}
+
+static void topic_free(struct topic *topic)
+{
+    for (int32_t i = 0; i < topic->partitions_count; i++)
+        free(topic->partitions[i]);
+    free(topic->partitions);
+    free(topic->name);
+    free(topic);
+}
+
+void catalog_free(struct catalog *catalog)
+{
+    if (!catalog)
+        return;
+    for (int32_t i = 0; i < catalog->topics_count; i++)
+        topic_free(catalog->topics[i]);
+    free(catalog->topics);
+    for (int32_t i = 0; i < catalog->features_count; i++)
+        free(catalog->features[i].name);
+    free(catalog->features);
+    hash_map_release(&catalog->by_id);
+    resource_configs_release(&catalog->configs);
+    kept_records_release(&catalog->kept);
+    free(catalog);
+}
+
+static bool PRINTF_LIKE(2, 3) fail(char *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error, CATALOG_ERROR_SIZE, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* ---- lookups -------------------------------------------------------------------------------------------------------- */
+
+static int32_t position_of(const struct catalog *catalog, struct kp_string name, bool *found)
+{
+    int32_t low = 0, high = catalog->topics_count;
+    *found = false;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        int order = topic_names_compare(name, kp_string_of(catalog->topics[middle]->name));
+        if (order == 0) {
+            *found = true;
+            return middle;
+        }
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+int32_t catalog_position(const struct catalog *catalog, struct kp_string name)
+{
+    bool found;
+    return position_of(catalog, name, &found);
+}
+
+struct topic *catalog_topic(const struct catalog *catalog, struct kp_string name)
+{
+    bool found;
+    int32_t position = position_of(catalog, name, &found);
+    return found ? catalog->topics[position] : NULL;
+}
+
+/* Ids are random: any eight bytes are a hash. */
+static uint64_t hash_of_id(struct kp_uuid id)
+{
+    uint64_t hash;
+    memcpy(&hash, id.bytes + 8, sizeof hash);
+    return hash;
+}
+
+struct topic *catalog_topic_by_id(const struct catalog *catalog, struct kp_uuid id)
+{
+    struct hash_node *node = hash_map_first(&catalog->by_id, hash_of_id(id));
+    for (; node; node = hash_node_next(node)) {
+        struct topic *topic = CONTAINER_OF(node, struct topic, node);
+        if (kp_uuid_equal(topic->id, id))
+            return topic;
+    }
+    return NULL;
+}
+
+struct partition *topic_partition(const struct topic *topic, int32_t index)
+{
+    return topic && index >= 0 && index < topic->partitions_count ? topic->partitions[index] : NULL;
+}
+
+int32_t catalog_topics_count(const struct catalog *catalog)
+{
+    return catalog->topics_count;
+}
+
+struct topic *catalog_topic_at(const struct catalog *catalog, int32_t position)
+{
+    return catalog->topics[position];
+}
+
+const struct topic *catalog_colliding_topic(const struct catalog *catalog, struct kp_string name)
+{
+    if (!memchr(name.data, '.', (size_t)name.size) && !memchr(name.data, '_', (size_t)name.size))
+        return NULL;
+    for (int32_t i = 0; i < catalog->topics_count; i++) {
+        if (topic_names_collide(name, kp_string_of(catalog->topics[i]->name)))
+            return catalog->topics[i];
+    }
+    return NULL;
+}
+
+const struct topic_overrides *catalog_configs(const struct catalog *catalog, enum resource_type type,
+                                              struct kp_string name)
+{
+    return resource_configs_find(&catalog->configs, (int8_t)type, name);
+}
+
+const struct feature_level *catalog_features(const struct catalog *catalog, int32_t *count)
+{
+    *count = catalog->features_count;
+    return catalog->features;
+}
+
+int16_t catalog_feature_level(const struct catalog *catalog, const char *name)
+{
+    for (int32_t i = 0; i < catalog->features_count; i++) {
+        if (strcmp(catalog->features[i].name, name) == 0)
+            return catalog->features[i].level;
+    }
+    return 0;
+}
+
+int64_t catalog_next_producer_id(const struct catalog *catalog)
+{
+    return catalog->next_producer_id;
+}
+
+bool catalog_registration(const struct catalog *catalog, struct kp_register_broker_record *registration,
+                          struct arena *arena)
+{
+    return kept_records_registration(&catalog->kept, catalog->options.node_id, registration, arena);
+}
+
+int16_t catalog_partition_record_version(const struct catalog *catalog)
+{
+    if (catalog_feature_level(catalog, "eligible.leader.replicas.version") > 0)
+        return 2;
+    return catalog_feature_level(catalog, "metadata.version") >= METADATA_VERSION_DIRECTORIES;
+}
+
+int16_t catalog_partition_change_record_version(const struct catalog *catalog)
+{
+    return catalog_partition_record_version(catalog); /* both got their fields in the same releases */
+}
+
+/* ---- settings ------------------------------------------------------------------------------------------------------- */
+
+static void refresh_topic(struct catalog *catalog, struct topic *topic)
+{
+    const struct topic_overrides *overrides = catalog_configs(catalog, RESOURCE_TOPIC, kp_string_of(topic->name));
+    topic_config_effective(catalog->options.config, overrides, &topic->log_config);
+}
+
+int32_t catalog_min_insync_replicas(const struct catalog *catalog, const struct topic *topic)
+{
+    const struct topic_overrides *overrides = catalog_configs(catalog, RESOURCE_TOPIC, kp_string_of(topic->name));
+    return topic_config_min_insync_replicas(catalog->options.config, overrides);
+}
+
+void catalog_refresh_configs(struct catalog *catalog)
+{
+    for (int32_t i = 0; i < catalog->topics_count; i++)
+        refresh_topic(catalog, catalog->topics[i]);
+}
+
+/* A dynamic value of this broker or of all. Kafka checks them before they are written, so one that does not parse comes
+ * from another release: it stays in the catalog, without effect. */
+static void apply_broker_config(struct catalog *catalog, const struct kp_config_record *record, const char *value)
+{
+    char node_id[16], error[CONFIG_ERROR_SIZE];
+    snprintf(node_id, sizeof node_id, "%d", catalog->options.node_id);
+    enum config_source layer = record->resource_name.size == 0 ? CONFIG_DYNAMIC_DEFAULT_BROKER : CONFIG_DYNAMIC_BROKER;
+    if (layer == CONFIG_DYNAMIC_BROKER && !kp_string_is(record->resource_name, node_id))
+        return;
+    if (config_set_dynamic(catalog->options.config, layer, record->name, value, error) && catalog->store)
+        catalog_refresh_configs(catalog);
+}
+
+static bool replay_config(struct catalog *catalog, const struct kp_config_record *record, struct arena *arena,
+                          char *error)
+{
+    bool removed = record->value.size < 0;
+    char *name = arena_copy(arena, record->name.data, (size_t)record->name.size);
+    char *value = removed ? NULL : arena_copy(arena, record->value.data, (size_t)record->value.size);
+    if (!name || (!removed && !value))
+        return fail(error, "a value of %.*s is too long", (int)record->resource_name.size, record->resource_name.data);
+    resource_configs_set(&catalog->configs, record->resource_type, record->resource_name, name, value);
+    if (record->resource_type == RESOURCE_BROKER)
+        apply_broker_config(catalog, record, value);
+    struct topic *topic =
+        record->resource_type == RESOURCE_TOPIC ? catalog_topic(catalog, record->resource_name) : NULL;
+    if (topic && catalog->store)
+        refresh_topic(catalog, topic);
+    return true;
+}
+
+/* ---- topics and partitions ------------------------------------------------------------------------------------------ */
+
+static bool replay_topic(struct catalog *catalog, const struct kp_topic_record *record, char *error)
+{
+    bool found;
+    int32_t position = position_of(catalog, record->name, &found);
+    if (found || catalog_topic_by_id(catalog, record->topic_id))
+        return fail(error, "a second topic has the name or the id of topic %.*s", (int)record->name.size,
+                    record->name.data);
+    if (catalog->topics_count == catalog->topics_capacity) {
+        catalog->topics_capacity = catalog->topics_capacity > 0 ? 2 * catalog->topics_capacity : 16;
+        catalog->topics = xrealloc(catalog->topics, (size_t)catalog->topics_capacity * sizeof(struct topic *));
+    }
+    struct topic *topic = xcalloc(1, sizeof *topic);
+    topic->name = xmalloc((size_t)record->name.size + 1);
+    memcpy(topic->name, record->name.data, (size_t)record->name.size);
+    topic->name[record->name.size] = '\0';
+    topic->id = record->topic_id;
+    topic->internal = topic_name_is_internal(record->name);
+    struct topic **at = &catalog->topics[position];
+    memmove(at + 1, at, (size_t)(catalog->topics_count - position) * sizeof(struct topic *));
+    *at = topic;
+    catalog->topics_count++;
+    hash_map_insert(&catalog->by_id, &topic->node, hash_of_id(topic->id));
+    if (catalog->store)
+        refresh_topic(catalog, topic);
+    return true;
+}
+
+/* While the log is read partitions may come in any order, so a place in the array is only a guess. */
+static struct partition *find_partition(const struct topic *topic, int32_t index)
+{
+    if (index < 0)
+        return NULL;
+    if (index < topic->partitions_count && topic->partitions[index]->index == index)
+        return topic->partitions[index];
+    for (int32_t i = 0; i < topic->partitions_count; i++) {
+        if (topic->partitions[i]->index == index)
+            return topic->partitions[i];
+    }
+    return NULL;
+}
+
+static bool only_here(const struct catalog *catalog, const int32_t *replicas, int32_t count)
+{
+    return count == 1 && replicas[0] == catalog->options.node_id;
+}
+
+static bool refuse_replicas(const struct catalog *catalog, const struct topic *topic, int32_t index, char *error)
+{
+    return fail(error, "partition %s-%d is not on node %d alone: a folder of a larger cluster cannot be opened",
+                topic->name, index, catalog->options.node_id);
+}
+
+/* `directories` is absent below metadata.version 17. */
+static void set_directory(struct partition *partition, const struct kp_uuid *directories, int32_t count)
+{
+    if (count == 1)
+        partition->directory = directories[0];
+}
+
+static bool replay_partition(struct catalog *catalog, const struct kp_partition_record *record, char *error)
+{
+    struct topic *topic = catalog_topic_by_id(catalog, record->topic_id);
+    if (!topic || record->partition_id < 0)
+        return fail(error, "there is a partition %d of an unknown topic", record->partition_id);
+    if (!only_here(catalog, record->replicas, record->replicas_count))
+        return refuse_replicas(catalog, topic, record->partition_id, error);
+    struct partition *partition = find_partition(topic, record->partition_id);
+    if (!partition) {
+        if (topic->partitions_count == topic->partitions_capacity) {
+            topic->partitions_capacity = topic->partitions_capacity > 0 ? 2 * topic->partitions_capacity : 1;
+            topic->partitions =
+                xrealloc(topic->partitions, (size_t)topic->partitions_capacity * sizeof(struct partition *));
+        }
+        partition = xcalloc(1, sizeof *partition);
+        partition->topic = topic;
+        partition->index = record->partition_id;
+        list_init(&partition->waiters);
+        topic->partitions[topic->partitions_count++] = partition;
+    }
+    partition->leader = record->leader;
+    partition->leader_epoch = record->leader_epoch;
+    partition->partition_epoch = record->partition_epoch;
+    set_directory(partition, record->directories, record->directories_count);
+    if (catalog->store && !partition->log) {
+        ASSERT(partition->index == topic->partitions_count - 1);
+        partition->log = log_new(catalog->store, topic->name, partition->index, topic->id, &topic->log_config);
+    }
+    return true;
+}
+
+static bool replay_partition_change(struct catalog *catalog, const struct kp_partition_change_record *record,
+                                    char *error)
+{
+    const struct topic *topic = catalog_topic_by_id(catalog, record->topic_id);
+    struct partition *partition = topic ? find_partition(topic, record->partition_id) : NULL;
+    if (!partition)
+        return fail(error, "there is a change of partition %d of a topic that does not have it", record->partition_id);
+    if (record->replicas_count >= 0 && !only_here(catalog, record->replicas, record->replicas_count))
+        return refuse_replicas(catalog, topic, record->partition_id, error);
+    if (record->leader != kp_partition_change_record_default.leader) {
+        partition->leader = record->leader;
+        partition->leader_epoch++; /* also when the leader is the same */
+    }
+    set_directory(partition, record->directories, record->directories_count);
+    partition->partition_epoch++;
+    return true;
+}
+
+static bool replay_remove_topic(struct catalog *catalog, const struct kp_remove_topic_record *record, int64_t now_ms,
+                                char *error)
+{
+    struct topic *topic = catalog_topic_by_id(catalog, record->topic_id);
+    if (!topic)
+        return fail(error, "a topic is removed that is not there");
+    for (int32_t i = 0; i < topic->partitions_count; i++) {
+        struct partition *partition = topic->partitions[i];
+        if (!partition->log)
+            continue;
+        catalog->options.partition_gone(catalog->options.context, partition);
+        log_delete(partition->log, now_ms);
+    }
+    struct kp_string name = kp_string_of(topic->name);
+    resource_configs_remove(&catalog->configs, RESOURCE_TOPIC, name);
+    hash_map_remove(&catalog->by_id, &topic->node);
+    struct topic **at = &catalog->topics[catalog_position(catalog, name)];
+    catalog->topics_count--;
+    memmove(at, at + 1, (size_t)(catalog->topics_count - (at - catalog->topics)) * sizeof(struct topic *));
+    topic_free(topic);
+    return true;
+}
+
+/* ---- features and producer ids -------------------------------------------------------------------------------------- */
+
+static bool replay_feature_level(struct catalog *catalog, const struct kp_feature_level_record *record, char *error)
+{
+    if (kp_string_is(record->name, "metadata.version") &&
+        (record->feature_level < METADATA_VERSION_OLDEST || record->feature_level > METADATA_VERSION_LATEST))
+        return fail(error, "metadata.version is %d, and only %d to %d can be opened", record->feature_level,
+                    METADATA_VERSION_OLDEST, METADATA_VERSION_LATEST);
+    int32_t position = 0;
+    while (position < catalog->features_count &&
+           topic_names_compare(record->name, kp_string_of(catalog->features[position].name)) > 0)
+        position++;
+    struct feature_level *at = &catalog->features[position];
+    bool found = position < catalog->features_count && kp_string_is(record->name, at->name);
+    size_t behind = (size_t)(catalog->features_count - position);
+    if (found && record->feature_level == 0) {
+        free(at->name);
+        memmove(at, at + 1, (behind - 1) * sizeof *at);
+        catalog->features_count--;
+    } else if (found) {
+        at->level = record->feature_level;
+    } else if (record->feature_level != 0) {
+        size_t count = (size_t)catalog->features_count + 1;
+        catalog->features = xrealloc(catalog->features, count * sizeof *catalog->features);
+        at = &catalog->features[position];
+        memmove(at + 1, at, behind * sizeof *at);
+        *at = (struct feature_level){.name = xcalloc((size_t)record->name.size + 1, 1), .level = record->feature_level};
+        memcpy(at->name, record->name.data, (size_t)record->name.size);
+        catalog->features_count++;
+    }
+    return true;
+}
+
+static bool replay_producer_ids(struct catalog *catalog, const struct kp_producer_ids_record *record, char *error)
+{
+    if (record->next_producer_id < catalog->next_producer_id)
+        return fail(error, "producer ids are given out a second time");
+    catalog->next_producer_id = record->next_producer_id;
+    return true;
+}
+
+/* ---- replay --------------------------------------------------------------------------------------------------------- */
+
+union any_message {
+    struct kp_topic_record topic;
+    struct kp_partition_record partition;
+    struct kp_partition_change_record partition_change;
+    struct kp_remove_topic_record remove_topic;
+    struct kp_config_record config;
+    struct kp_feature_level_record feature_level;
+    struct kp_producer_ids_record producer_ids;
+};
+
+static bool replay_known(struct catalog *catalog, const struct metadata_record *record, int64_t now_ms,
+                         struct arena *arena, char *error)
+{
+    union any_message m;
+    ASSERT(record->schema->size <= sizeof m);
+    if (!metadata_record_decode(record, &m, arena))
+        return fail(error, "a record of type %d, version %d, cannot be read", record->type, record->version);
+    switch (record->type) {
+    case KP_TYPE_TOPIC_RECORD:
+        return replay_topic(catalog, &m.topic, error);
+    case KP_TYPE_PARTITION_RECORD:
+        return replay_partition(catalog, &m.partition, error);
+    case KP_TYPE_PARTITION_CHANGE_RECORD:
+        return replay_partition_change(catalog, &m.partition_change, error);
+    case KP_TYPE_REMOVE_TOPIC_RECORD:
+        return replay_remove_topic(catalog, &m.remove_topic, now_ms, error);
+    case KP_TYPE_CONFIG_RECORD:
+        return replay_config(catalog, &m.config, arena, error);
+    case KP_TYPE_FEATURE_LEVEL_RECORD:
+        return replay_feature_level(catalog, &m.feature_level, error);
+    case KP_TYPE_PRODUCER_IDS_RECORD:
+        return replay_producer_ids(catalog, &m.producer_ids, error);
+    }
+    ASSERT(!"a type that the catalog acts on");
+    return false;
+}
+
+static bool acts_on(int16_t type)
+{
+    return type == KP_TYPE_TOPIC_RECORD || type == KP_TYPE_PARTITION_RECORD ||
+           type == KP_TYPE_PARTITION_CHANGE_RECORD || type == KP_TYPE_REMOVE_TOPIC_RECORD ||
+           type == KP_TYPE_CONFIG_RECORD || type == KP_TYPE_FEATURE_LEVEL_RECORD || type == KP_TYPE_PRODUCER_IDS_RECORD;
+}
+
+bool catalog_replay(struct catalog *catalog, const struct metadata_record *record, int64_t now_ms, char *error)
+{
+    if (!acts_on(record->type))
+        return kept_records_replay(&catalog->kept, record) ||
+               fail(error, "a record of type %d, version %d, cannot be read", record->type, record->version);
+    struct arena arena;
+    arena_init(&arena, DECODE_BYTES_MAX);
+    bool replayed = replay_known(catalog, record, now_ms, &arena, error);
+    arena_release(&arena);
+    return replayed;
+}
+
+static int compare_partitions(const void *a, const void *b)
+{
+    const struct partition *const *left = a, *const *right = b;
+    return ((*left)->index > (*right)->index) - ((*left)->index < (*right)->index);
+}
+
+bool catalog_check(struct catalog *catalog, char *error)
+{
+    for (int32_t i = 0; i < catalog->topics_count; i++) {
+        struct topic *topic = catalog->topics[i];
+        qsort(topic->partitions, (size_t)topic->partitions_count, sizeof *topic->partitions, compare_partitions);
+        for (int32_t j = 0; j < topic->partitions_count; j++) {
+            if (topic->partitions[j]->index != j)
+                return fail(error, "topic %s has no partition %d but one above it", topic->name, j);
+        }
+    }
+    return true;
+}
+
+void catalog_start(struct catalog *catalog, struct log_store *store)
+{
+    catalog->store = store;
+    catalog_refresh_configs(catalog);
+    for (int32_t i = 0; i < catalog->topics_count; i++) {
+        struct topic *topic = catalog->topics[i];
+        for (int32_t j = 0; j < topic->partitions_count; j++)
+            topic->partitions[j]->log = log_new(store, topic->name, j, topic->id, &topic->log_config);
+    }
+}
+
+/* ---- the catalog as records ----------------------------------------------------------------------------------------- */
+
+struct emission {
+    struct arena arena;
+    void (*each)(void *context, struct kp_bytes value);
+    void *context;
+};
+
+static void emit(struct emission *emission, const struct kp_schema *schema, int16_t version, const void *message)
+{
+    struct kp_bytes value = metadata_record_encode(schema, version, message, &emission->arena);
+    ASSERT(value.size >= 0); /* it came out of a record of the same kind */
+    emission->each(emission->context, value);
+    arena_reset(&emission->arena);
+}
+
+static void emit_topic(const struct catalog *catalog, struct emission *emission, const struct topic *topic)
+{
+    struct kp_topic_record record = {.name = kp_string_of(topic->name), .topic_id = topic->id};
+    emit(emission, &kp_topic_record_schema, 0, &record);
+    for (int32_t i = 0; i < topic->partitions_count; i++) {
+        struct kp_partition_record partition = catalog_partition_record(catalog, topic->partitions[i]);
+        emit(emission, &kp_partition_record_schema, catalog_partition_record_version(catalog), &partition);
+    }
+}
+
+static void emit_configs(struct emission *emission, const struct config_resource *resource)
+{
+    for (int32_t i = 0; i < resource->overrides.count; i++) {
+        struct kp_config_record record = {.resource_type = resource->type,
+                                          .resource_name = kp_string_of(resource->name),
+                                          .name = kp_string_of(resource->overrides.items[i].name),
+                                          .value = kp_string_of(resource->overrides.items[i].value)};
+        emit(emission, &kp_config_record_schema, 0, &record);
+    }
+}
+
+struct kp_partition_record catalog_partition_record(const struct catalog *catalog, struct partition *partition)
+{
+    struct kp_partition_record record = kp_partition_record_default;
+    record.partition_id = partition->index;
+    record.topic_id = partition->topic->id;
+    record.replicas = record.isr = &partition->leader; /* which is this node */
+    record.replicas_count = record.isr_count = 1;
+    record.leader = partition->leader;
+    record.leader_epoch = partition->leader_epoch;
+    record.partition_epoch = partition->partition_epoch;
+    if (catalog_partition_record_version(catalog) > 0) {
+        record.directories = &partition->directory;
+        record.directories_count = 1;
+    }
+    return record;
+}
+
+void catalog_each_record(const struct catalog *catalog, void (*each)(void *context, struct kp_bytes value),
+                         void *context)
+{
+    struct emission emission = {.each = each, .context = context};
+    arena_init(&emission.arena, DECODE_BYTES_MAX);
+    for (int32_t i = 0; i < catalog->features_count; i++) {
+        struct kp_feature_level_record record = {.name = kp_string_of(catalog->features[i].name),
+                                                 .feature_level = catalog->features[i].level};
+        emit(&emission, &kp_feature_level_record_schema, 0, &record);
+    }
+    kept_records_each(&catalog->kept, each, context);
+    for (int32_t i = 0; i < catalog->topics_count; i++)
+        emit_topic(catalog, &emission, catalog->topics[i]);
+    const struct config_resource *resource = NULL;
+    while ((resource = resource_configs_next(&catalog->configs, resource)))
+        emit_configs(&emission, resource);
+    if (catalog->next_producer_id > 0) {
+        struct kp_producer_ids_record record = kp_producer_ids_record_default;
+        record.broker_id = catalog->options.node_id;
+        record.next_producer_id = catalog->next_producer_id;
+        emit(&emission, &kp_producer_ids_record_schema, 0, &record);
+    }
+    arena_release(&emission.arena);
+}

@@ -1,0 +1,266 @@
+#include "controller.h"
+
+#include "errors.h"
+#include "logger.h"
+#include "purgatory.h"
+
+#include <string.h>
+
+/* Records of one batch while the lead is taken: far below what Kafka accepts in one. */
+#define TAKE_BATCH_RECORDS 1000
+
+/* What a registration may take when it is decoded. */
+#define REGISTRATION_BYTES_MAX ((size_t)METADATA_BATCH_BYTES_MAX * 8)
+
+/* Kafka's directory id of a replica whose folder is not chosen yet. */
+static const struct kp_uuid directory_unassigned = {{[15] = 1}};
+
+static bool replay(void *context, const struct metadata_record *record, char *error)
+{
+    struct broker *broker = context;
+    char reason[CATALOG_ERROR_SIZE];
+    if (catalog_replay(broker->catalog, record, broker->env->now(broker->env).wall_ms, reason))
+        return true;
+    snprintf(error, METADATA_LOG_ERROR_SIZE, "The metadata does not fit together: %s", reason);
+    return false;
+}
+
+static void each_record(void *context, void (*add)(void *to, struct kp_bytes value), void *to)
+{
+    const struct broker *broker = context;
+    catalog_each_record(broker->catalog, add, to);
+}
+
+static void partition_gone(void *context, struct partition *partition)
+{
+    purgatory_forget(context, partition);
+}
+
+/* ---- start ---------------------------------------------------------------------------------------------------------- */
+
+/* A log that has no level of its metadata is new, or its first batch was lost. */
+static void add_features(struct broker *broker, struct metadata_batch *batch)
+{
+    struct kp_feature_level_record level = {.name = kp_string_of("metadata.version"),
+                                            .feature_level = METADATA_VERSION_LATEST};
+    if (catalog_feature_level(broker->catalog, "metadata.version") == 0)
+        metadata_batch_add(batch, &kp_feature_level_record_schema, 0, &level);
+}
+
+/* A registration that says "fenced", whose epoch goes into the mark of a clean stop: with both Kafka starts at once. */
+static void register_broker(struct broker *broker, struct metadata_batch *batch,
+                            const struct controller_options *options)
+{
+    struct kp_register_broker_record_end_points end_point = {
+        .name = kp_string_of("PLAINTEXT"), .host = kp_string_of("127.0.0.1"), .port = 9092};
+    struct kp_register_broker_record_features feature = {.name = kp_string_of("metadata.version"),
+                                                         .min_supported_version = METADATA_VERSION_OLDEST,
+                                                         .max_supported_version = METADATA_VERSION_LATEST};
+    struct kp_register_broker_record record = kp_register_broker_record_default;
+    record.broker_id = broker->node_id;
+    record.broker_epoch = metadata_log_end_offset(broker->metadata_log) + metadata_batch_count(batch);
+    record.end_points = &end_point;
+    record.end_points_count = 1;
+    record.features = &feature;
+    record.features_count = 1;
+    record.fenced = true;
+    env_random_uuid(broker->env, &record.incarnation_id);
+    int16_t level = catalog_feature_level(broker->catalog, "metadata.version");
+    bool directories = level == 0 || level >= METADATA_VERSION_DIRECTORIES; /* 0: it gets the latest in this batch */
+    if (directories) {
+        record.log_dirs = options->directory_ids;
+        record.log_dirs_count = options->directories_count;
+    }
+    metadata_batch_add(batch, &kp_register_broker_record_schema, directories ? 3 : 1, &record);
+}
+
+/* A registration that was left unfenced, by a Kafka that was killed, would keep the next Kafka waiting until its
+ * session ends. */
+static void fence_broker(struct broker *broker, struct metadata_batch *batch, int64_t broker_epoch)
+{
+    struct kp_broker_registration_change_record record = {
+        .broker_id = broker->node_id, .broker_epoch = broker_epoch, .fenced = 1, .cordoned_log_dirs_count = -1};
+    metadata_batch_add(batch, &kp_broker_registration_change_record_schema, 0, &record);
+}
+
+static void add_registration(struct broker *broker, struct metadata_batch *batch,
+                             const struct controller_options *options)
+{
+    struct kp_register_broker_record registration;
+    struct arena arena;
+    arena_init(&arena, REGISTRATION_BYTES_MAX);
+    if (!catalog_registration(broker->catalog, &registration, &arena))
+        register_broker(broker, batch, options);
+    else if (!registration.fenced)
+        fence_broker(broker, batch, registration.broker_epoch);
+    arena_release(&arena);
+}
+
+static void take_partition(struct broker *broker, struct metadata_batch *batch, const struct partition *partition)
+{
+    int16_t version = catalog_partition_change_record_version(broker->catalog);
+    struct kp_partition_change_record record = kp_partition_change_record_default;
+    record.partition_id = partition->index;
+    record.topic_id = partition->topic->id;
+    record.leader = broker->node_id;
+    record.isr = &broker->node_id;
+    record.isr_count = 1;
+    if (version >= 2) /* Kafka's stop made this replica eligible; as the leader it is no longer that */
+        record.eligible_leader_replicas_count = record.last_known_elr_count = 0;
+    metadata_batch_add(batch, &kp_partition_change_record_schema, version, &record);
+}
+
+/* Append what the batch holds, and begin the next one. */
+static bool append_some(struct broker *broker, struct metadata_batch *batch)
+{
+    int status = metadata_log_append(broker->metadata_log, batch);
+    metadata_batch_release(batch);
+    controller_begin(broker, batch);
+    return status == 0;
+}
+
+/* Lead every partition that nobody leads, and after an unclean stop all of them in a new epoch: what the logs have lost
+ * may have been read in the old one. Durable before a log gets a record of that epoch. */
+static bool take_partitions(struct broker *broker, struct metadata_batch *batch, bool all)
+{
+    bool taken = false;
+    for (int32_t i = 0; i < catalog_topics_count(broker->catalog); i++) {
+        const struct topic *topic = catalog_topic_at(broker->catalog, i);
+        for (int32_t j = 0; j < topic->partitions_count; j++) {
+            const struct partition *partition = topic_partition(topic, j);
+            if (!all && partition->leader == broker->node_id)
+                continue;
+            taken = true;
+            take_partition(broker, batch, partition);
+            if (metadata_batch_count(batch) >= TAKE_BATCH_RECORDS && !append_some(broker, batch))
+                return false;
+        }
+    }
+    return append_some(broker, batch) && (!taken || metadata_log_sync_now(broker->metadata_log) == 0);
+}
+
+static bool start_state(struct broker *broker, const struct controller_options *options)
+{
+    struct metadata_batch batch;
+    char error[CATALOG_ERROR_SIZE];
+    if (!catalog_check(broker->catalog, error)) {
+        LOG_ERROR("The metadata does not fit together", "reason=\"%s\"", error);
+        return false;
+    }
+    controller_begin(broker, &batch);
+    add_features(broker, &batch);
+    add_registration(broker, &batch, options);
+    bool taken = take_partitions(broker, &batch, !options->clean);
+    metadata_batch_release(&batch);
+    if (taken)
+        catalog_start(broker->catalog, broker->store);
+    return taken; /* a failed append has logged its line */
+}
+
+bool controller_open(struct broker *broker, const struct controller_options *options)
+{
+    uint64_t seed;
+    broker->env->random(broker->env, &seed, sizeof seed);
+    const struct catalog_options catalog_options = {.node_id = broker->node_id,
+                                                    .seed = seed,
+                                                    .config = broker->config,
+                                                    .partition_gone = partition_gone,
+                                                    .context = broker};
+    const struct metadata_log_options log_options = {
+        .env = broker->env,
+        .store = broker->store,
+        .directory = options->directory,
+        .node_id = broker->node_id,
+        .directory_id = broker->directory_id,
+        .sync = !broker->config->ephemeral,
+        .snapshot_bytes = broker->config->metadata_log_max_record_bytes_between_snapshots,
+        .replay = replay,
+        .each_record = each_record,
+        .context = broker,
+    };
+    char error[METADATA_LOG_ERROR_SIZE];
+    broker->new_directory_id = options->directories_count == 1 ? options->directory_ids[0] : directory_unassigned;
+    broker->catalog = catalog_new(&catalog_options);
+    if (!metadata_log_open(&broker->metadata_log, &log_options, error)) {
+        LOG_ERROR(error, NULL);
+        return false;
+    }
+    return start_state(broker, options);
+}
+
+void controller_close(struct broker *broker)
+{
+    metadata_log_close(broker->metadata_log);
+    catalog_free(broker->catalog);
+    broker->metadata_log = NULL;
+    broker->catalog = NULL;
+}
+
+int64_t controller_broker_epoch(const struct broker *broker)
+{
+    struct kp_register_broker_record registration;
+    struct arena arena;
+    arena_init(&arena, REGISTRATION_BYTES_MAX);
+    int64_t epoch = catalog_registration(broker->catalog, &registration, &arena) ? registration.broker_epoch : -1;
+    arena_release(&arena);
+    return epoch;
+}
+
+/* ---- changes -------------------------------------------------------------------------------------------------------- */
+
+void controller_begin(const struct broker *broker, struct metadata_batch *batch)
+{
+    metadata_batch_init(batch, broker->env->now(broker->env).wall_ms);
+}
+
+enum kafka_error controller_commit(struct broker *broker, struct metadata_batch *batch, struct request *request)
+{
+    enum kafka_error error = KAFKA_NONE;
+    if (batch->builder.size_bytes > METADATA_BATCH_BYTES_MAX - BATCH_HEADER_BYTES)
+        error = KAFKA_POLICY_VIOLATION;
+    else
+        error = kafka_error_of_storage(metadata_log_append(broker->metadata_log, batch));
+    if (error == KAFKA_NONE && request && metadata_batch_count(batch) > 0)
+        metadata_log_hold(broker->metadata_log, request);
+    metadata_batch_release(batch);
+    return error;
+}
+
+struct kp_uuid controller_add_topic(struct broker *broker, struct metadata_batch *batch, struct kp_string name,
+                                    int32_t partitions_count, const struct topic_overrides *overrides)
+{
+    struct kp_topic_record record = {.name = name};
+    env_random_uuid(broker->env, &record.topic_id);
+    metadata_batch_add(batch, &kp_topic_record_schema, 0, &record);
+    for (int32_t i = 0; overrides && i < overrides->count; i++)
+        controller_set_config(batch, RESOURCE_TOPIC, name, kp_string_of(overrides->items[i].name),
+                              kp_string_of(overrides->items[i].value));
+    controller_add_partitions(broker, batch, record.topic_id, 0, partitions_count);
+    return record.topic_id;
+}
+
+void controller_add_partitions(struct broker *broker, struct metadata_batch *batch, struct kp_uuid topic_id,
+                               int32_t first, int32_t end)
+{
+    struct topic topic = {.id = topic_id};
+    struct partition partition = {.topic = &topic, .leader = broker->node_id, .directory = broker->new_directory_id};
+    int16_t version = catalog_partition_record_version(broker->catalog);
+    for (partition.index = first; partition.index < end; partition.index++) {
+        struct kp_partition_record record = catalog_partition_record(broker->catalog, &partition);
+        metadata_batch_add(batch, &kp_partition_record_schema, version, &record);
+    }
+}
+
+void controller_remove_topic(struct metadata_batch *batch, struct kp_uuid topic_id)
+{
+    struct kp_remove_topic_record record = {.topic_id = topic_id};
+    metadata_batch_add(batch, &kp_remove_topic_record_schema, 0, &record);
+}
+
+void controller_set_config(struct metadata_batch *batch, enum resource_type type, struct kp_string resource,
+                           struct kp_string name, struct kp_string value)
+{
+    struct kp_config_record record = {
+        .resource_type = (int8_t)type, .resource_name = resource, .name = name, .value = value};
+    metadata_batch_add(batch, &kp_config_record_schema, 0, &record);
+}

@@ -1,0 +1,57 @@
+/* Changes of the cluster's state, and what each start does to it.
+ *
+ * A handler validates and collects records; controller_commit() appends them as one batch to the metadata log, which
+ * replays them into the catalog at once, and holds the request's answer until they are durable:
+ *
+ *     struct metadata_batch batch;
+ *     controller_begin(broker, &batch);
+ *     ... controller_add_topic(broker, &batch, ...) ...
+ *     enum kafka_error error = controller_commit(broker, &batch, request);    the batch is released
+ *     ... request_respond(request, &response);
+ *
+ * A batch is complete or not there, so what one request asks for is one batch. */
+#ifndef DOHLE_BROKER_CONTROLLER_H
+#define DOHLE_BROKER_CONTROLLER_H
+
+#include "../protocol/errors.h"
+#include "broker.h"
+#include "metadata_log.h"
+
+/* What a request may add at most, as in Kafka: partitions, and so their records. */
+#define PARTITIONS_PER_REQUEST_MAX 10000
+
+struct controller_options {
+    const char *directory;         /* the data folder with the metadata log */
+    bool clean;                    /* the last stop was clean; false: the leader epochs of all partitions are raised */
+    struct kp_uuid *directory_ids; /* of log.dirs; the metadata log's folder has broker->directory_id */
+    int32_t directories_count;
+};
+
+/* Set broker->metadata_log and broker->catalog: open and replay the log, format it when it is new, take the lead of all
+ * partitions, make their logs in broker->store. On failure false, and one line was logged that says why; call
+ * controller_close() in any case. */
+bool controller_open(struct broker *broker, const struct controller_options *options) WARN_UNUSED;
+/* The store is closed before, and all jobs have ended. */
+void controller_close(struct broker *broker);
+
+/* The epoch of this broker's registration, as Kafka wants it in the mark of a clean stop; -1: none. */
+int64_t controller_broker_epoch(const struct broker *broker);
+
+void controller_begin(const struct broker *broker, struct metadata_batch *batch);
+/* Append what the batch holds, if anything, replay it, hold the answer of `request` (NULL: none) until it is durable,
+ * and release the batch. KAFKA_POLICY_VIOLATION: more than fits into one batch. On failure nothing has changed. */
+enum kafka_error controller_commit(struct broker *broker, struct metadata_batch *batch,
+                                   struct request *request) WARN_UNUSED;
+
+/* Add the records of a new topic. `overrides` (NULL: none) are its own settings. Returns its id. */
+struct kp_uuid controller_add_topic(struct broker *broker, struct metadata_batch *batch, struct kp_string name,
+                                    int32_t partitions_count, const struct topic_overrides *overrides);
+/* Add the records of partitions from `first` to below `end`. */
+void controller_add_partitions(struct broker *broker, struct metadata_batch *batch, struct kp_uuid topic_id,
+                               int32_t first, int32_t end);
+void controller_remove_topic(struct metadata_batch *batch, struct kp_uuid topic_id);
+/* Set a value of a resource, or with a null one remove it. */
+void controller_set_config(struct metadata_batch *batch, enum resource_type type, struct kp_string resource,
+                           struct kp_string name, struct kp_string value);
+
+#endif

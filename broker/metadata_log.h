@@ -1,0 +1,67 @@
+/* The metadata log: __cluster_metadata-0, in which everything stands that the cluster consists of.
+ *
+ *     open:    newest checkpoint, then the batches behind it ----> replay(record)
+ *     change:  metadata_log_append(batch): written to the log, ----> replay(record), in the same turn
+ *     answer:  metadata_log_hold(request): leaves when all that was appended is on the disk; one sync serves many
+ *
+ * What is in memory is thus never behind what was answered, and a reader of memory may see a change that a power cut
+ * still takes back: the request that made it is not answered then. What is made on the disk because of a change (a
+ * topic's folder) comes after metadata_log_sync_now(), or Kafka would put it aside as stray.
+ *
+ * The format is Kafka's, so that Kafka starts on the folder, and we on its. On our side:
+ *
+ * (1) Each start is a new epoch, one above the highest that log, checkpoints and quorum-state know, and begins with a
+ *     LeaderChange control batch. quorum-state has the same epoch.
+ * (2) A change is one batch, uncompressed, keys null, all records with the same timestamp.
+ * (3) Records between BeginTransaction and EndTransaction count when the end is there; one that a crash left open is
+ * aborted. (4) Nothing in the log is ever rewritten, so what we do not know stays. When it has grown by
+ *     metadata.log.max.record.bytes.between.snapshots a checkpoint is written, which bounds the time of the next start.
+ *
+ * A failed append changes nothing. After a failed sync nobody can tell what is on the disk: the log is offline until a
+ * restart, requests whose answers wait are closed without one, later changes fail. */
+#ifndef DOHLE_BROKER_METADATA_LOG_H
+#define DOHLE_BROKER_METADATA_LOG_H
+
+#include "../storage/log.h"
+#include "env.h"
+#include "metadata_record.h"
+
+struct metadata_log;
+struct request;
+
+struct metadata_log_options {
+    struct env *env;
+    struct log_store *store;
+    const char *directory; /* the data folder that __cluster_metadata-0 is in */
+    int32_t node_id;
+    struct kp_uuid directory_id; /* of that folder */
+    bool sync;                   /* false: nothing is synced, and nothing waits for it (--ephemeral) */
+    int64_t snapshot_bytes;      /* metadata.log.max.record.bytes.between.snapshots */
+    /* Apply a record that counts. On failure false, and a sentence in `error` (METADATA_LOG_ERROR_SIZE); that is
+     * allowed while the log is opened only, since later records are our own. */
+    bool (*replay)(void *context, const struct metadata_record *record, char *error);
+    /* Call `add` with records that make the present state out of an empty one, framed. */
+    void (*each_record)(void *context, void (*add)(void *to, struct kp_bytes value), void *to);
+    void *context;
+};
+
+#define METADATA_LOG_ERROR_SIZE 512
+
+/* Open the log, or format it when the folder has none; replay it; begin a new epoch. On failure false, *log is NULL,
+ * and `error` (METADATA_LOG_ERROR_SIZE) is one line that says why. */
+bool metadata_log_open(struct metadata_log **log, const struct metadata_log_options *options, char *error) WARN_UNUSED;
+/* Free it. The struct log is the store's. Jobs must have ended. */
+void metadata_log_close(struct metadata_log *log);
+
+/* Append the records as one batch, then replay them. Nothing to do for an empty batch. Returns 0 or a negative
+ * storage_error, and then nothing has changed. The caller releases the batch. */
+int metadata_log_append(struct metadata_log *log, struct metadata_batch *batch) WARN_UNUSED;
+/* The offset that the next record gets. */
+int64_t metadata_log_end_offset(const struct metadata_log *log);
+
+/* Keep the answer of `request`, which is given in this turn, until all that was appended so far is durable. */
+void metadata_log_hold(struct metadata_log *log, struct request *request);
+/* Make all that was appended durable before it returns. 0 or a negative storage_error. */
+int metadata_log_sync_now(struct metadata_log *log) WARN_UNUSED;
+
+#endif
