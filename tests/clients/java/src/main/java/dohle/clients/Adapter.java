@@ -25,6 +25,7 @@ import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -79,7 +80,8 @@ public final class Adapter {
             case "delete_topic" -> await(admin.deleteTopics(List.of(topic)).all());
             case "create_partitions" -> await(admin.createPartitions(
                     Map.of(topic, NewPartitions.increaseTo(command.get("total").asInt()))).all());
-            case "describe_topic" -> describeTopic(topic, result.putArray("leaders"));
+            case "list_topics" -> await(admin.listTopics().names()).forEach(result.putArray("topics")::add);
+            case "describe_topic" -> describeTopic(topic, result);
             case "describe_configs" -> describeConfigs(topic, result.putObject("configs"));
             case "alter_config" -> alterConfig(topic, command);
             case "list_offsets" -> result.put("offset", listOffset(topic, command));
@@ -102,9 +104,11 @@ public final class Adapter {
         await(admin.createTopics(List.of(created)).all());
     }
 
-    private void describeTopic(String topic, ArrayNode leaders) throws Exception {
-        for (TopicPartitionInfo partition
-                : await(admin.describeTopics(List.of(topic)).allTopicNames()).get(topic).partitions()) {
+    private void describeTopic(String topic, ObjectNode result) throws Exception {
+        TopicDescription description = await(admin.describeTopics(List.of(topic)).allTopicNames()).get(topic);
+        result.put("id", description.topicId().toString());
+        ArrayNode leaders = result.putArray("leaders");
+        for (TopicPartitionInfo partition : description.partitions()) {
             leaders.add(partition.leader().id());
         }
     }
