@@ -99,7 +99,7 @@ static void produce_partition(struct produce *produce, const topic_data *data,
     response->base_offset = -1;
     struct partition *partition = find_partition(produce, data, from->index, &error);
     if (error == KAFKA_NONE && produce->body->acks == -1 &&
-        catalog_min_insync_replicas(broker->catalog, partition->topic) > 1)
+        partition->topic->min_insync_replicas > 1)
         error = KAFKA_NOT_ENOUGH_REPLICAS;
     response->error_code = (int16_t)error;
     if (error != KAFKA_NONE)

@@ -195,12 +195,7 @@ static void refresh_topic(struct catalog *catalog, struct topic *topic)
 {
     const struct topic_overrides *overrides = catalog_configs(catalog, RESOURCE_TOPIC, kp_string_of(topic->name));
     topic_config_effective(catalog->options.config, overrides, &topic->log_config);
-}
-
-int32_t catalog_min_insync_replicas(const struct catalog *catalog, const struct topic *topic)
-{
-    const struct topic_overrides *overrides = catalog_configs(catalog, RESOURCE_TOPIC, kp_string_of(topic->name));
-    return topic_config_min_insync_replicas(catalog->options.config, overrides);
+    topic->min_insync_replicas = topic_config_min_insync_replicas(catalog->options.config, overrides);
 }
 
 void catalog_refresh_configs(struct catalog *catalog)

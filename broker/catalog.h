@@ -43,6 +43,7 @@ struct topic {
     struct partition **partitions; /* by index, without holes */
     int32_t partitions_count, partitions_capacity;
     struct log_config log_config; /* effective values; the logs borrow it */
+    int32_t min_insync_replicas;  /* the effective value too */
 };
 
 struct feature_level {
@@ -91,9 +92,6 @@ const struct topic *catalog_colliding_topic(const struct catalog *catalog, struc
 /* Values set for a resource; NULL when there are none. */
 const struct topic_overrides *catalog_configs(const struct catalog *catalog, enum resource_type type,
                                               struct kp_string name);
-
-/* min.insync.replicas of a topic, as it counts. */
-int32_t catalog_min_insync_replicas(const struct catalog *catalog, const struct topic *topic);
 
 /* Finalized levels in order of name; 0 for a feature that is not there. */
 int16_t catalog_feature_level(const struct catalog *catalog, const char *name);

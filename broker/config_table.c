@@ -2,8 +2,9 @@
  *
  * Names, types, defaults, ranges and modes are Kafka's. dohle's own defaults, which suit one node, are these alone:
  * node.id and broker.id 1, process.roles and controller.listener.names (Kafka demands that they are set), listeners on
- * localhost, group.initial.rebalance.delay.ms 0, and 1 for replication factor and min ISR of the internal topics. The
- * sentences are for DescribeConfigs and docs/configuration.md. */
+ * localhost, group.initial.rebalance.delay.ms 0, 1 for replication factor and min ISR of the internal topics, and for
+ * sockets buffers that the system tunes by itself and a backlog of 1024: with 50, a burst of connections waits for the
+ * kernel's retries, a second each. The sentences are for DescribeConfigs and docs/configuration.md. */
 #include "config.h"
 
 #define FIELD(member)    CONFIG_SERVED, offsetof(struct config, member)
@@ -257,9 +258,7 @@ const struct config_definition config_definitions[] = {
      "Size at which a new segment starts."},
     {"log.segment.delete.delay.ms", CONFIG_LONG, "60000", ">= 0", CONFIG_CLUSTER, false, SERVED,
      "Time between the removal of a segment and that of its files."},
-    {"max.connection.creation.rate", CONFIG_INT,
-     "2147483647", ">= 0", CONFIG_CLUSTER, false, FIELD(max_connection_creation_rate),
-     "Connections that are accepted per second."},
+    {"max.connection.creation.rate", CONFIG_INT, "2147483647", ">= 0", CONFIG_CLUSTER, false, LATER, NULL},
     {"max.connections", CONFIG_INT, "2147483647", ">= 0", CONFIG_CLUSTER, false, FIELD(max_connections),
      "Connections that are open at once."},
     {"max.connections.per.ip", CONFIG_INT, "2147483647", ">= 0", CONFIG_CLUSTER, false, FIELD(max_connections_per_ip),
@@ -475,14 +474,14 @@ const struct config_definition config_definitions[] = {
     {"share.fetch.purgatory.purge.interval.requests", CONFIG_INT, "1000", NULL, CONFIG_FIXED, false, LATER, NULL},
     {"socket.connection.setup.timeout.max.ms", CONFIG_LONG, "30000", NULL, CONFIG_FIXED, false, UNUSED, NULL},
     {"socket.connection.setup.timeout.ms", CONFIG_LONG, "10000", NULL, CONFIG_FIXED, false, UNUSED, NULL},
-    {"socket.listen.backlog.size", CONFIG_INT, "50", ">= 1", CONFIG_FIXED, false, FIELD(socket_listen_backlog_size),
+    {"socket.listen.backlog.size", CONFIG_INT, "1024", ">= 1", CONFIG_FIXED, false, FIELD(socket_listen_backlog_size),
      "Connections that may wait to be accepted."},
     {"socket.receive.buffer.bytes", CONFIG_INT,
-     "102400", NULL, CONFIG_FIXED, false, FIELD(socket_receive_buffer_bytes),
+     "-1", NULL, CONFIG_FIXED, false, FIELD(socket_receive_buffer_bytes),
      "Receive buffer of sockets (SO_RCVBUF); -1: the system's own."},
     {"socket.request.max.bytes", CONFIG_INT, "104857600", ">= 1", CONFIG_FIXED, false, FIELD(socket_request_max_bytes),
      "Largest request; a connection that announces a larger one is closed."},
-    {"socket.send.buffer.bytes", CONFIG_INT, "102400", NULL, CONFIG_FIXED, false, FIELD(socket_send_buffer_bytes),
+    {"socket.send.buffer.bytes", CONFIG_INT, "-1", NULL, CONFIG_FIXED, false, FIELD(socket_send_buffer_bytes),
      "Send buffer of sockets (SO_SNDBUF); -1: the system's own."},
     {"ssl.allow.dn.changes", CONFIG_BOOLEAN, "false", NULL, CONFIG_FIXED, false, REFUSED(TLS), NULL},
     {"ssl.allow.san.changes", CONFIG_BOOLEAN, "false", NULL, CONFIG_FIXED, false, REFUSED(TLS), NULL},

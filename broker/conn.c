@@ -91,6 +91,8 @@ void conn_close(struct conn *conn, const char *reason)
                       conn->peer.client_software, reason);
     list_remove(&conn->by_activity);
     list_remove(&conn->writable);
+    if (conn->address != NULL)
+        server_address_put(conn->server, conn->address);
     input_drop(conn);
     peer_gone(&conn->peer);
     uv_close((uv_handle_t *)&conn->tcp, close_cb);
@@ -515,7 +517,7 @@ static int32_t address_text(const struct sockaddr_storage *address, char *text, 
     return ntohs(v4->sin_port);
 }
 
-void conn_accept(struct server *server, struct server_socket *socket)
+void conn_accept(struct server *server, struct server_socket *socket, const char *refusal)
 {
     struct conn *conn = xcalloc(1, sizeof *conn);
     conn->server = server;
@@ -542,6 +544,16 @@ void conn_accept(struct server *server, struct server_socket *socket)
     }
     int32_t port = address_text(&address, host, sizeof host);
     snprintf(conn->peer.remote, sizeof conn->peer.remote, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
+    conn->address = server_address_get(server, &address);
+    if (conn->address->count > server->broker->config->max_connections_per_ip)
+        refusal = "its address has too many connections (max.connections.per.ip)";
+    if (refusal != NULL) {
+        conn_close(conn, refusal);
+        return;
+    }
+    int send_bytes = server->broker->config->socket_send_buffer_bytes;
+    if (send_bytes > 0)
+        uv_send_buffer_size((uv_handle_t *)&conn->tcp, &send_bytes);
     uv_tcp_nodelay(&conn->tcp, 1);
     uv_tcp_keepalive(&conn->tcp, 1, 60);
     reading_adjust(conn);

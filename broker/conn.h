@@ -8,6 +8,7 @@ struct conn {
     uv_tcp_t tcp;
     struct server *server;
     struct peer peer;
+    struct server_address *address; /* counts the connections of this client; NULL before it is known */
     struct list by_activity; /* in server->conns */
     struct list writable;    /* in server->writable */
     int64_t active_ms;       /* monotonic: the last time that bytes moved */
@@ -35,8 +36,8 @@ struct conn {
     bool released; /* and called back: freed when no job is on its way */
 };
 
-/* Take the connection that waits on `socket`. */
-void conn_accept(struct server *server, struct server_socket *socket);
+/* Take the connection that waits on `socket`. With `refusal` it is closed at once for that reason. */
+void conn_accept(struct server *server, struct server_socket *socket, const char *refusal);
 
 /* Write what is answered, as far as the socket takes it, and start the requests that this made room for. */
 void conn_flush(struct conn *conn);

@@ -10,7 +10,7 @@
 /* What one read takes at most from a socket into the loop's shared buffer: many small requests, served in place. */
 #define READ_BUFFER_BYTES KIB(64)
 
-/* Frames that have not arrived whole, of all connections together. Two of the largest requests (socket.request.max.bytes,
+/* Frames that have not arrived whole, of all connections together, unless queued.max.request.bytes says otherwise. Two of the largest requests (socket.request.max.bytes,
  * 100 MiB) fit; above it, the connections whose frames stall longest are dropped. */
 #define INPUT_BYTES_MAX MIB(256)
 static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");

@@ -5,7 +5,8 @@
  * has the first.
  *
  * Connections are in a list by activity. From its quiet end are taken: those that were idle for connections.max.idle.ms; the
- * stalled ones when a budget of limits.h is used up; the quietest when the connections are too many. */
+ * stalled ones when a budget of limits.h is used up or the connections are too many. A new connection beyond max.connections
+ * or max.connections.per.ip is closed at once, so that the client is told rather than left waiting. */
 #include "listener.h"
 
 #include "conn.h"
@@ -19,13 +20,13 @@
 /* ---- buffers -------------------------------------------------------------------------------------------------------- */
 
 /* Drop the connection whose unfinished frame stalls longest. False: there is none but `asks`. */
-static bool drop_stalled(struct server *server, struct conn *asks)
+static bool drop_stalled(struct server *server, const struct conn *asks, const char *reason)
 {
     list_for_each (&server->conns, node) {
         struct conn *conn = CONTAINER_OF(node, struct conn, by_activity);
         if (conn == asks || conn->input == NULL || !peer_may_start(&conn->peer))
             continue;
-        conn_close(conn, "its request stalled and the memory for requests is used up");
+        conn_close(conn, reason);
         return true;
     }
     return false;
@@ -33,8 +34,8 @@ static bool drop_stalled(struct server *server, struct conn *asks)
 
 uint8_t *server_buffer_get(struct server *server, struct conn *asks, size_t size, size_t *capacity)
 {
-    while (server->input_bytes + size > INPUT_BYTES_MAX) {
-        if (!drop_stalled(server, asks))
+    while (server->input_bytes + size > server->input_bytes_max) {
+        if (!drop_stalled(server, asks, "its request stalled and the memory for requests is used up"))
             return NULL;
     }
     uint8_t *buffer = NULL;
@@ -67,6 +68,39 @@ void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity)
         }
     }
     free(buffer);
+}
+
+/* ---- addresses ------------------------------------------------------------------------------------------------------ */
+
+struct server_address *server_address_get(struct server *server, const struct sockaddr_storage *address)
+{
+    uint8_t bytes[16] = {[10] = 0xff, [11] = 0xff};
+    if (address->ss_family == AF_INET6)
+        memcpy(bytes, &((const struct sockaddr_in6 *)address)->sin6_addr, 16);
+    else
+        memcpy(bytes + 12, &((const struct sockaddr_in *)address)->sin_addr, 4);
+    uint64_t hash = hash_bytes(&server->by_address, bytes, sizeof bytes);
+    struct server_address *found;
+    for (struct hash_node *node = hash_map_first(&server->by_address, hash); node != NULL; node = hash_node_next(node)) {
+        found = CONTAINER_OF(node, struct server_address, node);
+        if (memcmp(found->bytes, bytes, sizeof bytes) == 0) {
+            found->count++;
+            return found;
+        }
+    }
+    found = xcalloc(1, sizeof *found);
+    memcpy(found->bytes, bytes, sizeof bytes);
+    found->count = 1;
+    hash_map_insert(&server->by_address, &found->node, hash);
+    return found;
+}
+
+void server_address_put(struct server *server, struct server_address *address)
+{
+    if (--address->count > 0)
+        return;
+    hash_map_remove(&server->by_address, &address->node);
+    free(address);
 }
 
 /* ---- connections ---------------------------------------------------------------------------------------------------- */
@@ -107,14 +141,14 @@ static void connection_cb(uv_stream_t *stream, int status)
         LOG_PEER_WARN("Could not accept a connection", "listener=%s error=%s", socket->listener->name, uv_strerror(status));
         return;
     }
-    if (server->conns_count >= server->conns_max && !list_empty(&server->conns)) {
-        /* the quietest makes room: one that stalls or idles; a busy broker's clients are all more active than that */
-        conn_close(CONTAINER_OF(server->conns.next, struct conn, by_activity),
-                   "the connections are too many and it was the quietest");
-    }
+    int64_t conns_max = server->broker->config->max_connections;
+    conns_max = conns_max < server->conns_max ? conns_max : server->conns_max;
+    const char *refusal = NULL;
+    if (server->conns_count >= conns_max && !drop_stalled(server, NULL, "it stalled and the connections are too many"))
+        refusal = "the connections are too many (max.connections, or the limit of file descriptors)";
     bool first = list_empty(&server->conns);
     server->conns_count++;
-    conn_accept(server, socket);
+    conn_accept(server, socket, refusal);
     if (first)
         watch_idle(server);
 }
@@ -162,6 +196,9 @@ static int listen_on(struct server *server, const struct listener *listener, con
     socket->listener = listener;
     uv_tcp_init(&server->loop->uv, &socket->tcp);
     int error = uv_tcp_bind(&socket->tcp, &address->any, v6_only ? UV_TCP_IPV6ONLY : 0);
+    int receive_bytes = server->broker->config->socket_receive_buffer_bytes;
+    if (error == 0 && receive_bytes > 0) /* connections inherit it; set later it would not widen their window */
+        error = uv_recv_buffer_size((uv_handle_t *)&socket->tcp, &receive_bytes);
     if (error == 0)
         error = uv_listen((uv_stream_t *)&socket->tcp, server->broker->config->socket_listen_backlog_size, connection_cb);
     /* a failed one stays in its place until it is closed for good: the next try takes another place */
@@ -230,11 +267,24 @@ static int listen_on_name(struct server *server, struct listener *listener)
     return error;
 }
 
+void server_release(struct server *server)
+{
+    for (int i = 0; i < SPARE_BUFFERS; i++)
+        free(server->spare[i].bytes);
+    hash_map_release(&server->by_address);
+}
+
 bool server_start(struct server *server, struct loop *loop, struct broker *broker, int64_t conns_max)
 {
     server->loop = loop;
     server->broker = broker;
     server->conns_max = conns_max;
+    server->input_bytes_max = INPUT_BYTES_MAX;
+    if (broker->config->queued_max_request_bytes > 0)
+        server->input_bytes_max = (size_t)broker->config->queued_max_request_bytes;
+    uint64_t seed;
+    loop->env.random(&loop->env, &seed, sizeof seed);
+    hash_map_init(&server->by_address, seed);
     list_init(&server->conns);
     list_init(&server->writable);
     uv_timer_init(&loop->uv, &server->idle_timer);

@@ -2,6 +2,7 @@
 #ifndef DOHLE_BROKER_LISTENER_H
 #define DOHLE_BROKER_LISTENER_H
 
+#include "../protocol/hash_map.h"
 #include "broker.h"
 #include "limits.h"
 #include "loop.h"
@@ -24,16 +25,24 @@ struct server {
     struct list conns;    /* struct conn by activity: the one that was quiet longest first */
     struct list writable; /* struct conn with something to write or to start, this turn */
     int64_t conns_count, conns_max;
+    struct hash_map by_address; /* struct server_address: connections of each client address */
     uv_timer_t idle_timer;
     uv_timer_t stop_timer;
     bool stopping;
     int open_handles;     /* sockets and timers that are not closed yet */
     uint8_t read_buffer[READ_BUFFER_BYTES];
-    size_t input_bytes;   /* of all connections' own buffers */
+    size_t input_bytes, input_bytes_max; /* of all connections' own buffers */
     struct {
         uint8_t *bytes;
         size_t capacity;
     } spare[SPARE_BUFFERS];
+};
+
+/* The connections of one client address. */
+struct server_address {
+    struct hash_node node; /* in server->by_address */
+    uint8_t bytes[16];     /* IPv4 ones as IPv6 */
+    int32_t count;
 };
 
 /* Bind and listen on all of broker->listeners; sets the ports of those with port 0. False: one line was logged, and
@@ -44,12 +53,18 @@ bool server_start(struct server *server, struct loop *loop, struct broker *broke
  * until the last one is closed. */
 void server_stop(struct server *server);
 
+/* Free what it keeps, once the loop has ended. */
+void server_release(struct server *server);
+
 /* ---- between listener.c and conn.c ---- */
 
 /* A buffer of at least `size` bytes for a frame: a spare one, or from malloc. NULL: the budget is used up even after stalled
  * connections other than `asks` were dropped. */
 uint8_t *server_buffer_get(struct server *server, struct conn *asks, size_t size, size_t *capacity);
 void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity);
+/* One more connection of that address, or one less. */
+struct server_address *server_address_get(struct server *server, const struct sockaddr_storage *address);
+void server_address_put(struct server *server, struct server_address *address);
 /* A connection closed: forget it. */
 void server_conn_closed(struct server *server);
 

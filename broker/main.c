@@ -103,14 +103,13 @@ static int run(struct program *program)
     }
     int64_t open_files_max = (descriptors - DESCRIPTORS_RESERVED) / 4;
     int64_t conns_max = descriptors - DESCRIPTORS_RESERVED - open_files_max;
-    if (conns_max > program->config.max_connections)
-        conns_max = program->config.max_connections;
     loop_init(&program->loop);
     watch_signals(program);
     bool well = broker_open(&program->broker, &program->config, &program->loop.env, (int)open_files_max);
     if (well) {
         program->loop.broker = program->broker;
         well = serve(program, conns_max);
+        server_release(&program->server);
         program->loop.broker = NULL;
         well = broker_close(program->broker) && well;
         LOG_INFO("Stopped", "longest_turn_ms=%" PRId64, program->loop.longest_turn_ms);
