@@ -51,7 +51,8 @@ struct file_io {
     int (*lock)(struct file_io *io, struct file *file);
     /* The system's descriptor for sendfile(), or -1 when this file has none. Valid until close. */
     int (*descriptor)(struct file_io *io, struct file *file);
-    /* Is the byte at `position` in memory, so that reading it does not wait for the disk? True when the system cannot tell. */
+    /* Is the byte at `position` in memory, so that reading it does not wait for the disk? True when the system cannot
+     * tell. */
     bool (*cached)(struct file_io *io, struct file *file, int64_t position);
     /* Bytes of the file system that holds `path`: in all, and free for us. */
     int (*space)(struct file_io *io, const char *path, int64_t *total_bytes, int64_t *usable_bytes);

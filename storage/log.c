@@ -53,7 +53,7 @@ void log_unload(struct log *log)
         folder_unref(log->folder);
     log->folder = NULL;
     log->dir = NULL;
-    log->start_offset = log->end_offset = log->recovery_point = 0;
+    log->start_offset = log->end_offset = log->recovery_point = log->sealed_offset = 0;
     log->snapshot_offset = -1;
     log->was_cut = log->folder_unsynced = log->names_unsynced = false;
     log->epochs_unwritten = log->epochs_unsynced = false;

@@ -141,8 +141,8 @@ int log_slice_descriptor(struct log_slice *slice);
 /* Copy `size` bytes from byte `from` of the slice. 0 or a negative errno. Another thread may call it once the
  * descriptor is pinned. */
 int log_slice_read(const struct log_slice *slice, int32_t from, void *bytes, size_t size) WARN_UNUSED;
-/* Are `size` bytes from byte `from` of a pinned slice in memory? A guess by its two ends: a read of what is not may wait for
- * the disk. */
+/* Are `size` bytes from byte `from` of a pinned slice in memory? A guess by its two ends: a read of what is not may
+ * wait for the disk. */
 bool log_slice_cached(const struct log_slice *slice, int32_t from, size_t size);
 /* `slice` is a copy of another: give it a reference (and a pin) of its own. */
 void log_slice_ref(struct log_slice *slice);

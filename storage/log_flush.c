@@ -34,10 +34,11 @@ struct log_sync {
     struct file_io *io;
     struct sync_step *steps;
     int32_t count, capacity;
-    int64_t end_offset;  /* what is covered */
-    struct list flushes; /* who waits for this one */
-    int error;           /* negative errno of the step that failed */
-    int status;          /* of the log when the job was made: what to answer when nothing is to be done */
+    int64_t end_offset;    /* what is covered */
+    int64_t sealed_offset; /* base offset of the active segment when the job was made */
+    struct list flushes;   /* who waits for this one */
+    int error;             /* negative errno of the step that failed */
+    int status;            /* of the log when the job was made: what to answer when nothing is to be done */
     int32_t failed_step;
 };
 
@@ -75,7 +76,8 @@ static void add_path(struct log_sync *sync, const char *path, bool directory)
 static int collect_steps(struct log *log, struct log_sync *sync)
 {
     char path[STORAGE_PATH_MAX];
-    int32_t first = log_segment_at(log, log->recovery_point);
+    int64_t first_offset = log->recovery_point < log->sealed_offset ? log->recovery_point : log->sealed_offset;
+    int32_t first = log_segment_at(log, first_offset);
     int error = 0;
     for (int32_t i = first < 0 ? 0 : first; error == 0 && i < log->segments_count; i++) {
         struct segment *segment = log->segments[i];
@@ -162,9 +164,12 @@ static int conclude(struct log *log, struct log_sync *sync, struct storage_fault
         (void)log_fail(log, fault, "sync", path, -EIO); /* also a disk that is full: what was promised is not there */
         return STORAGE_IO;
     }
-    if (sync->end_offset > log->recovery_point && log->store->options.sync) {
-        log->recovery_point = sync->end_offset;
-        store_checkpoint_changed(log->dir, CHECKPOINT_RECOVERY_POINT);
+    if (log->store->options.sync) {
+        if (sync->end_offset > log->recovery_point) {
+            log->recovery_point = sync->end_offset;
+            store_checkpoint_changed(log->dir, CHECKPOINT_RECOVERY_POINT);
+        }
+        log->sealed_offset = sync->sealed_offset;
     }
     log->last_flush_ms = log->store->now_ms;
     return 0;
@@ -201,6 +206,7 @@ static struct log_sync *new_sync(struct log *log)
         .log = log,
         .io = log->store->options.files,
         .end_offset = log->end_offset,
+        .sealed_offset = log_active(log) != NULL ? log_active(log)->base_offset : 0,
     };
     list_init(&sync->flushes);
     if (log->state == LOG_OFFLINE)

@@ -217,6 +217,8 @@ static int rescan_segment(struct loading *loading, struct segment *segment, int6
     if (error < 0)
         return fail_file(loading, "create index", &segment->offset_index.entries.file, error);
     log->names_unsynced = true;
+    if (segment->base_offset < log->sealed_offset)
+        log->sealed_offset = segment->base_offset;
     segment->max_timestamp_ms = segment->max_timestamp_offset = segment->first_timestamp_ms = -1;
     segment->unindexed_bytes = segment->size_bytes = 0;
     log->end_offset = segment->base_offset;
@@ -269,23 +271,47 @@ static int cut_behind(struct loading *loading, int32_t number, int64_t sound_byt
     return 0;
 }
 
-/* Scan the segments from `number` on and cut behind the last sound batch. */
-static int recover_from(struct loading *loading, int32_t number)
+static void report_gap(const struct log *log, int64_t next_offset)
+{
+    if (!log->config->cleanup_compact) /* compaction may leave gaps */
+        store_report(log->store, 1, "Offsets are missing between two segments",
+                     "topic=%s partition=%d from=%" PRId64 " to=%" PRId64, log->topic, (int)log->partition,
+                     log->end_offset, next_offset);
+}
+
+/* Scan the segments from `first` on and cut behind the last sound batch. A gap between two segments stays: what lies
+ * behind it is whole. But empty segments behind a gap are only names that outlived their data, and the log ends before
+ * them. */
+static int recover_from(struct loading *loading, int32_t first)
 {
     struct log *log = loading->log;
-    int64_t scanned_bytes = 0;
-    int32_t first = number;
-    for (; number < log->segments_count; number++) {
-        struct segment *segment = log->segments[number];
+    int64_t scanned_bytes = 0, last_end = log->segments[first]->base_offset;
+    int32_t last = first; /* the last segment that is not empty; last_end: its end */
+    for (int32_t i = first; i < log->segments_count; i++) {
+        struct segment *segment = log->segments[i];
         int64_t sound_bytes;
-        if (number > first && segment->base_offset < log->end_offset) /* begins inside the one before */
-            return cut_behind(loading, number - 1, log->segments[number - 1]->size_bytes);
+        if (i > first && segment->base_offset < log->end_offset) /* begins inside the one before */
+            return cut_behind(loading, i - 1, log->segments[i - 1]->size_bytes);
+        if (i > first && segment->base_offset > log->end_offset)
+            report_gap(log, segment->base_offset);
         scanned_bytes += segment->size_bytes;
         int error = rescan_segment(loading, segment, &sound_bytes);
         if (error == 0 && sound_bytes < segment->size_bytes)
-            error = cut_behind(loading, number, sound_bytes);
+            error = cut_behind(loading, i, sound_bytes);
         if (error < 0)
             return error;
+        if (segment->size_bytes > 0) {
+            last = i;
+            last_end = log->end_offset;
+        }
+    }
+    while (last + 1 < log->segments_count && log->segments[last + 1]->base_offset == last_end)
+        last++;
+    if (last + 1 < log->segments_count && !log->config->cleanup_compact) {
+        int error = cut_behind(loading, last, log->segments[last]->size_bytes);
+        if (error < 0)
+            return error;
+        log->end_offset = last_end;
     }
     store_report(log->store, 0, "Recovered log",
                  "topic=%s partition=%d from=%" PRId64 " log_end_offset=%" PRId64 " scanned_bytes=%" PRId64, log->topic,
@@ -395,6 +421,7 @@ static int load_segments(struct loading *loading)
         if (doubtful < 0)
             doubtful = 0;
     }
+    log->sealed_offset = log->segments[doubtful]->base_offset;
     for (int32_t i = 0; i < doubtful; i++) {
         int error = load_sealed(loading, i);
         if (error < 0)

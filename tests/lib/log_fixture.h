@@ -51,12 +51,11 @@ int log_fixture_append(struct log_fixture *fixture, struct batch_spec spec, stru
 /* An end marker of a transaction, as the coordinator writes it. */
 int log_fixture_append_marker(struct log_fixture *fixture, int64_t producer_id, int16_t producer_epoch, bool commit);
 
-/* Read from `offset`, up to `max_bytes`, and count the records; checks that every batch is whole and its CRC right.
- * Returns the number of batches or a negative storage_error; *first_offset is the first batch's base offset. */
+/* Read once from `offset`, up to `max_bytes`, at least one batch; checks that every batch is whole and its checksum
+ * right. Returns the number of records in the batches, or a negative storage_error. */
 int log_fixture_read(struct log_fixture *fixture, int64_t offset, int32_t max_bytes, int64_t *first_offset,
                      int64_t *next_offset);
-/* Walk the whole log by reads of `max_bytes`; offsets must be gapless. Returns the records from log start to log end.
- */
+/* Read the whole log so, each read beginning where the one before ended. Returns the number of records. */
 int64_t log_fixture_count_records(struct log_fixture *fixture, int32_t max_bytes);
 
 #endif
