@@ -39,6 +39,7 @@ TEST_LIB := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/lib/*.c)))
 TESTS    := $(patsubst tests/%.c,$(B)/bin/%,$(sort $(wildcard tests/test_*.c)))
 TOOLS    := $(patsubst tests/tools/%.c,$(B)/bin/%,$(sort $(wildcard tests/tools/*.c)))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/bin/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZING  := $(findstring fuzzer,$(SAN))
 
 .PHONY: all run test unit check bench nightly install uninstall clean help libraries conformance-record docs
 .DEFAULT_GOAL := all
@@ -92,6 +93,12 @@ $(TOOLS): $(B)/bin/%: $(B)/tests/tools/%.o $(TEST_LIB) $(B)/libdohle.a
 	@echo "  LD     $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# A fuzzer under libFuzzer when SAN says so (make fuzz), otherwise a program that replays files.
+$(FUZZERS): $(B)/bin/%: $(B)/tests/fuzz/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(B)/libdohle.a
+	@mkdir -p $(@D)
+	@echo "  LD     $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(FUZZING),-fsanitize=fuzzer) -o $@ $^ $(LIBS)
+
 # ---- tests -------------------------------------------------------------------------------------------------------------
 
 # One line a suite, its output in $(RESULTS)/NAME.log, a sum at the end; see tests/suite.
@@ -118,6 +125,8 @@ check: ## Run the tests under sanitizers, static analysis, layering
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(SUITE) --start
 	$(Q)$(SUITE) sanitizers $(MAKE) --no-print-directory SAN=address,undefined WERROR=1 sanitized
+	$(Q)if command -v python3 >/dev/null; then \
+	    $(SUITE) fuzz-seeds $(MAKE) --no-print-directory SAN=address,undefined WERROR=1 fuzz-replay; fi
 	$(Q)$(SUITE) layers tests/layers $(B)
 	$(Q)if command -v cppcheck >/dev/null; then $(SUITE) cppcheck $(CPPCHECK) protocol storage broker; fi
 	$(Q)$(SUITE) --total
@@ -131,6 +140,26 @@ sanitized: all $(TESTS) $(TOOLS)
 	$(Q)$(RUN_UNITS)
 	$(Q)$(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS)
 	$(Q)$(SUITE) --total
+
+# Seeds come from golden data; what a fuzzer finds stays in build/fuzz/NAME, and a failing input beside it.
+FUZZ_SECONDS ?= 60
+FUZZ_FLAVOUR  = SAN=fuzzer-no-link,address,undefined CC=clang B=build/fuzz
+
+fuzz: ## Run each fuzzer for FUZZ_SECONDS under clang
+	$(Q)$(MAKE) --no-print-directory $(FUZZ_FLAVOUR) fuzz-run
+
+fuzz-run: $(FUZZERS)
+	$(Q)for fuzzer in $(FUZZERS:$(B)/bin/fuzz_%=%); do \
+	    mkdir -p $(B)/$$fuzzer && python3 tests/fuzz/seed_$$fuzzer.py $(B)/seeds/$$fuzzer && \
+	    $(B)/bin/fuzz_$$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=$(B)/ $(B)/$$fuzzer $(B)/seeds/$$fuzzer || exit 1; done
+
+# Each seed once, without a fuzzer.
+fuzz-replay: $(FUZZERS)
+	$(Q)for fuzzer in $(FUZZERS:$(B)/bin/fuzz_%=%); do \
+	    python3 tests/fuzz/seed_$$fuzzer.py $(B)/seeds/$$fuzzer && $(B)/bin/fuzz_$$fuzzer $(B)/seeds/$$fuzzer || exit 1; done
+
+.PHONY: fuzz fuzz-run fuzz-replay
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
