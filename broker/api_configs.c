@@ -138,18 +138,49 @@ static struct outcome describe_broker(struct description *description)
     return ACCEPTED;
 }
 
-/* What is set for a resource that has no table of settings here. */
-static void describe_overrides(struct description *description, enum resource_type type, int8_t source)
+/* What clients may be told to measure: the defaults, as long as it cannot be changed. */
+static const struct config_entry CLIENT_METRICS[] = {
+    {.name = "interval.ms",
+     .value = "300000",
+     .type = CONFIG_INT,
+     .documentation = "How often clients push what they measure."                                                        },
+    {.name = "match",       .value = "", .type = CONFIG_LIST, .documentation = "Which clients are asked."                },
+    {.name = "metrics",     .value = "", .type = CONFIG_LIST, .documentation = "Prefixes of the names of what they push."},
+};
+
+static struct outcome describe_client_metrics(struct description *description)
 {
+    if (description->resource->resource_name.size == 0)
+        return refused(KAFKA_INVALID_REQUEST, "A subscription must have a name.");
+    const struct topic_overrides *overrides = catalog_configs(
+        description->request->broker->catalog, RESOURCE_CLIENT_METRICS, description->resource->resource_name);
+    make_room(description, COUNT_OF(CLIENT_METRICS));
+    for (size_t i = 0; i < COUNT_OF(CLIENT_METRICS) && !description->out_of_memory; i++) {
+        struct config_entry entry = CLIENT_METRICS[i];
+        const char *value = topic_overrides_get(overrides, entry.name);
+        if (value)
+            entry.value = value;
+        if (is_asked(description, entry.name))
+            answer_entry(description, &entry, value ? SOURCE_DYNAMIC_CLIENT_METRICS : CONFIG_DEFAULT);
+    }
+    return ACCEPTED;
+}
+
+/* What is set for a group: its defaults come with the groups. */
+static struct outcome describe_group(struct description *description)
+{
+    if (description->resource->resource_name.size == 0)
+        return refused(KAFKA_INVALID_REQUEST, "A group must have a name.");
     const struct topic_overrides *overrides =
-        catalog_configs(description->request->broker->catalog, type, description->resource->resource_name);
+        catalog_configs(description->request->broker->catalog, RESOURCE_GROUP, description->resource->resource_name);
     make_room(description, overrides ? overrides->count : 0);
     for (int32_t i = 0; overrides && i < overrides->count && !description->out_of_memory; i++) {
         const struct topic_override *item = &overrides->items[i];
         struct config_entry entry = {.name = item->name, .value = item->value, .type = CONFIG_STRING};
         if (is_asked(description, item->name))
-            answer_entry(description, &entry, source);
+            answer_entry(description, &entry, SOURCE_DYNAMIC_GROUP);
     }
+    return ACCEPTED;
 }
 
 /* There is one logger, and its level is fixed. */
@@ -160,16 +191,17 @@ static struct outcome describe_logger(struct description *description)
     struct outcome outcome = check_broker(description->request, description->resource->resource_name);
     if (outcome.error != KAFKA_NONE)
         return outcome;
-    struct config_entry root = {.name = "root", .value = "INFO", .read_only = true, .documentation = ""};
+    struct config_entry root = {.name = "root", .value = "INFO", .read_only = true};
     make_room(description, 1);
-    if (!description->out_of_memory && is_asked(description, root.name))
+    if (!description->out_of_memory && is_asked(description, root.name)) {
         answer_entry(description, &root, SOURCE_DYNAMIC_LOGGER);
+        description->result->configs[0].documentation = KP_EMPTY_STRING; /* never null, as Kafka answers */
+    }
     return ACCEPTED;
 }
 
 static struct outcome describe_resource(struct description *description)
 {
-    bool named = description->resource->resource_name.size > 0;
     switch (description->resource->resource_type) {
     case RESOURCE_TOPIC:
         return describe_topic(description);
@@ -178,15 +210,9 @@ static struct outcome describe_resource(struct description *description)
     case RESOURCE_BROKER_LOGGER:
         return describe_logger(description);
     case RESOURCE_CLIENT_METRICS:
-        if (!named)
-            return refused(KAFKA_INVALID_REQUEST, "A subscription must have a name.");
-        describe_overrides(description, RESOURCE_CLIENT_METRICS, SOURCE_DYNAMIC_CLIENT_METRICS);
-        return ACCEPTED;
+        return describe_client_metrics(description);
     case RESOURCE_GROUP:
-        if (!named)
-            return refused(KAFKA_INVALID_REQUEST, "A group must have a name.");
-        describe_overrides(description, RESOURCE_GROUP, SOURCE_DYNAMIC_GROUP);
-        return ACCEPTED;
+        return describe_group(description);
     default:
         return refused(KAFKA_INVALID_REQUEST, "Resources of this type have no settings.");
     }
@@ -269,6 +295,13 @@ static struct outcome alter_topic(struct alteration *alteration,
     return good ? ACCEPTED : refused(KAFKA_INVALID_CONFIG, arena_printf(&request->arena, "%s", error));
 }
 
+/* Kafka can open and close listeners while it runs; here a value would count for the next owner of the folder only. */
+static bool is_of_listeners(const char *name)
+{
+    return strcmp(name, "listeners") == 0 || strcmp(name, "advertised.listeners") == 0 ||
+           strcmp(name, "listener.security.protocol.map") == 0;
+}
+
 /* May this setting be changed while the broker runs, and to this? */
 static struct outcome check_dynamic(struct request *request,
                                     const struct kp_incremental_alter_configs_request_resources_configs *item)
@@ -280,6 +313,8 @@ static struct outcome check_dynamic(struct request *request,
     if (definition->dynamic == CONFIG_FIXED)
         return refused(KAFKA_INVALID_REQUEST,
                        arena_printf(&request->arena, "%s cannot be changed while the broker runs.", definition->name));
+    if (is_of_listeners(definition->name))
+        return refused(KAFKA_INVALID_REQUEST, "Listeners are opened at the start of the broker only.");
     if (definition->effect >= CONFIG_REFUSED_TLS)
         return refused(KAFKA_INVALID_REQUEST,
                        arena_printf(&request->arena, "What %s asks for is not served.", definition->name));
@@ -321,6 +356,19 @@ static struct outcome alter_broker(struct alteration *alteration,
     if (outcome.error == KAFKA_NONE)
         add_differences(alteration, resource, before, &after);
     topic_overrides_release(&after);
+    return outcome;
+}
+
+static struct outcome alter_logger(struct alteration *alteration,
+                                   const struct kp_incremental_alter_configs_request_resources *resource)
+{
+    struct outcome outcome = check_broker(alteration->request, resource->resource_name);
+    for (int32_t i = 0; i < resource->configs_count && outcome.error == KAFKA_NONE; i++) {
+        if (kp_string_is(resource->configs[i].name, "root"))
+            outcome = refused(KAFKA_INVALID_REQUEST, "What is logged is fixed.");
+        else
+            outcome = refused(KAFKA_INVALID_CONFIG, "There is no logger of this name.");
+    }
     return outcome;
 }
 
@@ -373,7 +421,7 @@ static struct outcome alter_resource(struct alteration *alteration, int32_t posi
     case RESOURCE_BROKER:
         return alter_broker(alteration, resource);
     case RESOURCE_BROKER_LOGGER:
-        return refused(KAFKA_INVALID_REQUEST, "What is logged is fixed.");
+        return alter_logger(alteration, resource);
     case RESOURCE_CLIENT_METRICS:
     case RESOURCE_GROUP:
         return refused(KAFKA_INVALID_REQUEST, "Settings of groups and of client metrics are not served yet.");

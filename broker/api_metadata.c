@@ -182,7 +182,7 @@ static void refuse_all(struct metadata *metadata, enum kafka_error error)
     }
 }
 
-static void respond(struct metadata *metadata, bool refused)
+static void respond(struct metadata *metadata, enum kafka_error refused)
 {
     struct request *request = metadata->request;
     const struct broker *broker = request->broker;
@@ -190,7 +190,8 @@ static void respond(struct metadata *metadata, bool refused)
     struct kp_metadata_response response = kp_metadata_response_default;
     response.topics = metadata->topics;
     response.topics_count = metadata->count;
-    if (!refused) {
+    response.error_code = (int16_t)refused;
+    if (refused == KAFKA_NONE) {
         const char *host;
         peer_advertised_address(request->peer, &host, &self.port);
         self.node_id = broker->node_id;
@@ -206,8 +207,8 @@ static void respond(struct metadata *metadata, bool refused)
     request_respond(request, &response);
 }
 
-/* Fill metadata->topics. Returns false when the request is refused as a whole. */
-static bool answer_asked(struct metadata *metadata)
+/* Fill metadata->topics. Returns why the request is refused as a whole. */
+static enum kafka_error answer_asked(struct metadata *metadata)
 {
     const struct catalog *catalog = metadata->request->broker->catalog;
     bool by_id, all = metadata->body->topics_count < 0 ||
@@ -217,17 +218,17 @@ static bool answer_asked(struct metadata *metadata)
     metadata->self = arena_calloc(&metadata->request->arena, 1, sizeof *metadata->self);
     metadata->out_of_memory = !metadata->topics || !metadata->self;
     if (metadata->out_of_memory)
-        return true;
+        return KAFKA_NONE;
     *metadata->self = metadata->request->broker->node_id;
     if (all) {
         for (int32_t i = 0; i < count && !metadata->out_of_memory; i++)
             answer_topic(metadata, catalog_topic_at(catalog, i));
-        return true;
+        return KAFKA_NONE;
     }
     enum kafka_error error = check_asked(metadata, &by_id);
     if (error != KAFKA_NONE) {
         refuse_all(metadata, error);
-        return false;
+        return error;
     }
     const struct kp_metadata_request_topics **asked = sort_asked(metadata, by_id ? compare_ids : compare_names, &count);
     if (!asked)
@@ -236,17 +237,17 @@ static bool answer_asked(struct metadata *metadata)
         answer_ids(metadata, asked, count);
     else
         answer_names(metadata, asked, count);
-    return true;
+    return KAFKA_NONE;
 }
 
 void api_metadata(struct request *request)
 {
     struct metadata metadata = {.request = request, .body = request->body};
-    bool accepted = answer_asked(&metadata);
+    enum kafka_error refused = answer_asked(&metadata);
     if (metadata.out_of_memory)
         request_close(request, NO_MEMORY);
     else
-        respond(&metadata, !accepted);
+        respond(&metadata, refused);
 }
 
 /* ---- DescribeTopicPartitions ---------------------------------------------------------------------------------------- */

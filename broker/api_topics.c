@@ -12,13 +12,15 @@
 
 enum naming {
     NAMED_ONCE,
-    NAMED_MORE,  /* the first of several: refused */
-    NAMED_AGAIN, /* one of the others: not even answered */
+    NAMED_MORE,      /* the first of several: refused */
+    NAMED_BOTH_WAYS, /* the same, by name and by id */
+    NAMED_AGAIN,     /* one of the others: not even answered */
 };
 
 struct named {
     struct kp_string name;
     int32_t position;
+    bool by_id; /* it is named by its id; `name` was looked up */
 };
 
 static int compare_named(const void *a, const void *b)
@@ -35,12 +37,16 @@ static enum naming *mark_names(struct arena *arena, struct named *items, int32_t
     if (!naming)
         return NULL;
     qsort(items, (size_t)count, sizeof *items, compare_named);
-    for (int32_t i = 1; i < count; i++) {
-        if (items[i].name.size < 0 || !kp_string_equal(items[i].name, items[i - 1].name))
+    for (int32_t i = 1, first = 0; i < count; i++) {
+        if (items[i].name.size < 0 || !kp_string_equal(items[i].name, items[first].name)) {
+            first = i;
             continue;
+        }
         naming[items[i].position] = NAMED_AGAIN;
-        if (naming[items[i - 1].position] == NAMED_ONCE)
-            naming[items[i - 1].position] = NAMED_MORE;
+        if (items[i].by_id != items[first].by_id)
+            naming[items[first].position] = NAMED_BOTH_WAYS;
+        else if (naming[items[first].position] == NAMED_ONCE)
+            naming[items[first].position] = NAMED_MORE;
     }
     return naming;
 }
@@ -245,7 +251,7 @@ static enum naming *mark_created(struct creation *creation)
     struct arena *arena = &creation->request->arena;
     struct named *names = arena_calloc(arena, (size_t)body->topics_count, sizeof *names);
     for (int32_t i = 0; names && i < body->topics_count; i++) {
-        names[i] = (struct named){body->topics[i].name, i};
+        names[i] = (struct named){.name = body->topics[i].name, .position = i};
         creation->partitions += asked_partitions(creation->request->broker, &body->topics[i]);
     }
     return names ? mark_names(arena, names, body->topics_count) : NULL;
@@ -335,6 +341,13 @@ static struct kp_string identity_of(const struct deletion *deletion, const struc
     return item->name; /* of unknown ids null: each is answered for itself */
 }
 
+static void answer_topic(struct deletion *deletion, const struct topic *topic,
+                         struct kp_delete_topics_response_responses *to)
+{
+    to->name = kp_string_of(arena_printf(&deletion->request->arena, "%s", topic->name)); /* the topic goes away */
+    to->topic_id = topic->id;
+}
+
 static struct outcome delete_topic(struct deletion *deletion, const struct kp_delete_topics_request_topics *item,
                                    enum naming naming, struct kp_delete_topics_response_responses *to)
 {
@@ -343,14 +356,15 @@ static struct outcome delete_topic(struct deletion *deletion, const struct kp_de
         return refused(KAFKA_INVALID_REQUEST, "A topic is named by its name or by its id, not by both.");
     if (!has_name && !has_id)
         return refused(KAFKA_INVALID_REQUEST, "A topic is named by its name or by its id.");
+    const struct topic *topic = find_topic(deletion, item);
+    if (naming == NAMED_BOTH_WAYS)
+        answer_topic(deletion, topic, to);
     if (naming != NAMED_ONCE)
         return refused(KAFKA_INVALID_REQUEST, "The topic is named more than once.");
-    const struct topic *topic = find_topic(deletion, item);
     if (!topic)
         return has_name ? refused(KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "There is no topic of this name.")
                         : refused(KAFKA_UNKNOWN_TOPIC_ID, "There is no topic of this id.");
-    to->name = kp_string_of(arena_printf(&deletion->request->arena, "%s", topic->name)); /* the topic goes away */
-    to->topic_id = topic->id;
+    answer_topic(deletion, topic, to);
     controller_remove_topic(&deletion->batch, topic->id);
     return ACCEPTED;
 }
@@ -377,7 +391,7 @@ static bool delete_all(struct deletion *deletion)
         return false;
     for (int32_t i = 0; i < deletion->asked; i++) {
         struct kp_delete_topics_request_topics item = asked_deletion(deletion, i);
-        names[i] = (struct named){identity_of(deletion, &item), i};
+        names[i] = (struct named){identity_of(deletion, &item), i, item.name.size < 0};
     }
     enum naming *naming = mark_names(arena, names, deletion->asked);
     for (int32_t i = 0; naming && i < deletion->asked; i++) {
@@ -472,7 +486,7 @@ static enum naming *mark_grown(struct growth *growth)
     struct named *names = arena_calloc(arena, (size_t)body->topics_count, sizeof *names);
     for (int32_t i = 0; names && i < body->topics_count; i++) {
         const struct topic *topic = catalog_topic(growth->request->broker->catalog, body->topics[i].name);
-        names[i] = (struct named){body->topics[i].name, i};
+        names[i] = (struct named){.name = body->topics[i].name, .position = i};
         if (topic && body->topics[i].count > topic->partitions_count)
             growth->partitions += body->topics[i].count - topic->partitions_count;
     }
