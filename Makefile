@@ -127,6 +127,7 @@ check: ## Run the tests under sanitizers, static analysis, layering
 	$(Q)$(SUITE) sanitizers $(MAKE) --no-print-directory SAN=address,undefined WERROR=1 sanitized
 	$(Q)if command -v python3 >/dev/null; then \
 	    $(SUITE) fuzz-seeds $(MAKE) --no-print-directory SAN=address,undefined WERROR=1 fuzz-replay; fi
+	$(Q)$(SUITE) docs $(MAKE) --no-print-directory docs-check
 	$(Q)$(SUITE) layers tests/layers $(B)
 	$(Q)if command -v cppcheck >/dev/null; then $(SUITE) cppcheck $(CPPCHECK) protocol storage broker; fi
 	$(Q)$(SUITE) --total
@@ -140,6 +141,13 @@ sanitized: all $(TESTS) $(TOOLS)
 	$(Q)$(RUN_UNITS)
 	$(Q)$(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS)
 	$(Q)$(SUITE) --total
+
+docs: $(B)/bin/print_protocol ## Write the documents that are printed from the code
+	$(Q)$(B)/bin/print_protocol > docs/protocol.md
+
+.PHONY: docs-check
+docs-check: $(B)/bin/print_protocol
+	$(Q)$(B)/bin/print_protocol | diff docs/protocol.md - || { echo "docs/protocol.md is old: make docs"; exit 1; }
 
 # Seeds come from golden data; what a fuzzer finds stays in build/fuzz/NAME, and a failing input beside it.
 FUZZ_SECONDS ?= 60

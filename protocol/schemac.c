@@ -350,6 +350,15 @@ static void parse_attributes(const struct line *line, struct field *field, const
 }
 
 static struct type *parse_struct(const struct message *message, char *name, const char *local_name, int level);
+static int least_bytes(const struct type *type, int version);
+
+/* The codec bounds a count by the bytes left divided by the shortest item. */
+static void check_items_take_bytes(const struct line *line, const struct field *field, const struct message *message)
+{
+    for (int version = message->versions.first; version <= message->versions.last; version++)
+        if (has(field->versions, version) && least_bytes(field->type, version) == 0)
+            fail_at(line->number, "an item of version %d would take no byte", version);
+}
 
 static void parse_field(struct type *type, const struct line *line, int level)
 {
@@ -366,6 +375,8 @@ static void parse_field(struct type *type, const struct line *line, int level)
             fail_at(line->number, "the fields of %s are missing; indent them below it", field.name);
         field.type = parse_struct(type->message, join(type->name, field.name), NULL, level + 1);
     }
+    if (field.array && field.type != NULL)
+        check_items_take_bytes(line, &field, type->message);
     for (int i = 0; i < type->count; i++) {
         if (strcmp(type->fields[i].name, field.name) == 0)
             fail_at(line->number, "a second field %s", field.name);
@@ -424,21 +435,11 @@ static void parse_message_attributes(const struct line *line, int from, int *fle
     }
 }
 
-static int least_bytes(const struct type *type, int version);
-
 static struct message *parse_message(struct message head)
 {
     struct message *message = must(malloc(sizeof *message));
     *message = head;
     message->root = parse_struct(message, message->name, NULL, 1);
-    for (int i = 0; i < all.type_count; i++) {
-        const struct type *type = all.types[i];
-        for (int f = 0; type->message == message && f < type->count; f++)
-            for (int v = message->versions.first; v <= message->versions.last; v++)
-                if (type->fields[f].array && type->fields[f].type != NULL && has(type->fields[f].versions, v) &&
-                    least_bytes(type->fields[f].type, v) == 0)
-                    fail_at(0, "%s.%s: an item of version %d would take no byte", type->name, type->fields[f].name, v);
-    }
     all.messages = grow(all.messages, all.message_count, sizeof *all.messages);
     all.messages[all.message_count++] = message;
     return message;
@@ -449,7 +450,7 @@ static struct message *parse_direction(const struct api *api, struct versions ve
     const char *word = section == REQUEST ? "request" : "response";
     struct line *line = peek(0);
     if (line == NULL || line->count != 1 || strcmp(line->words[0], word) != 0)
-        fail_at(line != NULL ? line->number : 0, "\"%s\" is expected here", word);
+        fail_at(in.lines[in.next < in.count ? in.next : in.count - 1].number, "\"%s\" is expected here", word);
     in.next++;
     return parse_message((struct message){
         .section = section, .name = join(api->name, word), .versions = versions, .flexible_from = api->flexible_from});
