@@ -1,0 +1,65 @@
+/* A whole broker in a test: files in memory, a clock and jobs that the test drives, peers without sockets. */
+#ifndef DOHLE_TESTS_BROKER_FIXTURE_H
+#define DOHLE_TESTS_BROKER_FIXTURE_H
+
+#include "broker/broker.h"
+#include "memory_io.h"
+#include "test_env.h"
+
+struct broker_fixture {
+    struct test_env env;
+    struct memory_io *memory;
+    struct config config;
+    struct broker *broker; /* NULL while closed */
+};
+
+/* The settings are the defaults with log.dirs=/data; config_set() more before the first open. */
+void broker_fixture_init(struct broker_fixture *fixture);
+void broker_fixture_release(struct broker_fixture *fixture);
+void broker_fixture_set(struct broker_fixture *fixture, const char *name, const char *value);
+
+void broker_fixture_open(struct broker_fixture *fixture);
+/* A clean stop. */
+void broker_fixture_close(struct broker_fixture *fixture);
+/* The power goes, and comes back: what was not synced is lost as memory_io_power_cut() says. Peers must be gone. */
+void broker_fixture_power_cut(struct broker_fixture *fixture, uint64_t seed);
+
+/* The end of a turn: what was appended wakes its waiters. Jobs do not run. */
+void broker_fixture_turn(struct broker_fixture *fixture);
+/* Run jobs until there are none. */
+void broker_fixture_run_jobs(struct broker_fixture *fixture);
+/* Time passes, timers run. */
+void broker_fixture_advance(struct broker_fixture *fixture, int64_t ms);
+
+/* A client. */
+struct test_peer {
+    struct peer peer;
+    int32_t next_correlation_id;
+    bool closed; /* by the broker */
+    char reason[256];
+    struct arena arena; /* of the last answer */
+    uint8_t *frame;
+};
+
+void test_peer_open(struct test_peer *peer, struct broker_fixture *fixture);
+/* The connection goes away. */
+void test_peer_close(struct test_peer *peer);
+/* Send a request (struct of that API's request). Returns its correlation id. */
+int32_t test_peer_send(struct test_peer *peer, int16_t key, int16_t version, const void *request);
+/* The next answer, decoded into `response`; valid until the next one. False: there is none. Fails the test when its
+ * correlation id is not `correlation_id`. */
+bool test_peer_receive(struct test_peer *peer, int16_t key, int16_t version, int32_t correlation_id, void *response);
+/* Both, for what is answered at once or after its jobs have run; fails the test otherwise. */
+void test_peer_ask(struct test_peer *peer, int16_t key, int16_t version, const void *request, void *response);
+
+/* ---- requests that many tests send ---------------------------------------------------------------------------------- */
+
+/* Create a topic with Kafka's defaults. Returns the error code. */
+int16_t test_create_topic(struct test_peer *peer, const char *name, int32_t partitions);
+int16_t test_delete_topic(struct test_peer *peer, const char *name);
+/* Produce one batch of `records` records of 100 bytes. Returns the error code. */
+int16_t test_produce(struct test_peer *peer, const char *topic, int32_t partition, int32_t records);
+/* A fetch of version 11 from one partition. */
+struct kp_fetch_request_topics test_fetch_topic(const char *topic, struct kp_fetch_request_topics_partitions *partition);
+
+#endif
