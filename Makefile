@@ -169,6 +169,10 @@ fuzz-replay: $(FUZZERS)
 
 .PHONY: fuzz fuzz-run fuzz-replay
 
+bench: all ## Measure CPU time, memory and start of dohle beside Apache Kafka and the machine's floor
+	$(Q)$(MAKE) --no-print-directory $(B)/bin/bench_load $(B)/bin/bench_machine
+	$(Q)tests/bench/run $(B)/bin
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean: ## Remove what was built (the data folder build/data stays)
