@@ -47,6 +47,7 @@ struct log {
     struct log_sync *sync; /* in the pool; NULL: none */
     struct list flushes;   /* log_flush.link: wait for the sync after that one */
     bool sync_wanted;      /* the same for nobody who waits (roll, flush.ms) */
+    int64_t retention_run; /* store->retention_run when it was last looked at */
 };
 
 static inline struct segment *log_active(const struct log *log)
@@ -139,10 +140,12 @@ struct log_store {
     struct list logs;     /* log.link */
     struct list removals; /* removal.link: folders and files on their way out */
     struct record_walk walk;
-    int64_t now_ms;        /* of the last tick or append */
-    int64_t flush_due_ms;  /* the earliest flush.ms of a log with unflushed data */
-    int64_t expire_due_ms; /* when producers are looked through */
-    int64_t next_ms;       /* when the next tick has something to do */
+    int64_t now_ms;           /* of the last tick or append */
+    int64_t flush_due_ms;     /* the earliest flush.ms of a log with unflushed data */
+    int64_t expire_due_ms;    /* when producers are looked through */
+    int64_t retention_run;    /* number of the current or last round over all logs */
+    int64_t retention_due_ms; /* when the next round, or the next part of this one, begins */
+    int64_t next_ms;          /* when the next tick has something to do */
 };
 
 /* Free the store and its logs and touch no file any more. */
@@ -175,6 +178,12 @@ void store_remove_segment(struct log_store *store, struct segment *segment, int6
 int64_t store_removals_tick(struct log_store *store, int64_t now_ms);
 /* Forget those that are not due: the next start finds them by their names. */
 void store_removals_close(struct log_store *store);
+
+/* retention.c: when the interval has passed, look at some logs, and go on with others at the next tick. Returns when
+ * that is. */
+int64_t store_retention_tick(struct log_store *store, int64_t now_ms);
+/* Delete the segments of a loaded log that its configuration does not keep. */
+int log_apply_retention(struct log *log, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
 
 /* ---- names ---------------------------------------------------------------------------------------------------------- */
 

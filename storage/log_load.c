@@ -406,7 +406,6 @@ static int load_active(struct loading *loading)
     store_report(log->store, 1, "The active segment does not add up after a clean stop",
                  "topic=%s partition=%d base_offset=%" PRId64, log->topic, (int)log->partition,
                  log_active(log)->base_offset);
-    loading->clean = false;
     return recover_from(loading, log->segments_count - 1);
 }
 

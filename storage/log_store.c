@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define PRODUCER_CHECK_INTERVAL_MS (10 * 60 * 1000) /* producer.id.expiration.check.interval.ms */
+#define RETENTION_INITIAL_DELAY_MS (30 * 1000)      /* as Kafka's log.initial.task.delay.ms */
 
 void store_report(const struct log_store *store, int level, const char *sentence, const char *format, ...)
 {
@@ -85,6 +86,7 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
         .now_ms = options->now_ms,
         .flush_due_ms = INT64_MAX,
         .expire_due_ms = options->now_ms + PRODUCER_CHECK_INTERVAL_MS,
+        .retention_due_ms = options->now_ms + RETENTION_INITIAL_DELAY_MS,
         .next_ms = options->now_ms,
     };
     list_init(&store->logs);
@@ -174,6 +176,7 @@ int64_t log_store_tick(struct log_store *store, int64_t now_ms)
     store->next_ms = INT64_MAX;
     wake_at(store, store_removals_tick(store, now_ms));
     wake_at(store, store_checkpoints_tick(store, now_ms));
+    wake_at(store, store_retention_tick(store, now_ms));
     wake_at(store, store->flush_due_ms);
     wake_at(store, store->expire_due_ms);
     return store->next_ms;

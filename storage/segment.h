@@ -7,8 +7,7 @@
 #include "time_index.h"
 
 struct segment {
-    int refs;     /* the log's, and one for each slice */
-    bool deleted; /* its files carry .deleted and go when the last slice has gone */
+    int refs; /* the log's, and one for each slice */
     struct folder *folder;
     int64_t base_offset;
     int64_t size_bytes; /* of whole batches; the .log file ends here */
@@ -42,6 +41,9 @@ int segment_append(struct segment *segment, const struct record_batch *batch, co
 /* Count a batch that lies at `position`, the next after those counted, into size, timestamps and indexes. */
 void segment_count_batch(struct segment *segment, const struct record_batch *batch, int64_t position,
                          int32_t index_interval_bytes);
+
+/* Give all files the suffix .deleted; they stay readable. 0 or a negative errno. */
+int segment_rename_deleted(struct segment *segment) WARN_UNUSED;
 
 /* No more appends: the last entry of the time index tells the largest timestamp, and the index files have their real
  * size. */

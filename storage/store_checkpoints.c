@@ -68,7 +68,8 @@ static void read_table(struct log_store *store, struct checkpoint_table *table, 
 {
     size_t size;
     int error = file_load(store->options.files, path, CHECKPOINT_BYTES_MAX, &table->text, &size);
-    if (error == 0 && (strlen(table->text) != size || !parse_table(table)))
+    bool none = error == 0 && size == 0; /* Kafka makes the files empty before it has something to write */
+    if (error == 0 && !none && (strlen(table->text) != size || !parse_table(table)))
         error = -EBADMSG;
     if (error < 0 && error != -ENOENT) {
         store_report(store, 1, "A checkpoint cannot be read and is taken as empty", "path=%s error=%s", path,

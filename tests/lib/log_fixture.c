@@ -131,6 +131,7 @@ uint8_t *log_fixture_batch(const struct log_fixture *fixture, struct batch_spec 
     struct batch_header header = BATCH_HEADER_PLAIN;
     header.attributes = spec.attributes;
     header.codec = spec.codec;
+    header.level = codec_level_default(spec.codec);
     if (spec.producer_id != 0) {
         header.producer_id = spec.producer_id;
         header.producer_epoch = spec.producer_epoch;
