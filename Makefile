@@ -49,6 +49,16 @@ FUZZING  := $(findstring fuzzer,$(SAN))
 all: libraries ## Build build/release/bin/dohle
 	$(Q)$(MAKE) --no-print-directory $(B)/bin/dohle
 
+# ---- libraries ---------------------------------------------------------------------------------------------------------
+
+# Asked once; `make clean` asks again. build/libraries-found says that all were there.
+libraries: build/libraries-found ## Install missing libraries (apt, dnf, apk, pacman, brew)
+
+build/libraries-found: .ci/libraries
+	$(Q)CC="$(CC)" CPPFLAGS="$(CPPFLAGS) $(LIB_CFLAGS)" LDFLAGS="$(ALL_LDFLAGS)" .ci/libraries
+	@mkdir -p $(@D)
+	@touch $@
+
 # ---- generated messages ------------------------------------------------------------------------------------------------
 
 $(B)/bin/schemac: protocol/schemac.c
@@ -175,8 +185,34 @@ bench: all ## Measure CPU time, memory and start of dohle beside Apache Kafka an
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
+# ---- running and installing --------------------------------------------------------------------------------------------
+
+# The data folder that survives `make clean`. RUN_OPTIONS adds to the command line.
+DATA ?= build/data
+
+run: all ## Build and run with conf/server.properties; the data stays in build/data
+	@echo "  RUN    $(B)/bin/dohle, configured by conf/server.properties, data in $(DATA); Ctrl-C stops it"
+	$(Q)exec $(B)/bin/dohle --data $(DATA) $(RUN_OPTIONS) conf/server.properties
+
+BIN_DIR  = $(DESTDIR)$(PREFIX)/bin
+DOC_DIR  = $(DESTDIR)$(PREFIX)/share/doc/dohle
+
+install: all ## Install below PREFIX (default /usr/local); DESTDIR stages
+	$(Q)install -d "$(BIN_DIR)" "$(DOC_DIR)"
+	$(Q)install -m 755 $(B)/bin/dohle "$(BIN_DIR)/dohle"
+	$(Q)install -m 644 README.md LICENSE docs/configuration.md conf/server.properties "$(DOC_DIR)"
+	@echo "  INSTALL $(BIN_DIR)/dohle"
+
+uninstall: ## Remove what `make install` installed
+	$(Q)rm -f "$(BIN_DIR)/dohle"
+	$(Q)rm -rf "$(DOC_DIR)"
+
+docs: all ## Print docs/configuration.md anew from the tables
+	$(Q)$(MAKE) --no-print-directory $(B)/bin/print_configuration
+	$(Q)$(B)/bin/print_configuration >docs/configuration.md
+
 clean: ## Remove what was built (the data folder build/data stays)
-	$(Q)find build -mindepth 1 -maxdepth 1 ! -name data -exec rm -rf {} +
+	$(Q)if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name data -exec rm -rf {} +; fi
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 22
