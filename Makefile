@@ -152,12 +152,17 @@ sanitized: all $(TESTS) $(TOOLS)
 	$(Q)$(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS)
 	$(Q)$(SUITE) --total
 
-docs: $(B)/bin/print_protocol ## Write the documents that are printed from the code
-	$(Q)$(B)/bin/print_protocol > docs/protocol.md
+# docs/NAME.md is what print_NAME prints.
+PRINTED = protocol configuration
+
+docs: $(PRINTED:%=$(B)/bin/print_%) ## Write the documents that are printed from the code
+	$(Q)for name in $(PRINTED); do $(B)/bin/print_$$name >docs/$$name.md || exit 1; done
 
 .PHONY: docs-check
-docs-check: $(B)/bin/print_protocol
-	$(Q)$(B)/bin/print_protocol | diff docs/protocol.md - || { echo "docs/protocol.md is old: make docs"; exit 1; }
+docs-check: $(PRINTED:%=$(B)/bin/print_%)
+	$(Q)for name in $(PRINTED); do \
+	    $(B)/bin/print_$$name | diff docs/$$name.md - || { echo "docs/$$name.md is old: make docs"; exit 1; }; \
+	done
 
 # Seeds come from golden data; what a fuzzer finds stays in build/fuzz/NAME, and a failing input beside it.
 FUZZ_SECONDS ?= 60
@@ -206,10 +211,6 @@ install: all ## Install below PREFIX (default /usr/local); DESTDIR stages
 uninstall: ## Remove what `make install` installed
 	$(Q)rm -f "$(BIN_DIR)/dohle"
 	$(Q)rm -rf "$(DOC_DIR)"
-
-docs: all ## Print docs/configuration.md anew from the tables
-	$(Q)$(MAKE) --no-print-directory $(B)/bin/print_configuration
-	$(Q)$(B)/bin/print_configuration >docs/configuration.md
 
 clean: ## Remove what was built (the data folder build/data stays)
 	$(Q)if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name data -exec rm -rf {} +; fi

@@ -7,11 +7,12 @@
  * kernel's retries, a second each. The sentences are for DescribeConfigs and docs/configuration.md. */
 #include "config.h"
 
-#define FIELD(member)    CONFIG_SERVED, offsetof(struct config, member)
-#define SERVED           CONFIG_SERVED, 0
-#define LATER            CONFIG_LATER, 0
-#define UNUSED           CONFIG_UNUSED, 0
-#define REFUSED(because) CONFIG_REFUSED_##because, 0
+#define FIELD(member)       CONFIG_SERVED, offsetof(struct config, member)
+#define SERVED              CONFIG_SERVED, 0
+#define LATER_FIELD(member) CONFIG_LATER, offsetof(struct config, member)
+#define LATER               CONFIG_LATER, 0
+#define UNUSED              CONFIG_UNUSED, 0
+#define REFUSED(because)    CONFIG_REFUSED_##because, 0
 
 /* clang-format off */
 const struct config_definition config_definitions[] = {
@@ -184,21 +185,21 @@ const struct config_definition config_definitions[] = {
      "Addresses to listen on, as NAME://HOST:PORT. An empty host is every interface, localhost is 127.0.0.1 and ::1."},
     {"log.cleaner.backoff.ms", CONFIG_LONG, "15000", ">= 0", CONFIG_CLUSTER, false, LATER, NULL},
     {"log.cleaner.dedupe.buffer.size", CONFIG_LONG, "134217728", NULL, CONFIG_CLUSTER, false, LATER, NULL},
-    {"log.cleaner.delete.retention.ms", CONFIG_LONG, "86400000", ">= 0", CONFIG_CLUSTER, false, SERVED,
+    {"log.cleaner.delete.retention.ms", CONFIG_LONG, "86400000", ">= 0", CONFIG_CLUSTER, false, LATER,
      "How long delete markers stay in compacted logs."},
     {"log.cleaner.enable", CONFIG_BOOLEAN, "true", NULL, CONFIG_FIXED, false, LATER, NULL},
     {"log.cleaner.io.buffer.load.factor", CONFIG_DOUBLE, "0.9", NULL, CONFIG_CLUSTER, false, LATER, NULL},
     {"log.cleaner.io.buffer.size", CONFIG_INT, "524288", ">= 0", CONFIG_CLUSTER, false, LATER, NULL},
     {"log.cleaner.io.max.bytes.per.second", CONFIG_DOUBLE,
      "1.7976931348623157E308", NULL, CONFIG_CLUSTER, false, LATER, NULL},
-    {"log.cleaner.max.compaction.lag.ms", CONFIG_LONG, "9223372036854775807", ">= 1", CONFIG_CLUSTER, false, SERVED,
+    {"log.cleaner.max.compaction.lag.ms", CONFIG_LONG, "9223372036854775807", ">= 1", CONFIG_CLUSTER, false, LATER,
      "Longest time that a record may wait to be compacted."},
-    {"log.cleaner.min.cleanable.ratio", CONFIG_DOUBLE, "0.5", "0 to 1", CONFIG_CLUSTER, false, SERVED,
+    {"log.cleaner.min.cleanable.ratio", CONFIG_DOUBLE, "0.5", "0 to 1", CONFIG_CLUSTER, false, LATER,
      "Least share of uncompacted bytes at which a log is compacted."},
-    {"log.cleaner.min.compaction.lag.ms", CONFIG_LONG, "0", ">= 0", CONFIG_CLUSTER, false, SERVED,
+    {"log.cleaner.min.compaction.lag.ms", CONFIG_LONG, "0", ">= 0", CONFIG_CLUSTER, false, LATER,
      "Time for which a record is not compacted."},
     {"log.cleaner.threads", CONFIG_INT, "1", ">= 0", CONFIG_CLUSTER, false, LATER, NULL},
-    {"log.cleanup.policy", CONFIG_LIST, "delete", "[compact, delete]", CONFIG_CLUSTER, false, SERVED,
+    {"log.cleanup.policy", CONFIG_LIST, "delete", "[compact, delete]", CONFIG_CLUSTER, false, LATER,
      "What happens to old records: delete removes segments, compact keeps the last record of each key."},
     {"log.dir", CONFIG_LIST, "/tmp/kafka-logs", NULL, CONFIG_FIXED, false, SERVED,
      "Data folder, when log.dirs is not set."},
@@ -231,20 +232,20 @@ const struct config_definition config_definitions[] = {
     {"log.message.timestamp.type", CONFIG_STRING,
      "CreateTime", "[CreateTime, LogAppendTime]", CONFIG_CLUSTER, false, SERVED,
      "Whose clock stamps the records: the producer's (CreateTime) or the broker's (LogAppendTime)."},
-    {"log.preallocate", CONFIG_BOOLEAN, "false", NULL, CONFIG_CLUSTER, false, SERVED,
+    {"log.preallocate", CONFIG_BOOLEAN, "false", NULL, CONFIG_CLUSTER, false, UNUSED,
      "Accepted; files always have their true size, which Kafka reads as well."},
     {"log.remote.copy.lag.bytes", CONFIG_LONG, "-1", ">= -1", CONFIG_CLUSTER, false, LATER, NULL},
     {"log.remote.copy.lag.ms", CONFIG_LONG, "0", ">= -1", CONFIG_CLUSTER, false, LATER, NULL},
-    {"log.retention.bytes", CONFIG_LONG, "-1", NULL, CONFIG_CLUSTER, false, SERVED,
+    {"log.retention.bytes", CONFIG_LONG, "-1", NULL, CONFIG_CLUSTER, false, LATER,
      "Bytes of a partition above which old segments are deleted; -1: no limit."},
     {"log.retention.check.interval.ms", CONFIG_LONG,
-     "300000", ">= 1", CONFIG_FIXED, false, FIELD(log_retention_check_interval_ms),
+     "300000", ">= 1", CONFIG_FIXED, false, LATER_FIELD(log_retention_check_interval_ms),
      "How often logs are looked through for segments to delete."},
-    {"log.retention.hours", CONFIG_INT, "168", NULL, CONFIG_FIXED, false, SERVED,
+    {"log.retention.hours", CONFIG_INT, "168", NULL, CONFIG_FIXED, false, LATER,
      "Hours that records are kept, when neither the .minutes nor the .ms setting is there."},
-    {"log.retention.minutes", CONFIG_INT, NULL, NULL, CONFIG_FIXED, false, SERVED,
+    {"log.retention.minutes", CONFIG_INT, NULL, NULL, CONFIG_FIXED, false, LATER,
      "Minutes that records are kept, when the .ms setting is not there."},
-    {"log.retention.ms", CONFIG_LONG, NULL, NULL, CONFIG_CLUSTER, false, SERVED,
+    {"log.retention.ms", CONFIG_LONG, NULL, NULL, CONFIG_CLUSTER, false, LATER,
      "Milliseconds that records are kept; -1: no limit."},
     {"log.roll.hours", CONFIG_INT, "168", ">= 1", CONFIG_FIXED, false, SERVED,
      "Hours after which a new segment starts, when the .ms setting is not there."},
@@ -316,7 +317,7 @@ const struct config_definition config_definitions[] = {
     {"process.roles", CONFIG_LIST, "broker,controller", "[broker, controller]", CONFIG_FIXED, false, SERVED,
      "Roles of this node. It is always broker and controller in one; broker must be among them."},
     {"producer.id.expiration.check.interval.ms", CONFIG_INT,
-     "600000", ">= 1", CONFIG_FIXED, true, FIELD(producer_id_expiration_check_interval_ms),
+     "600000", ">= 1", CONFIG_FIXED, true, LATER,
      "How often idle producer ids are looked for."},
     {"producer.id.expiration.ms", CONFIG_INT,
      "86400000", ">= 1", CONFIG_CLUSTER, false, FIELD(producer_id_expiration_ms),

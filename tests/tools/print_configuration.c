@@ -97,7 +97,7 @@ static void print_text(const char *text)
 static void print_allowed(const char *allowed)
 {
     if (allowed == NULL) {
-        printf("| ");
+        printf(" | ");
     } else {
         printf("`%s` | ", allowed);
     }
