@@ -48,6 +48,10 @@ static const struct rule {
     {"ApiVersions",             "api_keys",                  RULE_UNORDERED, "api_key",         0},
     {"ApiVersions",             "supported_features",        RULE_UNORDERED, "name",            0},
     {"ApiVersions",             "finalized_features",        RULE_UNORDERED, "name",            0},
+    {"Produce",                 "responses",                 RULE_UNORDERED, "name",            0},
+    {"Produce",                 "partition_responses",       RULE_UNORDERED, "index",           0},
+    {"ListOffsets",             "topics",                    RULE_UNORDERED, "name",            0},
+    {"ListOffsets",             "partitions",                RULE_UNORDERED, "partition_index", 0},
     {"Metadata",                "topics",                    RULE_UNORDERED, "name",            0},
     {"CreateTopics",            "topics",                    RULE_UNORDERED, "name",            0},
     {"CreateTopics",            "configs",                   RULE_UNORDERED, "name",            0},
@@ -65,8 +69,14 @@ static const struct rule *rule_of(const char *api, const char *field)
     return NULL;
 }
 
-/* ---- lists in no order
- * -------------------------------------------------------------------------------------------------- */
+/* ---- lists in no order ------------------------------------------------------------------------------------------ */
+
+/* What a list is sorted by: a topic that is told by its id alone has no name. */
+static const struct value *sort_key(const struct value *item, const char *by)
+{
+    const struct value *key = value_get(item, by);
+    return key && key->type != VALUE_NULL ? key : value_get(item, "topic_id");
+}
 
 static int compare_values(const struct value *a, const struct value *b)
 {
@@ -88,7 +98,7 @@ static void sort_list(struct value *list, const char *by)
         struct value *item = left;
         left = left->next;
         struct value **at = &list->first;
-        while (*at && compare_values(value_get(*at, by), value_get(item, by)) <= 0)
+        while (*at && compare_values(sort_key(*at, by), sort_key(item, by)) <= 0)
             at = &(*at)->next;
         item->next = *at;
         *at = item;
@@ -140,8 +150,7 @@ bool answer_pick(struct value *answer, const char *path, const char *field, cons
     return true;
 }
 
-/* ---- single values
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- single values ---------------------------------------------------------------------------------------------- */
 
 static void become_name(struct value *value, const char *name, int64_t delta)
 {
@@ -216,15 +225,19 @@ static void normalize_leaf(struct value *value, const struct rule *rule, struct 
     }
 }
 
+/* Lists are sorted before ids get their names, in order of appearance, and again behind that by ids that had names. */
 static void normalize(struct value *value, const char *api, const char *field, struct names *names, int64_t until_ms)
 {
     const struct rule *rule = rule_of(api, field);
-    if (value->type == VALUE_LIST && rule && rule->kind == RULE_UNORDERED)
+    bool unordered = value->type == VALUE_LIST && rule && rule->kind == RULE_UNORDERED;
+    if (unordered)
         sort_list(value, rule->by);
     if (value->type != VALUE_LIST && value->type != VALUE_OBJECT)
         normalize_leaf(value, rule, names, until_ms);
     for (struct value *item = value->first; item; item = item->next)
         normalize(item, api, item->key ? item->key : field, names, until_ms);
+    if (unordered)
+        sort_list(value, rule->by);
 }
 
 void answer_normalize(struct value *answer, const char *api, struct names *names, int64_t until_ms)

@@ -10,8 +10,7 @@
 
 #define VALUE_BYTES_SHOWN 200 /* longer keys and values are told by size and checksum */
 
-/* ---- writing
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 /* Bytes that grow; freed by the arena. */
 struct byte_buffer {
@@ -208,8 +207,7 @@ bool batches_from_value(const struct value *list, int64_t timestamp_ms, struct a
     return true;
 }
 
-/* ---- reading
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static struct value *bytes_to_value(struct kp_bytes bytes, struct arena *arena)
 {

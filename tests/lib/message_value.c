@@ -24,8 +24,7 @@ static bool is_error_code(const struct kp_field *field)
     return field->type == KP_INT16 && (strcmp(field->name, "error_code") == 0 || strstr(field->name, "_error_code"));
 }
 
-/* ---- to the codec's text
- * ----------------------------------------------------------------------------------------------- */
+/* ---- to the codec's text ---------------------------------------------------------------------------------------- */
 
 static struct value *encodable_struct(struct conversion *conversion, const struct kp_schema *schema,
                                       const struct value *value);
@@ -120,8 +119,7 @@ bool message_from_value(const struct kp_schema *schema, int16_t version, const s
     return true;
 }
 
-/* ---- from the codec's text
- * ---------------------------------------------------------------------------------------------- */
+/* ---- from the codec's text -------------------------------------------------------------------------------------- */
 
 static void decorate_struct(struct conversion *conversion, const struct kp_schema *schema, struct value *value);
 

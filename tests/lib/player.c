@@ -21,7 +21,7 @@
 #define ANSWER_TIMEOUT_MS 15000 /* a loaded machine is slow; nothing waits for this but a failure */
 #define UNTIL_TIMEOUT_MS  15000
 #define UNTIL_PAUSE_MS    10
-#define SETTLE_MS         60 /* how long `waiting` listens for an answer that should not come */
+#define SETTLE_MS         60 /* how long `waiting` listens to Kafka, whose threads answer side by side */
 #define CONNECTIONS_MAX   16
 #define ASKED_MAX         64 /* requests without their answer on one connection */
 #define CLIENT_ID         "conformance"
@@ -49,6 +49,7 @@ struct game {
     struct names names;
     struct connection connections[CONNECTIONS_MAX];
     int32_t connections_count;
+    struct value *topics; /* names of those that `topic` made: deleted in the end */
     struct play *play;
     struct outcome **outcomes_end;
 };
@@ -69,8 +70,7 @@ static bool game_fail(struct game *game, const char *error)
     return false;
 }
 
-/* ---- connections
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- connections ------------------------------------------------------------------------------------------------ */
 
 /* The open connection of that name; NULL after game_fail(). */
 static struct connection *game_connection(struct game *game, const char *name)
@@ -119,9 +119,9 @@ static bool connection_remember(struct game *game, struct connection *connection
     return true;
 }
 
-/* Send a request whose body holds no names. */
+/* Send a request whose body holds no names. `answered`: an answer will come. */
 static bool game_send(struct game *game, const char *connection_name, const struct kp_api *api, int16_t version,
-                      const struct value *body)
+                      const struct value *body, bool answered)
 {
     struct kp_string bytes;
     const char *error;
@@ -138,7 +138,7 @@ static bool game_send(struct game *game, const char *connection_name, const stru
     kp_writer_init(&writer, head, head_size);
     kp_request_header_encode(&writer, &header);
     connection_send_frame(connection, game->arena, (struct kp_string){(const char *)head, (int32_t)head_size}, bytes);
-    return connection_remember(game, connection, api, version, header.correlation_id);
+    return !answered || connection_remember(game, connection, api, version, header.correlation_id);
 }
 
 static struct value *game_decode(struct game *game, const struct asked *asked, const uint8_t *frame, size_t size)
@@ -201,7 +201,7 @@ static struct value *game_ask(struct game *game, const char *connection, const c
     struct value *body = value_read(&reader, game->arena), *answer;
     struct asked asked;
     ASSERT(body && api);
-    if (!game_send(game, connection, api, api->versions.last, body))
+    if (!game_send(game, connection, api, api->versions.last, body, true))
         return NULL;
     if (!game_receive(game, game_connection(game, connection), &asked, &answer))
         return NULL;
@@ -210,8 +210,7 @@ static struct value *game_ask(struct game *game, const char *connection, const c
     return answer;
 }
 
-/* ---- notes
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- notes ------------------------------------------------------------------------------------------------------ */
 
 static bool holds(struct value *answer, const struct step_note *note)
 {
@@ -257,8 +256,7 @@ static bool game_bind(struct game *game, const struct step *step, struct value *
     return true;
 }
 
-/* ---- steps
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------------------------------ */
 
 static int32_t game_version(const struct game *game, const struct step *step, const struct kp_api *api)
 {
@@ -267,6 +265,12 @@ static int32_t game_version(const struct game *game, const struct step *step, co
     if (game->scenario->api && strcmp(game->scenario->api, api->name) == 0)
         return game->version;
     return api->versions.last;
+}
+
+static void game_count(struct game *game, const struct kp_api *api, int16_t version)
+{
+    if (version < PLAYER_VERSIONS_MAX)
+        game->player->played[api - kp_apis][version]++;
 }
 
 static bool game_send_step(struct game *game, const struct step *step)
@@ -278,7 +282,9 @@ static bool game_send_step(struct game *game, const struct step *step)
     const struct value *body = names_expand(&game->names, step->value, &error);
     if (!body)
         return game_fail(game, error);
-    return game_send(game, step->connection, api, (int16_t)game_version(game, step, api), body);
+    int16_t version = (int16_t)game_version(game, step, api);
+    game_count(game, api, version);
+    return game_send(game, step->connection, api, version, body, !step->unanswered);
 }
 
 static void game_note_outcome(struct game *game, const struct step *step, int32_t number, const struct asked *asked,
@@ -289,9 +295,6 @@ static void game_note_outcome(struct game *game, const struct step *step, int32_
         .step = step, .number = number, .api = asked->api->name, .version = asked->version, .answer = answer};
     *game->outcomes_end = outcome;
     game->outcomes_end = &outcome->next;
-    size_t position = (size_t)(asked->api - kp_apis);
-    if (asked->version < PLAYER_VERSIONS_MAX)
-        game->player->played[position][asked->version]++;
 }
 
 /* Receive one answer, bring it into its comparable form, and check what the step says of it. *again: an `until` does
@@ -309,6 +312,7 @@ static bool game_receive_step(struct game *game, const struct step *step, int32_
             return game_fail(game, value_printf(game->arena, "no API is named '%s'", step->api));
         if (!connection_remember(game, connection, api, (int16_t)step->version, 0))
             return false;
+        game_count(game, api, (int16_t)step->version);
     }
     if (!game_receive(game, connection, &asked, &answer))
         return false;
@@ -401,6 +405,7 @@ static bool game_topic_step(struct game *game, const struct step *step)
     if (!code || !kp_string_is(code->text, "NONE"))
         return game_fail(
             game, value_printf(game->arena, "the topic was not created: %s", value_print(game->arena, answer, 0, 0)));
+    value_append(game->topics, value_text(game->arena, topic));
     names_set(&game->names, step->name, value_text(game->arena, topic));
     names_set_drawn(&game->names, value_printf(game->arena, "%s_id", step->name),
                     value_copy(game->arena, value_at(answer, "topics[0].topic_id")));
@@ -419,6 +424,20 @@ static bool game_topic_step(struct game *game, const struct step *step)
     return true;
 }
 
+/* So that a broker holds the topics of one scenario only; those that are gone already do not matter. */
+static void game_delete_topics(struct game *game)
+{
+    struct value *topics = value_new(game->arena, VALUE_LIST);
+    for (const struct value *name = game->topics->first; name; name = name->next) {
+        struct value *topic = value_new(game->arena, VALUE_OBJECT);
+        value_set(topic, "name", value_copy(game->arena, name));
+        value_append(topics, topic);
+    }
+    if (topics->first)
+        game_ask(game, "topic", "DeleteTopics",
+                 value_printf(game->arena, "{timeout_ms: 10000, topics: %s}", value_print(game->arena, topics, 0, 0)));
+}
+
 static bool game_bytes_step(struct game *game, const struct step *step)
 {
     struct connection *connection = game_connection(game, step->connection);
@@ -428,6 +447,18 @@ static bool game_bytes_step(struct game *game, const struct step *step)
         connection_send_frame(connection, game->arena, step->value->text, KP_EMPTY_STRING);
     else
         kafka_client_send(&connection->client, step->value->text.data, (size_t)step->value->text.size);
+    return true;
+}
+
+/* dohle has one loop: when it has answered what was asked later on another connection, it has seen what was asked here.
+ */
+static bool game_waiting_step(struct game *game, const struct step *step)
+{
+    struct connection *connection = game_connection(game, step->connection);
+    if (!connection || !game_ask(game, "topic", "Metadata", "{topics: []}"))
+        return false;
+    if (kafka_client_readable(&connection->client, game->player->kafka ? SETTLE_MS : 0))
+        return game_fail(game, "an answer or the end came, though the request should wait");
     return true;
 }
 
@@ -456,9 +487,7 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
     case STEP_RAW:
         return game_bytes_step(game, step);
     case STEP_WAITING:
-        connection = game_connection(game, step->connection);
-        return connection && (!kafka_client_readable(&connection->client, SETTLE_MS) ||
-                              game_fail(game, "an answer or the end came, though the request should wait"));
+        return game_waiting_step(game, step);
     case STEP_CLOSE:
         connection = game_connection(game, step->connection);
         if (connection)
@@ -476,6 +505,7 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
 {
     *play = (struct play){0};
     struct game game = {.player = player, .scenario = scenario, .version = version, .arena = arena, .play = play};
+    game.topics = value_new(arena, VALUE_LIST);
     game.outcomes_end = &play->outcomes;
     names_init(&game.names, arena, &player->names, client_wall_ms());
     const char *unique = value_printf(arena, "%s-v%d-%" PRIx64, scenario->name, version < 0 ? 0 : version, player->run);
@@ -489,8 +519,25 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
             break;
         }
     }
+    game_delete_topics(&game);
     for (int32_t i = 0; i < game.connections_count; i++)
         kafka_client_close(&game.connections[i].client);
+}
+
+/* Take the value at `path` out of the list or object that holds it. */
+static void remove_at(struct value *value, const char *path, const struct value *place, struct arena *arena)
+{
+    const char *dot = strrchr(path, '.'), *bracket = strrchr(path, '[');
+    const char *last = bracket > dot ? bracket : dot;
+    struct value *holder = value_at(value, value_printf(arena, "%.*s", last ? (int)(last - path) : 0, path));
+    struct value *left = holder->first;
+    holder->first = holder->last = NULL;
+    while (left) {
+        struct value *item = left;
+        left = left->next;
+        if (item != place)
+            value_append(holder, item);
+    }
 }
 
 void player_apply_differences(const struct player *player, const struct step *step, struct value *recorded,
@@ -500,6 +547,10 @@ void player_apply_differences(const struct player *player, const struct step *st
         struct value *place = note->kind == NOTE_DIFFERS ? value_at(recorded, note->path) : NULL;
         if (!place)
             continue; /* a field that this version lacks */
+        if (!note->value) {
+            remove_at(recorded, note->path, place, arena);
+            continue;
+        }
         struct value *value = value_copy(arena, note->value);
         value->key = place->key;
         value->next = place->next;
@@ -507,8 +558,7 @@ void player_apply_differences(const struct player *player, const struct step *st
     }
 }
 
-/* ---- the broker
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- the broker ------------------------------------------------------------------------------------------------- */
 
 static bool game_learn_broker(struct game *game)
 {

@@ -72,8 +72,7 @@ int32_t recording_count(const struct recorded *recording, const char *scenario, 
     return count;
 }
 
-/* ---- one text for several versions
- * ------------------------------------------------------------------------------------- */
+/* ---- one text for several versions ------------------------------------------------------------------------------ */
 
 static struct value *merge_structs(const struct kp_schema *schema, const struct value *a, const struct value *b,
                                    struct arena *arena);
@@ -147,8 +146,7 @@ struct value *recorded_answer(const struct recorded *recorded, int16_t version, 
     return answer;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 static const struct outcome *outcome_of(const struct play *play, int32_t step_number)
 {

@@ -11,7 +11,8 @@
  *         expect PATH = VALUE             bind NAME = PATH
  *         until PATH = VALUE              pick PATH where FIELD (begins STRING | in LIST)
  *         differs PATH = VALUE because STRING
- *         closes                          takes N ms
+ *         lacks PATH because STRING
+ *         closes                          takes N ms                    unanswered
  *
  * Blanks and ends of lines only separate. What a step means is player.c's; here only its form is checked. */
 #include "scenario.h"
@@ -71,6 +72,10 @@ static bool read_note(struct value_reader *reader, struct arena *arena, struct s
         step->expect_closed = true;
         return true;
     }
+    if (value_accept_word(reader, "unanswered")) {
+        step->unanswered = true;
+        return true;
+    }
     if (value_accept_word(reader, "takes"))
         return read_milliseconds(reader, arena, &step->at_least_ms);
 
@@ -91,12 +96,13 @@ static bool read_note(struct value_reader *reader, struct arena *arena, struct s
     } else {
         bool expect = value_accept_word(reader, "expect");
         bool until = !expect && value_accept_word(reader, "until");
-        bool differs = !expect && !until && value_accept_word(reader, "differs");
+        bool lacks = !expect && !until && value_accept_word(reader, "lacks");
+        bool differs = lacks || (!expect && !until && value_accept_word(reader, "differs"));
         if (!expect && !until && !differs)
             return false;
         note->kind = expect ? NOTE_EXPECT : until ? NOTE_UNTIL : NOTE_DIFFERS;
-        ok = (note->path = value_read_path(reader, arena)) && read_equals(reader) &&
-             (note->value = value_read(reader, arena));
+        ok = (note->path = value_read_path(reader, arena)) &&
+             (lacks || (read_equals(reader) && (note->value = value_read(reader, arena))));
         struct value *why = NULL;
         if (ok && differs)
             ok = read_word(reader, "because") &&

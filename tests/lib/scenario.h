@@ -25,7 +25,7 @@ struct step_note {
         NOTE_BIND,   /* from now on `name` stands for the value at the place */
         NOTE_PICK, /* of the list at the place, only items whose `name` begins with the text, or is in the list, `value`
                     */
-        NOTE_DIFFERS, /* dohle's answer has this value there, on purpose; `why` says it */
+        NOTE_DIFFERS, /* dohle's answer has this value there, on purpose; `why` says it. No value: nothing is there */
     } kind;
     const char *path, *name, *why;
     struct value *value;
@@ -43,6 +43,7 @@ struct step {
     int64_t number;         /* milliseconds; partitions of a topic */
     int64_t at_least_ms;    /* the answer may not come sooner; 0: any time */
     bool expect_closed;     /* the connection is closed instead of an answer */
+    bool unanswered;        /* of a request that was only sent: no answer will come (Produce with acks 0) */
     struct step_note *notes;
     struct step *next;
 };

@@ -164,8 +164,7 @@ bool value_equal(const struct value *a, const struct value *b)
     return !item && !other;
 }
 
-/* ---- reading
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 void value_reader_init(struct value_reader *reader, const char *text, size_t size)
 {
@@ -425,8 +424,7 @@ struct value *value_read(struct value_reader *reader, struct arena *arena)
     return value_read_at(reader, arena, 0);
 }
 
-/* ---- printing
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- printing --------------------------------------------------------------------------------------------------- */
 
 /* Text that grows, in an arena: the old copies stay behind until the arena is released. */
 struct value_writer {
@@ -594,8 +592,7 @@ char *value_print(struct arena *arena, const struct value *value, int32_t column
     return writer.text + column;
 }
 
-/* ---- comparison
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- comparison ------------------------------------------------------------------------------------------------- */
 
 struct value_comparison {
     struct arena *arena;

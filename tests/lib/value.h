@@ -93,8 +93,7 @@ struct value *value_read(struct value_reader *reader, struct arena *arena);
 /* The value as text. Lines are filled up to `width` columns, 0: one line. `column`: where the first one begins. */
 char *value_print(struct arena *arena, const struct value *value, int32_t column, int32_t width);
 
-/* ---- comparison
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- comparison ------------------------------------------------------------------------------------------------- */
 
 /* Called for each leaf that differs. `wanted` or `got` is NULL when one side has no such member or item. */
 typedef void value_difference_cb(void *context, const char *path, const struct value *wanted, const struct value *got);

@@ -72,8 +72,7 @@ static const char *answers_path(const char *scenario_path, struct arena *arena)
     return value_printf(arena, "%.*s.answers", (int)(dot - scenario_path), scenario_path);
 }
 
-/* ---- comparing
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- comparing -------------------------------------------------------------------------------------------------- */
 
 /* What differs is gathered as text, so that a scenario that fails alike in many versions says it once. */
 struct report {
@@ -144,8 +143,7 @@ static void compare_play(struct report *report, const struct player *player, con
     }
 }
 
-/* ---- playing
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- playing ---------------------------------------------------------------------------------------------------- */
 
 static void scenario_versions(const struct scenario *scenario, int32_t *version_min, int32_t *count)
 {
@@ -284,8 +282,7 @@ static int32_t check_versions(const struct player *player, const struct options 
     return missing;
 }
 
-/* ---- the broker
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- the broker ------------------------------------------------------------------------------------------------- */
 
 /* Start COMMAND and read its ready line; *address is from malloc. */
 static pid_t start_broker(const char *command, char **address)
