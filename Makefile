@@ -33,7 +33,8 @@ ALL_LDFLAGS = $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) $(if $(BREW),-L$(BREW)/l
 endif
 
 SCHEMAS  := $(sort $(wildcard protocol/schema/*.msg))
-LIB_SRC  := $(filter-out protocol/schemac.c broker/main.c,$(sort $(wildcard protocol/*.c storage/*.c broker/*.c broker/coord/*.c)))
+SCHEMAC  := $(sort $(wildcard protocol/schemac*.c))
+LIB_SRC  := $(filter-out $(SCHEMAC) broker/main.c,$(sort $(wildcard protocol/*.c storage/*.c broker/*.c broker/coord/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/messages.o
 TEST_LIB := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/lib/*.c)))
 TESTS    := $(patsubst tests/%.c,$(B)/bin/%,$(sort $(wildcard tests/test_*.c)))
@@ -61,10 +62,10 @@ build/libraries-found: .ci/libraries
 
 # ---- generated messages ------------------------------------------------------------------------------------------------
 
-$(B)/bin/schemac: protocol/schemac.c
+$(B)/bin/schemac: $(SCHEMAC) protocol/schemac.h
 	@mkdir -p $(@D)
-	@echo "  HOSTCC $<"
-	$(Q)$(HOSTCC) -std=c11 -O1 -g -Wall -Wextra -D_GNU_SOURCE -o $@ $<
+	@echo "  HOSTCC $@"
+	$(Q)$(HOSTCC) -std=c11 -O1 -g -Wall -Wextra -D_GNU_SOURCE -o $@ $(SCHEMAC)
 
 $(B)/gen/messages.h: $(B)/bin/schemac $(SCHEMAS)
 	@mkdir -p $(@D)

@@ -18,8 +18,7 @@
  * the last one counts), but unlike Kafka we insist that a known one is as long as it says. */
 #include "codec.h"
 
-/* ---- fields ---------------------------------------------------------------------------------------------------------
- */
+/* ---- fields -------------------------------------------------------------------------------------------------------- */
 
 const struct kp_field *kp_schema_field(const struct kp_schema *schema, struct kp_string name)
 {
@@ -82,8 +81,7 @@ static inline bool equal_scalar(const char *a, const char *b, size_t size)
     }
 }
 
-/* ---- decode ---------------------------------------------------------------------------------------------------------
- */
+/* ---- decode -------------------------------------------------------------------------------------------------------- */
 
 struct decoder {
     struct kp_reader *reader;
@@ -275,8 +273,7 @@ bool kp_decode(const struct kp_schema *schema, void *message, struct kp_reader *
     return decode_struct(&decoder, schema, message);
 }
 
-/* ---- write ----------------------------------------------------------------------------------------------------------
- */
+/* ---- write --------------------------------------------------------------------------------------------------------- */
 
 struct sink {
     struct kp_writer *writer; /* NULL: only count */
@@ -559,8 +556,7 @@ void kp_encode(const struct kp_schema *schema, const void *message, struct kp_wr
     ASSERT(measured);
 }
 
-/* ---- equal ----------------------------------------------------------------------------------------------------------
- */
+/* ---- equal --------------------------------------------------------------------------------------------------------- */
 
 static bool equal_bytes(struct kp_bytes a, struct kp_bytes b)
 {

@@ -16,8 +16,7 @@
 
 #define NUMBER_TEXT_MAX 40 /* an int64 or a double with 17 digits, as text */
 
-/* ---- print ----------------------------------------------------------------------------------------------------------
- */
+/* ---- print --------------------------------------------------------------------------------------------------------- */
 
 void kp_text_init(struct kp_text *text, char *data, size_t capacity, size_t bytes_max)
 {
@@ -246,8 +245,7 @@ void kp_print(const struct kp_schema *schema, const void *message, int16_t versi
     append_text(text, "}");
 }
 
-/* ---- parse ----------------------------------------------------------------------------------------------------------
- */
+/* ---- parse --------------------------------------------------------------------------------------------------------- */
 
 struct parser {
     const char *start, *at, *end;

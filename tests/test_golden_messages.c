@@ -163,8 +163,7 @@ static void print_text(struct golden *golden, const struct golden_message *sourc
     assert_true(text->size < text->capacity);
 }
 
-/* ---- tests ----------------------------------------------------------------------------------------------------------
- */
+/* ---- tests --------------------------------------------------------------------------------------------------------- */
 
 static void golden_messages_cover_every_version_of_every_message(void **state)
 {

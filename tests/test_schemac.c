@@ -111,6 +111,7 @@ static void mistakes_are_told_with_file_and_line(void **state)
         {"api x fetch 4\n",                                                      "\"x\" is no number from 0 to 127",                                          1},
         {"api 1 Fetch 4\n",                                                      "\"Fetch\" is no name in snake_case",                                        1},
         {"api 1 fetch 4-\n",                                                     "\"4-\" are no versions; write 3, 3-7 or 3+",                                1},
+        {"api 1 fetch 4+\n",                                                     "versions \"4+\" of a message need an end",                                  1},
         {"api 1 fetch 5-4\n",                                                    "versions \"5-4\" are empty or out of range",                                1},
         {"api 1 fetch 4 flexibel 5+\n",                                          "\"flexibel\" is not known here",                                            1},
         {"api 1 fetch 4\n",                                                      "\"request\" is expected here",                                              1},
