@@ -165,6 +165,11 @@ docs-check: $(PRINTED:%=$(B)/bin/print_%)
 	    $(B)/bin/print_$$name | diff docs/$$name.md - || { echo "docs/$$name.md is old: make docs"; exit 1; }; \
 	done
 
+compare-messages: ## Compare our schemas with the definitions inside Kafka's jars (Java, Maven, Python)
+	$(Q)tests/golden/messages/compare
+
+.PHONY: compare-messages
+
 # Seeds come from golden data; what a fuzzer finds stays in build/fuzz/NAME, and a failing input beside it.
 FUZZ_SECONDS ?= 60
 FUZZ_FLAVOUR  = SAN=fuzzer-no-link,address,undefined CC=clang B=build/fuzz

@@ -1,8 +1,10 @@
 /* The codec: three walks over a schema and a C struct side by side.
  *
- *     decode   bytes -> struct, memory from an arena
- *     write    struct -> bytes, or only their count: measuring and encoding are the same walk with and without a
- * writer, so they cannot disagree equal    struct, struct
+ *     decode   bytes -> struct, with memory from an arena
+ *     write    struct -> bytes, or only their count
+ *     equal    struct, struct
+ *
+ * Measuring and encoding are one walk, without and with a writer, so they cannot disagree.
  *
  * Each visits the fields in the order of the wire and skips those that the version lacks. Values are moved with memcpy
  * at offsets from the table, so no type is ever looked at through a pointer to another.

@@ -5,9 +5,8 @@
  * dispatcher, tests and the text form in codec_text.h do, uses schemas directly; the tables are open for that.
  *
  * How a struct looks: scalars by value; strings, bytes, records and uuids as in wire.h; an array as a pointer and a
- * count
- * (-1: null); an inline struct by value, or a pointer when it can be null. A handler that fills an array starts each
- * item from the default of its type:
+ * count, -1 for null; an inline struct by value, or a pointer when it can be null. A handler that fills an array
+ * starts each item from the default of its type:
  *
  *     response->topics = arena_alloc(arena, (size_t)count * sizeof *response->topics);
  *     response->topics[0] = kp_metadata_response_topics_default;
