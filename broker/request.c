@@ -30,15 +30,22 @@ struct request *request_new(struct peer *peer)
     return request;
 }
 
+/* What is not sent yet never will be. */
+static void release_pieces(struct request *request)
+{
+    for (int32_t i = request->pieces_sent; i < request->pieces_count; i++) {
+        if (request->pieces[i].bytes == NULL)
+            log_slice_release(&request->pieces[i].slice);
+    }
+    request->pieces_count = request->pieces_sent;
+}
+
 /* Out of its peer's list, with what it still holds; into the spare ones. */
 static void request_recycle(struct request *request)
 {
     struct broker *broker = request->broker;
     struct peer *peer = request->peer;
-    for (int32_t i = request->pieces_sent; i < request->pieces_count; i++) {
-        if (request->pieces[i].bytes == NULL)
-            log_slice_release(&request->pieces[i].slice);
-    }
+    release_pieces(request);
     list_remove(&request->link);
     if (peer != NULL) {
         peer->requests_count--;
@@ -155,6 +162,13 @@ void request_respond_nothing(struct request *request)
     request_answered(request);
 }
 
+/* An answer that was held turned out not to be true: it is not sent, nor is any behind it. */
+static void forget_answers(struct request *request)
+{
+    for (struct list *node = &request->link; node != &request->peer->requests; node = node->next)
+        release_pieces(CONTAINER_OF(node, struct request, link));
+}
+
 void request_close(struct request *request, const char *reason)
 {
     struct peer *peer = request->peer;
@@ -166,6 +180,8 @@ void request_close(struct request *request, const char *reason)
     }
     if (!request->answered)
         request_answered(request);
+    else if (request->holds > 0)
+        forget_answers(request);
 }
 
 void request_hold(struct request *request)
