@@ -477,7 +477,8 @@ bool catalog_check(struct catalog *catalog, char *error)
 {
     for (int32_t i = 0; i < catalog->topics_count; i++) {
         struct topic *topic = catalog->topics[i];
-        qsort(topic->partitions, (size_t)topic->partitions_count, sizeof *topic->partitions, compare_partitions);
+        if (topic->partitions_count > 0)
+            qsort(topic->partitions, (size_t)topic->partitions_count, sizeof *topic->partitions, compare_partitions);
         for (int32_t j = 0; j < topic->partitions_count; j++) {
             if (topic->partitions[j]->index != j)
                 return fail(error, "topic %s has no partition %d but one above it", topic->name, j);
