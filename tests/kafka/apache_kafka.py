@@ -94,6 +94,14 @@ def tail(path, lines=15):
     return "".join(path.read_text(errors="replace").splitlines(True)[-lines:]) if path.exists() else ""
 
 
+def ended(pid):
+    """True once a process is gone and its files are closed; that is later than the end of its /proc/PID/cmdline."""
+    with contextlib.suppress(ChildProcessError):  # not our child: started by another run of the launcher
+        return os.waitpid(pid, os.WNOHANG) != (0, 0)
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+    return state in ("", "Z", "Zs")
+
+
 class Installation:
     """One release of Apache Kafka in the cache folder."""
 
@@ -302,9 +310,7 @@ class Server:
             return
         os.kill(pid, how)
         until = time.monotonic() + wait_s
-        while self.pid():
-            with contextlib.suppress(ChildProcessError):  # reaped when it is ours
-                os.waitpid(pid, os.WNOHANG)
+        while not ended(pid):
             if time.monotonic() > until:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
