@@ -126,8 +126,9 @@ bool sink_append(struct sink *sink, const void *bytes, size_t size)
  */
 
 struct decompressor {
-    void *decoders[CODEC_COUNT];
-    enum codec codec; /* of the stream at hand; none: there is none */
+    void *decoders[CODEC_COUNT];         /* by codec; NULL: was not met yet */
+    const struct codec_methods *methods; /* of the stream at hand; NULL: there is none */
+    void *decoder;                       /* of the stream at hand: one of decoders */
 };
 
 struct decompressor *decompressor_new(void)
@@ -140,8 +141,9 @@ void decompressor_free(struct decompressor *decompressor)
     if (decompressor == NULL)
         return;
     for (int codec = 0; codec < CODEC_COUNT; codec++) {
-        if (decompressor->decoders[codec] != NULL)
-            methods_of(codec)->decoder_free(decompressor->decoders[codec]);
+        const struct codec_methods *methods = methods_of(codec);
+        if (methods != NULL && decompressor->decoders[codec] != NULL)
+            methods->decoder_free(decompressor->decoders[codec]);
     }
     free(decompressor);
 }
@@ -152,14 +154,14 @@ bool decompressor_start(struct decompressor *decompressor, enum codec codec, con
     const struct codec_methods *methods = methods_of(codec);
     if (methods == NULL || methods->decoder_new == NULL)
         return false;
-    void **decoder = &decompressor->decoders[codec];
-    if (*decoder == NULL)
-        *decoder = methods->decoder_new();
-    if (*decoder == NULL)
+    if (decompressor->decoders[codec] == NULL)
+        decompressor->decoders[codec] = methods->decoder_new();
+    decompressor->decoder = decompressor->decoders[codec];
+    if (decompressor->decoder == NULL)
         return false;
-    decompressor->codec = codec;
+    decompressor->methods = methods;
     const uint8_t *bytes = in;
-    if (methods->start(*decoder, (struct span){bytes, bytes + in_size}))
+    if (methods->start(decompressor->decoder, (struct span){bytes, bytes + in_size}))
         return true;
     decompressor_end(decompressor);
     return false;
@@ -167,11 +169,11 @@ bool decompressor_start(struct decompressor *decompressor, enum codec codec, con
 
 ssize_t decompressor_read(struct decompressor *decompressor, void *out, size_t size)
 {
-    ASSERT(decompressor->codec != CODEC_NONE);
-    const struct codec_methods *methods = methods_of(decompressor->codec);
+    const struct codec_methods *methods = decompressor->methods;
+    ASSERT(methods != NULL);
     size_t done = 0;
     while (done < size) {
-        ssize_t got = methods->read(decompressor->decoders[decompressor->codec], (uint8_t *)out + done, size - done);
+        ssize_t got = methods->read(decompressor->decoder, (uint8_t *)out + done, size - done);
         if (got < 0)
             return -1;
         if (got == 0)
@@ -183,9 +185,10 @@ ssize_t decompressor_read(struct decompressor *decompressor, void *out, size_t s
 
 void decompressor_end(struct decompressor *decompressor)
 {
-    if (decompressor->codec != CODEC_NONE)
-        methods_of(decompressor->codec)->end(decompressor->decoders[decompressor->codec]);
-    decompressor->codec = CODEC_NONE;
+    if (decompressor->methods != NULL)
+        decompressor->methods->end(decompressor->decoder);
+    decompressor->methods = NULL;
+    decompressor->decoder = NULL;
 }
 
 /* ---- compressor -----------------------------------------------------------------------------------------------------
