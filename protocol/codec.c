@@ -94,11 +94,10 @@ struct decoder {
 
 static bool decode_struct(const struct decoder *decoder, const struct kp_schema *schema, char *to);
 
-/* Note the field of the first error; false, so that callers return it. */
+/* Note where the error is; false, so that callers return it. The fields around this one add nothing. */
 static bool decode_failed(const struct decoder *decoder, const struct kp_field *field)
 {
-    if (decoder->reader->field == NULL)
-        decoder->reader->field = field->name;
+    decoder->reader->field = field->name;
     return false;
 }
 

@@ -74,7 +74,7 @@ const char *kp_read_error_text(enum kp_read_error error);
 struct kp_reader {
     const uint8_t *at, *end;
     enum kp_read_error error; /* the first one */
-    const char *field;        /* name of the field that it happened in; NULL in a header */
+    const char *field;        /* name of the field that it happened in; NULL in a header, and between fields */
 };
 
 void kp_reader_init(struct kp_reader *reader, const void *bytes, size_t size);
