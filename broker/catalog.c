@@ -184,11 +184,6 @@ int16_t catalog_partition_record_version(const struct catalog *catalog)
     return catalog_feature_level(catalog, "metadata.version") >= METADATA_VERSION_DIRECTORIES;
 }
 
-int16_t catalog_partition_change_record_version(const struct catalog *catalog)
-{
-    return catalog_partition_record_version(catalog); /* both got their fields in the same releases */
-}
-
 /* ---- settings ------------------------------------------------------------------------------------------------------- */
 
 static void refresh_topic(struct catalog *catalog, struct topic *topic)

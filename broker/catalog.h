@@ -104,9 +104,8 @@ bool catalog_registration(const struct catalog *catalog, struct kp_register_brok
 
 /* A partition in full, as its record says it; what it points to is in `partition`. The leader must be known. */
 struct kp_partition_record catalog_partition_record(const struct catalog *catalog, struct partition *partition);
-/* Versions in which records are written at the finalized levels. */
+/* The version in which partitions and their changes are written at the finalized levels: both got their fields at once. */
 int16_t catalog_partition_record_version(const struct catalog *catalog);
-int16_t catalog_partition_change_record_version(const struct catalog *catalog);
 
 /* Hand over records that make this catalog out of an empty one, framed, in an order that replays. */
 void catalog_each_record(const struct catalog *catalog, void (*each)(void *context, struct kp_bytes value),

@@ -98,7 +98,7 @@ static void add_registration(struct broker *broker, struct metadata_batch *batch
 
 static void take_partition(struct broker *broker, struct metadata_batch *batch, const struct partition *partition)
 {
-    int16_t version = catalog_partition_change_record_version(broker->catalog);
+    int16_t version = catalog_partition_record_version(broker->catalog);
     struct kp_partition_change_record record = kp_partition_change_record_default;
     record.partition_id = partition->index;
     record.topic_id = partition->topic->id;

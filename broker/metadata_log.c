@@ -143,11 +143,8 @@ static bool prepare_folder(struct opening *opening)
         if (status == 0)
             files->close(files, file);
     }
-    if (status == 0 && !opening->formatted && log->options.sync) {
-        status = files->sync_directory(files, log->folder);
-        if (status == 0)
-            status = files->sync_directory(files, log->options.directory);
-    }
+    if (status == 0 && !opening->formatted && log->options.sync) /* its own entries were synced with the checkpoint */
+        status = files->sync_directory(files, log->options.directory);
     return status == 0 ||
            fail(opening->error, "The metadata folder %s cannot be opened: %s", log->folder, strerror(-status));
 }
