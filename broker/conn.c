@@ -320,9 +320,9 @@ static bool write_later(struct conn *conn, const struct out_piece *piece)
     if (piece->bytes != NULL) {
         buffer = uv_buf_init((char *)(uintptr_t)(piece->bytes + conn->piece_sent), (unsigned)left);
     } else {
-        left = left < READ_BUFFER_BYTES ? left : READ_BUFFER_BYTES;
+        left = left < WRITE_CHUNK_BYTES ? left : WRITE_CHUNK_BYTES;
         if (conn->write_chunk == NULL)
-            conn->write_chunk = xmalloc(READ_BUFFER_BYTES);
+            conn->write_chunk = xmalloc(WRITE_CHUNK_BYTES);
         int error = log_slice_read(&piece->slice, (int32_t)conn->piece_sent, conn->write_chunk, left);
         if (error != 0) {
             conn_close(conn, "the log could not be read");

@@ -35,6 +35,13 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 /* Slices up to this size are copied behind their answer's head, so that it leaves in one write; larger ones go by sendfile().
  * docs/decisions/ has the measurement. */
 #define SENDFILE_BYTES_MIN KIB(16)
+/* What is copied from a slice when the socket takes nothing, to be told when it does again; small where the rest then goes by
+ * sendfile(). */
+#ifdef __linux__
+#define WRITE_CHUNK_BYTES KIB(4)
+#else
+#define WRITE_CHUNK_BYTES KIB(64)
+#endif
 /* What one connection sends before the others have their turn. */
 #define SEND_BYTES_PER_TURN MIB(4)
 
