@@ -40,8 +40,7 @@ static void store_le32(uint8_t *to, uint32_t value)
     store_be32(to, __builtin_bswap32(value));
 }
 
-/* ---- xxHash32 with seed 0: the checksum of the frame format
- * ----------------------------------------------------------- */
+/* ---- xxHash32 with seed 0: the checksum of the frame format ---------------------------------------------------- */
 
 #define XX_PRIME_1 2654435761u
 #define XX_PRIME_2 2246822519u
@@ -77,8 +76,7 @@ static uint32_t xxhash32(const uint8_t *at, size_t size)
     return hash ^ hash >> 16;
 }
 
-/* ---- decoder
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- decoder --------------------------------------------------------------------------------------------------- */
 
 struct lz4_decoder {
     struct span in;
@@ -185,8 +183,7 @@ static void lz4_end(void *context)
     buffer_trim(&decoder->buffer, &decoder->buffer_capacity);
 }
 
-/* ---- encoder
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- encoder --------------------------------------------------------------------------------------------------- */
 
 struct lz4_encoder {
     int level;

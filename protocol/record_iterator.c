@@ -174,8 +174,8 @@ static struct cursor cursor_more(struct record_iterator *iterator, struct cursor
  * took 185 us where it took 250 for 1 MiB of them. */
 #define HOT static inline __attribute__((always_inline))
 
-/* Read a varint or varlong. */
-HOT bool take_varlong(struct record_iterator *iterator, struct cursor *cursor, int64_t *value)
+/* Read a varint or varlong; the bytes that it took, 0 when it is damaged. */
+HOT size_t take_varlong(struct record_iterator *iterator, struct cursor *cursor, int64_t *value)
 {
     if (cursor->beyond > 0 && cursor->end - cursor->at < VARLONG_BYTES_MAX)
         *cursor = cursor_more(iterator, *cursor);
@@ -193,13 +193,14 @@ HOT bool take_varlong(struct record_iterator *iterator, struct cursor *cursor, i
     }
     cursor->at += size;
     *value = unzigzag64(raw);
-    return size > 0;
+    return size;
 }
 
 HOT bool take_varint(struct record_iterator *iterator, struct cursor *cursor, int32_t *value)
 {
     int64_t wide;
-    bool good = take_varlong(iterator, cursor, &wide) && wide >= INT32_MIN && wide <= INT32_MAX;
+    size_t size = take_varlong(iterator, cursor, &wide);
+    bool good = size > 0 && size <= VARINT_BYTES_MAX && wide >= INT32_MIN && wide <= INT32_MAX;
     *value = good ? (int32_t)wide : 0;
     return good;
 }
@@ -267,9 +268,9 @@ static bool take_record(struct record_iterator *iterator, struct record *record)
         return false;
     struct cursor cursor = cursor_at(iterator, (size_t)length);
     bool good = skip(iterator, &cursor, 1) && /* attributes: none are defined */
-                take_varlong(iterator, &cursor, &timestamp_delta) && take_varint(iterator, &cursor, &offset_delta) &&
-                take_bytes(iterator, &cursor, &record->key) && take_bytes(iterator, &cursor, &record->value) &&
-                take_headers(iterator, &cursor, record);
+                take_varlong(iterator, &cursor, &timestamp_delta) > 0 &&
+                take_varint(iterator, &cursor, &offset_delta) && take_bytes(iterator, &cursor, &record->key) &&
+                take_bytes(iterator, &cursor, &record->value) && take_headers(iterator, &cursor, record);
     if (!good)
         return fail(iterator, BATCH_RECORDS);
     iterator->at = cursor.at;

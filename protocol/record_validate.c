@@ -29,8 +29,7 @@ static void refuse(struct batch_verdict *verdict, enum batch_refusal refusal, co
     verdict->message = message;
 }
 
-/* ---- 1. frame
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- 1. frame -------------------------------------------------------------------------------------------------- */
 
 enum frame { FRAME_NONE, FRAME_CORRUPT, FRAME_WHOLE };
 
@@ -63,8 +62,6 @@ static bool check_frame(struct batch_verdict *verdict, const uint8_t *bytes, siz
         refuse(verdict, BATCH_REFUSED_INVALID, "There is no whole record batch");
     else if (bytes[FRAME_MAGIC_AT] != BATCH_MAGIC)
         refuse(verdict, BATCH_REFUSED_INVALID, "Only record batches with magic 2 are accepted");
-    else if (first < BATCH_HEADER_BYTES)
-        refuse(verdict, BATCH_REFUSED_CORRUPT, "The record batch is smaller than its header");
     else if (!zstd_allowed && (bytes[BATCH_CRC_START + 1] & BATCH_CODEC_MASK) == CODEC_ZSTD)
         refuse(verdict, BATCH_REFUSED_CODEC, "This version of Produce may not use zstd");
     if (verdict->refusal != BATCH_ACCEPTED)
@@ -77,8 +74,7 @@ static bool check_frame(struct batch_verdict *verdict, const uint8_t *bytes, siz
     return frame == FRAME_NONE;
 }
 
-/* ---- 2. and 3. batch and header
- * --------------------------------------------------------------------------------------- */
+/* ---- 2. and 3. batch and header -------------------------------------------------------------------------------- */
 
 static bool check_header(struct batch_verdict *verdict, const struct record_batch *batch,
                          const struct batch_rules *rules)
@@ -91,8 +87,6 @@ static bool check_header(struct batch_verdict *verdict, const struct record_batc
         refuse(verdict, BATCH_REFUSED_CORRUPT, "The checksum of the record batch does not match its bytes");
     else if (record_batch_codec(batch) >= CODEC_COUNT)
         refuse(verdict, BATCH_REFUSED_UNREADABLE, "The record batch names a codec that does not exist");
-    else if (batch->last_offset_delta < 0)
-        refuse(verdict, BATCH_REFUSED_INVALID, "The last offset of the record batch is before its first");
     else if (batch->record_count <= 0)
         refuse(verdict, BATCH_REFUSED_INVALID, "The record batch claims to have no records");
     else if (batch->record_count - 1 != batch->last_offset_delta)
@@ -104,8 +98,7 @@ static bool check_header(struct batch_verdict *verdict, const struct record_batc
     return verdict->refusal == BATCH_ACCEPTED;
 }
 
-/* ---- 4. records
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- 4. records ------------------------------------------------------------------------------------------------ */
 
 struct record_check {
     struct batch_verdict *verdict;
@@ -201,8 +194,7 @@ static bool check_records(struct record_check *check, struct record_walk *walk)
     return verdict->refusal == BATCH_ACCEPTED;
 }
 
-/* ---- 5. rewriting
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- 5. rewriting ---------------------------------------------------------------------------------------------- */
 
 static void rebuild(struct batch_verdict *verdict, const struct record_batch *batch, const struct batch_rules *rules,
                     int64_t now_ms, struct record_walk *walk)
@@ -233,7 +225,7 @@ void batch_validate(struct batch_verdict *verdict, uint8_t *bytes, size_t size, 
     if (!check_frame(verdict, bytes, size, zstd_allowed))
         return;
     if (record_batch_view(&batch, bytes, size) != BATCH_OK) {
-        refuse(verdict, BATCH_REFUSED_CORRUPT, "The header of the record batch is damaged");
+        refuse(verdict, BATCH_REFUSED_CORRUPT, "The record batch is smaller than its header");
         return;
     }
     struct record_check check = {.verdict = verdict, .batch = &batch, .rules = rules, .now_ms = now_ms, .arena = arena};

@@ -195,8 +195,7 @@ static void changed_bytes_never_give_more_than_was_asked_for(void **state)
     free(out);
 }
 
-/* ---- framing: rows of bytes and what Kafka's Java decoder makes of them
- * ------------------------------------------------ */
+/* ---- framing: rows of bytes and what Kafka's Java decoder makes of them ---------------------------------------- */
 
 #define BYTES(text) (const uint8_t *)(text), sizeof(text) - 1
 
@@ -274,6 +273,23 @@ static void frames_are_read_as_kafka_reads_them(void **state)
     decompressor_free(decompressor);
 }
 
+static void an_lz4_block_may_not_pass_the_block_size_of_its_frame(void **state)
+{
+    (void)state;
+    struct decompressor *decompressor = decompressor_new();
+    for (uint32_t size = 65536; size <= 65537; size++) {
+        uint8_t *packed = xcalloc(1, 7 + 4 + size + 4), *out = xmalloc(size);
+        memcpy(packed, LZ4_HEAD, 7);
+        const uint8_t head[4] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), 0x80}; /* stored */
+        memcpy(packed + 7, head, 4);
+        ssize_t got = decompress(decompressor, CODEC_LZ4, packed, 7 + 4 + size + 4, out, size, size);
+        assert_int_equal(got, size == 65536 ? 65536 : -1);
+        free(packed);
+        free(out);
+    }
+    decompressor_free(decompressor);
+}
+
 /* Java's client writes blocks of 64 KiB without checksums, and stores a block that does not shrink. */
 static void lz4_is_framed_as_java_frames_it(void **state)
 {
@@ -310,6 +326,7 @@ int main(void)
         cmocka_unit_test(every_truncation_is_told_from_the_whole),
         cmocka_unit_test(changed_bytes_never_give_more_than_was_asked_for),
         cmocka_unit_test(frames_are_read_as_kafka_reads_them),
+        cmocka_unit_test(an_lz4_block_may_not_pass_the_block_size_of_its_frame),
         cmocka_unit_test(lz4_is_framed_as_java_frames_it),
         cmocka_unit_test(snappy_is_framed_as_java_frames_it),
     };

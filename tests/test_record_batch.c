@@ -126,8 +126,7 @@ static void sequences_wrap_to_zero(void **state)
     assert_int_equal(record_batch_last_sequence(&batch), -1);
 }
 
-/* ---- records
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------------------------- */
 
 static void assert_bytes(struct kp_bytes bytes, const char *expected)
 {
@@ -385,9 +384,109 @@ static void a_batch_without_records_is_empty(void **state)
     struct record_batch batch;
     uint8_t *whole = wrap(&batch, CODEC_NONE, 0, (const uint8_t *)"", 0);
     assert_int_equal(walk_all(&batch, INT32_MAX, false, NULL), BATCH_OK);
-    batch.record_count = -1;
-    assert_int_equal(walk_all(&batch, INT32_MAX, false, NULL), BATCH_RECORDS);
     free(whole);
+}
+
+static void a_negative_record_count_has_no_records(void **state)
+{
+    (void)state;
+    struct batch_builder builder;
+    struct record_batch batch;
+    struct record_iterator iterator;
+    struct record record;
+    build_three(&builder, CODEC_NONE);
+    assert_int_equal(record_batch_view(&batch, builder.bytes, builder.size_bytes), BATCH_OK);
+    batch.record_count = -1;
+    record_iterator_init(&iterator, &batch, INT32_MAX, NULL);
+    assert_false(record_iterator_next(&iterator, &record));
+    assert_int_equal(iterator.error, BATCH_RECORDS);
+    record_iterator_release(&iterator);
+    batch_builder_release(&builder);
+}
+
+/* Two records, of which the first is damaged; the good row proves that the others fail for their own reason. */
+#define GOOD_RECORD "\x10\0\0\2\2k\2v\0"
+
+static const struct {
+    const char *name;
+    const char *bytes;
+    size_t size;
+    enum batch_error error;
+} damaged[] = {
+#define ROW(name, bytes, error)                                                                                        \
+    {                                                                                                                  \
+        name, bytes GOOD_RECORD, sizeof(bytes GOOD_RECORD) - 1, error                                                  \
+    }
+    ROW("good", "\x10\0\0\0\2k\2v\0", BATCH_OK),
+    ROW("good, null key and value", "\x0c\0\0\0\1\1\0", BATCH_OK),
+    ROW("good, size -2 is null too", "\x0c\0\0\0\3\3\0", BATCH_OK),
+    ROW("good, a header", "\x18\0\0\0\2k\2v\2\2h\2x", BATCH_OK),
+    ROW("length covers the next record too", "\x22\0\0\0\2k\2v\0", BATCH_RECORDS),
+    ROW("length ends within the value", "\x0e\0\0\0\2k\2v\0", BATCH_RECORDS),
+    ROW("length 0", "\0", BATCH_RECORDS),
+    ROW("length negative", "\1\0\0\0\2k\2v\0", BATCH_RECORDS),
+    ROW("length of six bytes", "\x90\x80\x80\x80\x80\0\0\0\0\2k\2v\0", BATCH_RECORDS),
+    ROW("key size above 32 bits", "\x18\0\0\0\x82\x80\x80\x80\x20k\2v\0", BATCH_RECORDS),
+    ROW("offset delta above 32 bits", "\x18\0\0\x80\x80\x80\x80\x20\2k\2v\0", BATCH_RECORDS),
+    ROW("timestamp delta of eleven bytes", "\x24\0\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\0\0\2k\2v\0", BATCH_RECORDS),
+    ROW("key reaches into the next record", "\x10\0\0\0\x10k\2v\0", BATCH_RECORDS),
+    ROW("value reaches into the next record", "\x10\0\0\0\2k\x08v\0", BATCH_RECORDS),
+    ROW("negative header count", "\x10\0\0\0\2k\2v\1", BATCH_RECORDS),
+    ROW("a header that is not there", "\x10\0\0\0\2k\2v\2", BATCH_RECORDS),
+    ROW("a header without key", "\x16\0\0\0\2k\2v\2\1\2x", BATCH_RECORDS),
+    ROW("a byte behind the headers", "\x12\0\0\0\2k\2v\0x", BATCH_RECORDS),
+#undef ROW
+};
+
+static void damaged_records_are_told_with_every_codec(void **state)
+{
+    (void)state;
+    struct record_walk walk;
+    record_walk_init(&walk);
+    for (size_t c = 0; c < COUNT_OF(all_codecs); c++) {
+        for (size_t i = 0; i < COUNT_OF(damaged); i++) {
+            struct record_batch batch;
+            size_t size;
+            uint8_t *packed = compress_all(all_codecs[c], codec_level_default(all_codecs[c]), damaged[i].bytes,
+                                           damaged[i].size, &size);
+            uint8_t *whole = wrap(&batch, all_codecs[c], 2, packed, size);
+            for (int skim = 0; skim < 2; skim++) {
+                enum batch_error error = walk_all(&batch, INT32_MAX, skim, &walk);
+                if (error != damaged[i].error)
+                    fail_msg("%s, %s: error %d, expected %d", damaged[i].name, codec_name((int)all_codecs[c]), error,
+                             damaged[i].error);
+            }
+            free(whole);
+            free(packed);
+        }
+    }
+    record_walk_release(&walk);
+}
+
+/* What decompresses to more than an uncompressed batch could hold is refused, in the time of that much and no more. */
+static void a_batch_decompresses_to_two_gigabytes_at_most(void **state)
+{
+    (void)state;
+    enum { FRAME = 128 * 1024 * 1024, FRAMES = 17 };
+    uint8_t *zeros = xcalloc(1, FRAME), head[20] = {0};
+    size_t head_size = uvarlong_store(head, zigzag64(INT32_MAX)), first_size, frame_size;
+    head_size += 3;        /* attributes and two deltas */
+    head[head_size++] = 1; /* null key */
+    head_size += uvarlong_store(head + head_size, zigzag64(INT32_MAX - 10));
+    uint8_t *first = compress_all(CODEC_ZSTD, 1, head, head_size, &first_size);
+    uint8_t *frame = compress_all(CODEC_ZSTD, 1, zeros, FRAME, &frame_size);
+    uint8_t *packed = xmalloc(first_size + FRAMES * frame_size);
+    memcpy(packed, first, first_size);
+    for (int i = 0; i < FRAMES; i++)
+        memcpy(packed + first_size + (size_t)i * frame_size, frame, frame_size);
+    struct record_batch batch;
+    uint8_t *whole = wrap(&batch, CODEC_ZSTD, 1, packed, first_size + FRAMES * frame_size);
+    assert_int_equal(walk_all(&batch, INT32_MAX, true, NULL), BATCH_LIMIT);
+    free(whole);
+    free(packed);
+    free(frame);
+    free(first);
+    free(zeros);
 }
 
 /* With log-append time every record has the batch's max timestamp. */
@@ -434,6 +533,9 @@ int main(void)
         cmocka_unit_test(skimming_a_bomb_takes_no_memory),
         cmocka_unit_test(records_must_fill_the_batch_exactly),
         cmocka_unit_test(a_batch_without_records_is_empty),
+        cmocka_unit_test(a_negative_record_count_has_no_records),
+        cmocka_unit_test(damaged_records_are_told_with_every_codec),
+        cmocka_unit_test(a_batch_decompresses_to_two_gigabytes_at_most),
         cmocka_unit_test(log_append_time_is_that_of_the_batch),
         cmocka_unit_test(a_codec_that_does_not_exist_is_an_error),
     };

@@ -45,21 +45,19 @@ static int16_t code_of(enum batch_refusal refusal)
     return KAFKA_UNKNOWN_SERVER_ERROR;
 }
 
-/* ---- beside Kafka's answers
- * ------------------------------------------------------------------------------------------- */
+/* ---- beside Kafka's answers ------------------------------------------------------------------------------------ */
 
 /* Where we answer otherwise on purpose. */
 static const struct {
     const char *name;
     int16_t code;
     bool stored_otherwise;
+    const char *why;
 } differences[] = {
-  /* Kafka stores it, and no consumer can read it: the length is only checked without compression */
-    {"length of a record too large, gzip",    KAFKA_INVALID_RECORD, false},
- /* Kafka's check throws an exception that its handler does not know; the record is as invalid as its neighbours */
-    {"length is a varint too long",           KAFKA_INVALID_RECORD, false},
- /* Kafka makes text of it and writes question marks; the client's bytes are kept here */
-    {"header name is no UTF-8, gzip to none", KAFKA_NONE,           true },
+    {"length of a record too large, gzip",    KAFKA_INVALID_RECORD, false, "Kafka stores what no consumer can read"          },
+    {"length covers the next record, gzip",   KAFKA_INVALID_RECORD, false, "Kafka stores what no consumer can read"          },
+    {"length is a varint too long",           KAFKA_INVALID_RECORD, false, "Kafka's handler does not know its own exception" },
+    {"header name is no UTF-8, gzip to none", KAFKA_NONE,           true,  "Kafka makes question marks of the client's bytes"},
 };
 
 struct produce_case {
@@ -237,10 +235,139 @@ static void batches_are_accepted_refused_and_stored_as_kafka_does(void **state)
     record_walk_release(&walk);
 }
 
+/* ---- what cannot be recorded ----------------------------------------------------------------------------------- */
+
+#define NOW_MS INT64_C(1700000000000)
+
+/* A batch with `count` records at NOW_MS plus 0, 7, 14, ... milliseconds (modulo 20), without keys. */
+static void build(struct batch_builder *builder, int32_t count, enum codec codec, struct batch_header header)
+{
+    batch_builder_init(builder, NOW_MS);
+    for (int32_t i = 0; i < count; i++)
+        batch_builder_add(builder, NOW_MS + i * 7 % 20, NULL_BYTES, (struct kp_bytes){(const uint8_t *)"value", 5},
+                          NULL_BYTES, 0);
+    header.codec = codec;
+    header.level = codec_level_default(codec);
+    assert_true(batch_builder_finish(builder, &header));
+}
+
+static void the_list_of_bad_records_is_bounded(void **state)
+{
+    (void)state;
+    struct batch_builder builder;
+    struct batch_verdict verdict;
+    struct batch_rules rules = default_rules;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    rules.keys_required = true;
+    build(&builder, 1000, CODEC_NONE, BATCH_HEADER_PLAIN);
+    batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, &arena, NULL);
+    assert_int_equal(verdict.refusal, BATCH_REFUSED_INVALID);
+    assert_int_equal(verdict.record_errors_count, BATCH_RECORD_ERRORS_MAX);
+    assert_int_equal(verdict.record_errors[BATCH_RECORD_ERRORS_MAX - 1].index, BATCH_RECORD_ERRORS_MAX - 1);
+    batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, NULL, NULL);
+    assert_int_equal(verdict.refusal, BATCH_REFUSED_INVALID);
+    assert_int_equal(verdict.record_errors_count, 0);
+    arena_release(&arena);
+    batch_builder_release(&builder);
+}
+
+/* The time index wants the offset of the largest timestamp: of the first record that has it. */
+static void the_verdict_says_where_the_max_timestamp_is(void **state)
+{
+    (void)state;
+    static const enum codec codecs[] = {CODEC_NONE, CODEC_LZ4, CODEC_ZSTD};
+    for (size_t c = 0; c < COUNT_OF(codecs); c++) {
+        struct batch_builder builder;
+        struct batch_verdict verdict;
+        struct batch_rules rules = default_rules;
+        build(&builder, 30, CODEC_LZ4, BATCH_HEADER_PLAIN);
+        rules.codec = codecs[c];
+        batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, NULL, NULL);
+        assert_int_equal(verdict.refusal, BATCH_ACCEPTED);
+        assert_int_equal(verdict.record_count, 30);
+        assert_int_equal(verdict.max_timestamp_ms, NOW_MS + 19);
+        assert_int_equal(verdict.max_timestamp_offset_delta, 17); /* 17 * 7 % 20 = 19 */
+        free(verdict.rebuilt);
+        rules.timestamp_type = TIMESTAMP_LOG_APPEND_TIME;
+        batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS + 500, NULL, NULL);
+        assert_int_equal(verdict.max_timestamp_ms, NOW_MS + 500);
+        assert_int_equal(verdict.max_timestamp_offset_delta, 29);
+        free(verdict.rebuilt);
+        batch_builder_release(&builder);
+    }
+}
+
+static void a_rebuilt_batch_stays_transactional(void **state)
+{
+    (void)state;
+    struct batch_builder builder;
+    struct batch_verdict verdict;
+    struct record_batch batch;
+    struct batch_rules rules = default_rules;
+    struct batch_header header = {.attributes = BATCH_TRANSACTIONAL, .producer_id = 5, .base_sequence = 3};
+    rules.codec = CODEC_ZSTD;
+    build(&builder, 3, CODEC_SNAPPY, header);
+    batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, NULL, NULL);
+    assert_int_equal(verdict.refusal, BATCH_ACCEPTED);
+    assert_int_equal(record_batch_view(&batch, verdict.rebuilt, verdict.rebuilt_size_bytes), BATCH_OK);
+    assert_int_equal(batch.attributes, BATCH_TRANSACTIONAL | CODEC_ZSTD);
+    assert_int_equal(batch.base_sequence, 3);
+    free(verdict.rebuilt);
+    batch_builder_release(&builder);
+}
+
+/* Kafka's builder refuses it; a broker refuses such a request before. */
+static void a_transactional_batch_without_producer_id_is_not_rebuilt(void **state)
+{
+    (void)state;
+    struct batch_builder builder;
+    struct batch_verdict verdict;
+    struct batch_rules rules = default_rules;
+    struct batch_header header = BATCH_HEADER_PLAIN;
+    header.attributes = BATCH_TRANSACTIONAL;
+    rules.codec = CODEC_ZSTD;
+    build(&builder, 3, CODEC_SNAPPY, header);
+    batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, NULL, NULL);
+    assert_int_equal(verdict.refusal, BATCH_REFUSED_UNREADABLE);
+    batch_builder_release(&builder);
+}
+
+/* A batch of 100 kB that decompresses to a record of 128 MiB: fine to keep, too much to hold in memory for another
+ * codec. */
+static void a_record_above_100_mib_is_not_rebuilt(void **state)
+{
+    (void)state;
+    enum { LARGE = 128 * 1024 * 1024 };
+    struct batch_builder builder;
+    struct batch_verdict verdict;
+    struct batch_rules rules = default_rules;
+    struct batch_header header = BATCH_HEADER_PLAIN;
+    uint8_t *zeros = xcalloc(1, LARGE);
+    batch_builder_init(&builder, NOW_MS);
+    batch_builder_add(&builder, NOW_MS, NULL_BYTES, (struct kp_bytes){zeros, LARGE}, NULL_BYTES, 0);
+    header.codec = CODEC_ZSTD;
+    header.level = 1;
+    assert_true(batch_builder_finish(&builder, &header));
+    batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, NULL, NULL);
+    assert_int_equal(verdict.refusal, BATCH_ACCEPTED);
+    rules.codec = CODEC_LZ4;
+    batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, NULL, NULL);
+    assert_int_equal(verdict.refusal, BATCH_REFUSED_INVALID);
+    assert_null(verdict.rebuilt);
+    batch_builder_release(&builder);
+    free(zeros);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_are_accepted_refused_and_stored_as_kafka_does),
+        cmocka_unit_test(the_list_of_bad_records_is_bounded),
+        cmocka_unit_test(the_verdict_says_where_the_max_timestamp_is),
+        cmocka_unit_test(a_rebuilt_batch_stays_transactional),
+        cmocka_unit_test(a_transactional_batch_without_producer_id_is_not_rebuilt),
+        cmocka_unit_test(a_record_above_100_mib_is_not_rebuilt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

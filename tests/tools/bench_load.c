@@ -37,7 +37,7 @@ static _Noreturn void die(const char *what, const char *detail)
     exit(1);
 }
 
-/* ---- one request ------------------------------------------------------------------------------------------------------ */
+/* ---- one request ----------------------------------------------------------------------------------------------- */
 
 struct frame {
     uint8_t *bytes;
@@ -88,7 +88,7 @@ static void check_error(const char *what, int16_t code)
         die(what, kafka_error_name(code));
 }
 
-/* ---- topics ----------------------------------------------------------------------------------------------------------- */
+/* ---- topics ---------------------------------------------------------------------------------------------------- */
 
 static void create_topic(struct load *load)
 {
@@ -147,7 +147,7 @@ static void ask_metadata(struct load *load, int64_t count)
     free(frame.bytes);
 }
 
-/* ---- produce ---------------------------------------------------------------------------------------------------------- */
+/* ---- produce --------------------------------------------------------------------------------------------------- */
 
 /* A request with one batch of records whose values are text of a kind. */
 static struct frame produce_frame(struct load *load, int32_t record_bytes, size_t batch_bytes)
@@ -221,7 +221,7 @@ static void produce_tiny(struct load *load, int64_t count)
     free(frame.bytes);
 }
 
-/* ---- fetch ------------------------------------------------------------------------------------------------------------ */
+/* ---- fetch ----------------------------------------------------------------------------------------------------- */
 
 /* The offset behind the last whole batch. */
 static int64_t next_offset(const struct kp_records *records, int64_t offset)
@@ -267,7 +267,7 @@ static void fetch(struct load *load, int64_t bytes_wanted)
     }
 }
 
-/* ---- command line ----------------------------------------------------------------------------------------------------- */
+/* ---- command line ---------------------------------------------------------------------------------------------- */
 
 static bool is(const char *word, const char *command, int arguments, int expected)
 {

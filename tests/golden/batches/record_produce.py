@@ -3,7 +3,7 @@
 
     tests/golden/batches/record_produce.py HOST:PORT > tests/golden/batches/produce.txt
 
-HOST:PORT is a fresh Apache Kafka (tests/kafka/kafka start FOLDER). Nothing but Python is needed: batches are made here, and
+HOST:PORT is an Apache Kafka (tests/kafka/kafka start FOLDER). Nothing but Python is needed: batches are made here, and
 the data of lz4, snappy and zstd consists of stored blocks, which those formats allow. tests/test_record_validate.c gives
 the same batches to our own check and compares. A case in the file:
 
@@ -83,11 +83,39 @@ def snappy(data):
     return SNAPPY_HEAD + struct.pack(">i", len(snappy_raw(data))) + snappy_raw(data)
 
 
-LZ4_HEAD = b"\x04\x22\x4d\x18\x60\x40\x82"
+def xxhash32(data):
+    """With seed 0, of fewer than 16 bytes or in lanes; the checksum of lz4 frames."""
+    first, second, third, fourth, fifth = 2654435761, 2246822519, 3266489917, 668265263, 374761393
+    mask = 0xFFFFFFFF
+
+    def rotate(number, bits):
+        return (number << bits | number >> 32 - bits) & mask
+
+    at, state = 0, fifth
+    if len(data) >= 16:
+        lanes = [first + second & mask, second, 0, -first & mask]
+        while at + 16 <= len(data):
+            for lane, word in enumerate(struct.unpack_from("<4I", data, at)):
+                lanes[lane] = rotate(lanes[lane] + word * second & mask, 13) * first & mask
+            at += 16
+        state = rotate(lanes[0], 1) + rotate(lanes[1], 7) + rotate(lanes[2], 12) + rotate(lanes[3], 18)
+    state = state + len(data) & mask
+    while at + 4 <= len(data):
+        state = rotate(state + struct.unpack_from("<I", data, at)[0] * third & mask, 17) * fourth & mask
+        at += 4
+    for byte in data[at:]:
+        state = rotate(state + byte * fifth & mask, 11) * first & mask
+    state = (state ^ state >> 15) * second & mask
+    state = (state ^ state >> 13) * third & mask
+    return state ^ state >> 16
 
 
-def lz4(data):
-    return LZ4_HEAD + struct.pack("<I", len(data) | 0x80000000) + data + bytes(4)
+def lz4(data, flags=0x60, block=0x40, content_size=b"", block_sum=None, content_sum=b""):
+    """One stored block; what the flags promise is for the caller to give."""
+    descriptor = bytes([flags, block]) + content_size
+    block_sum = b"" if block_sum is None else struct.pack("<I", xxhash32(data) + block_sum & 0xFFFFFFFF)
+    return (b"\x04\x22\x4d\x18" + descriptor + bytes([xxhash32(descriptor) >> 8 & 0xFF]) +
+            struct.pack("<I", len(data) | 0x80000000) + data + block_sum + bytes(4) + content_sum)
 
 
 def zstd(data):
@@ -125,6 +153,10 @@ SMALL = {"max.message.bytes": "200"}
 NARROW = {"message.timestamp.before.max.ms": str(HOUR), "message.timestamp.after.max.ms": str(HOUR)}
 BOUNDED = {"max.decompressed.message.bytes": "100"}
 LONG = record(0, value=b"x" * 150)
+
+
+def packed_lz4(**frame):
+    return batch(THREE, LZ4, packed=lz4(b"".join(THREE), **frame), max_ms=MAX5)
 
 
 def to(codec, **more):
@@ -176,6 +208,11 @@ CASES = [
     ("last offset delta too small", CREATE, batch(THREE, last_delta=1)),
     ("last offset delta too large", CREATE, batch(THREE, last_delta=3)),
     ("count 0", CREATE, batch([], last_delta=0, count=0)),
+    ("count 0, last offset delta -1", CREATE, batch([], last_delta=-1, count=0)),
+    ("codec 5 before count 0", CREATE, batch([], attributes=5, last_delta=-1, count=0)),
+    ("length 14", CREATE, batch(THREE, length=14)),
+    ("length 15", CREATE, batch(THREE, length=15)),
+    ("length 48", CREATE, batch(THREE, length=48)),
     ("count -1", CREATE, batch(THREE, count=-1, last_delta=2)),
     ("control batch", CREATE, batch(THREE, attributes=CONTROL)),
     ("producer id without sequence", CREATE, batch(THREE, pid=5, epoch=0, sequence=-1)),
@@ -209,6 +246,11 @@ CASES = [
     ("record attributes", CREATE, batch([varint(8) + b"\x07\0\0" + sized(b"k") + sized(b"v") + b"\0"])),
     ("inner offsets wrong", CREATE, batch([record(3), record(7)])),
     ("inner offsets wrong, gzip", CREATE, batch([record(3), record(7)], GZIP)),
+    ("length covers the next record, gzip", CREATE, batch([record(0, length=17), record(1)], GZIP)),
+    ("key size of six bytes", CREATE, batch([varint(12) + b"\0\0\0" + b"\x82\x80\x80\x80\x80\0k" + sized(b"v") + b"\0"])),
+    ("key size of six bytes, gzip", CREATE,
+     batch([varint(12) + b"\0\0\0" + b"\x82\x80\x80\x80\x80\0k" + sized(b"v") + b"\0"], GZIP)),
+    ("key size above 32 bits", CREATE, batch([varint(11) + b"\0\0\0" + b"\x82\x80\x80\x80\x20k" + sized(b"v") + b"\0"])),
     ("inner offsets equal", CREATE, batch([record(0), record(0)])),
     ("decompressed record at the bound", BOUNDED, batch([record(0, value=b"x" * 92)], GZIP)),
     ("decompressed record above the bound", BOUNDED, batch([record(0, value=b"x" * 93)], GZIP)),
@@ -244,6 +286,27 @@ CASES = [
     ("zstd that is cut", CREATE, batch(THREE, ZSTD, packed=zstd(b"".join(THREE))[:-3])),
     ("zstd, window of 256 MiB", CREATE,
      batch(THREE, ZSTD, packed=b"\x28\xb5\x2f\xfd\0\x90" + zstd(b"".join(THREE))[6:])),
+    ("zstd, window of 128 MiB", CREATE,
+     batch(THREE, ZSTD, packed=b"\x28\xb5\x2f\xfd\0\x88" + zstd(b"".join(THREE))[6:], max_ms=MAX5)),
+    ("zstd, only a skippable frame", CREATE, batch(THREE, ZSTD, packed=b"\x50\x2a\x4d\x18\3\0\0\0xyz")),
+    ("lz4, content size that is wrong", CREATE, packed_lz4(flags=0x68, content_size=struct.pack("<Q", 1 << 40))),
+    ("lz4, content checksum that is wrong", CREATE, packed_lz4(flags=0x64, content_sum=b"abcd")),
+    ("lz4, no content checksum", CREATE, packed_lz4(flags=0x64)),
+    ("lz4, block checksum", CREATE, packed_lz4(flags=0x70, block_sum=0)),
+    ("lz4, block checksum that is wrong", CREATE, packed_lz4(flags=0x70, block_sum=1)),
+    ("lz4, blocks of 4 MiB", CREATE, packed_lz4(block=0x70)),
+    ("lz4, block size 3", CREATE, packed_lz4(block=0x30)),
+    ("lz4, reserved bits of the block size", CREATE, packed_lz4(block=0x41)),
+    ("lz4, high bit of the block size", CREATE, packed_lz4(block=0xC0)),
+    ("lz4, dictionary id", CREATE, packed_lz4(flags=0x61)),
+    ("lz4, reserved flag", CREATE, packed_lz4(flags=0x62)),
+    ("lz4, version 2", CREATE, packed_lz4(flags=0xA0)),
+    ("lz4, version 3", CREATE, packed_lz4(flags=0xE0)),
+    ("gzip with extra field, name, comment", CREATE,
+     batch(THREE, GZIP, max_ms=MAX5, packed=b"\x1f\x8b\x08\x1c" + bytes(6) + b"\2\0xyname\0comment\0" + gzip(b"".join(THREE))[10:])),
+    ("gzip with a header checksum that is wrong", CREATE,
+     batch(THREE, GZIP, packed=b"\x1f\x8b\x08\x02" + bytes(6) + b"\1\2" + gzip(b"".join(THREE))[10:])),
+    ("gzip with another method", CREATE, batch(THREE, GZIP, packed=b"\x1f\x8b\x07" + gzip(b"".join(THREE))[3:])),
     # keys
     ("record without key, compacted", COMPACT, batch(THREE, max_ms=MAX5)),
     ("record without key, compacted, gzip", COMPACT, batch(THREE, GZIP, max_ms=MAX5)),
@@ -392,7 +455,7 @@ def main():
     print("# Recorded from Apache Kafka 4.4.0 by record_produce.py, which describes the format.")
     for number, (name, configs, records, *version) in enumerate(CASES):
         version = version[0] if version else 8
-        topic = f"case-{number}"
+        topic = f"case-{NOW}-{number}"
         broker.create_topic(topic, configs)
         deadline = time.monotonic() + 30
         while True:  # a new topic may not be known yet
