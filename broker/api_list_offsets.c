@@ -65,28 +65,29 @@ static int find_offset(struct partition *partition, int64_t timestamp, enum isol
     }
 }
 
-static int compare_int32(const void *a, const void *b)
+/* A partition that a request names, and where. */
+struct named {
+    int32_t partition, position;
+};
+
+static int compare_named(const void *a, const void *b)
 {
-    int32_t left = *(const int32_t *)a, right = *(const int32_t *)b;
-    return (left > right) - (left < right);
+    const struct named *left = a, *right = b;
+    if (left->partition != right->partition)
+        return left->partition < right->partition ? -1 : 1;
+    return (left->position > right->position) - (left->position < right->position);
 }
 
 /* The partitions that a topic's request names, sorted, so that one named twice is found quickly; NULL: no memory. */
-static int32_t *sorted_partitions(struct arena *arena, const struct kp_list_offsets_request_topics *topic)
+static struct named *sort_partitions(struct arena *arena, const struct kp_list_offsets_request_topics *topic)
 {
     size_t count = (size_t)topic->partitions_count;
-    int32_t *sorted = arena_calloc(arena, count, sizeof *sorted);
+    struct named *sorted = arena_calloc(arena, count, sizeof *sorted);
     for (size_t i = 0; i < count && sorted != NULL; i++)
-        sorted[i] = topic->partitions[i].partition_index;
+        sorted[i] = (struct named){topic->partitions[i].partition_index, (int32_t)i};
     if (sorted != NULL)
-        qsort(sorted, count, sizeof *sorted, compare_int32);
+        qsort(sorted, count, sizeof *sorted, compare_named);
     return sorted;
-}
-
-static bool named_twice(const int32_t *sorted, int32_t count, int32_t partition)
-{
-    const int32_t *found = bsearch(&partition, sorted, (size_t)count, sizeof *sorted, compare_int32);
-    return (found > sorted && found[-1] == partition) || (found + 1 < sorted + count && found[1] == partition);
 }
 
 static enum kafka_error list_partition(struct request *request, struct kp_string topic_name,
@@ -100,6 +101,8 @@ static enum kafka_error list_partition(struct request *request, struct kp_string
     struct partition *partition = topic == NULL ? NULL : topic_partition(topic, asked->partition_index);
     if (partition == NULL)
         return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    if (asked->current_leader_epoch < -1) /* Fetch takes any negative one for none; Kafka does not here */
+        return KAFKA_FENCED_LEADER_EPOCH;
     enum kafka_error error = partition_check_epoch(partition, asked->current_leader_epoch);
     if (error != KAFKA_NONE)
         return error;
@@ -116,7 +119,7 @@ static enum kafka_error list_partition(struct request *request, struct kp_string
     return error;
 }
 
-/* All partitions of a topic. False: no memory for it. */
+/* All partitions of a topic, by number; one that is named twice is told once, as an error. False: no memory for it. */
 static bool list_topic(struct request *request, const struct kp_list_offsets_request_topics *asked,
                        struct kp_list_offsets_response_topics *topic)
 {
@@ -124,17 +127,18 @@ static bool list_topic(struct request *request, const struct kp_list_offsets_req
     *topic = kp_list_offsets_response_topics_default;
     topic->name = asked->name;
     topic->partitions = arena_calloc(&request->arena, (size_t)count, sizeof *topic->partitions);
-    int32_t *sorted = sorted_partitions(&request->arena, asked);
+    const struct named *sorted = sort_partitions(&request->arena, asked);
     if (topic->partitions == NULL || sorted == NULL)
         return false;
-    topic->partitions_count = count;
-    for (int32_t p = 0; p < count; p++) {
-        struct kp_list_offsets_response_topics_partitions *partition = &topic->partitions[p];
+    for (int32_t i = 0, next; i < count; i = next) {
+        struct kp_list_offsets_response_topics_partitions *partition = &topic->partitions[topic->partitions_count++];
         *partition = kp_list_offsets_response_topics_partitions_default;
-        partition->partition_index = asked->partitions[p].partition_index;
-        enum kafka_error error = named_twice(sorted, count, partition->partition_index)
-                                     ? KAFKA_INVALID_REQUEST
-                                     : list_partition(request, asked->name, &asked->partitions[p], partition);
+        partition->partition_index = sorted[i].partition;
+        for (next = i + 1; next < count && sorted[next].partition == sorted[i].partition;)
+            next++;
+        enum kafka_error error =
+            next > i + 1 ? KAFKA_INVALID_REQUEST
+                         : list_partition(request, asked->name, &asked->partitions[sorted[i].position], partition);
         partition->error_code = (int16_t)error;
     }
     return true;
@@ -147,7 +151,8 @@ void api_list_offsets(struct request *request)
     response.topics = arena_calloc(&request->arena, (size_t)body->topics_count, sizeof *response.topics);
     bool fits = response.topics != NULL;
     for (int32_t t = 0; t < body->topics_count && fits; t++)
-        fits = list_topic(request, &body->topics[t], &response.topics[response.topics_count++]);
+        if (body->topics[t].partitions_count > 0)
+            fits = list_topic(request, &body->topics[t], &response.topics[response.topics_count++]);
     if (fits)
         request_respond(request, &response);
     else

@@ -88,6 +88,22 @@ static bool fill_record_errors(struct produce *produce, const struct batch_verdi
     return true;
 }
 
+/* Kafka names the log start beside an error only when it went into the batch: not for what it refuses before, nor for sizes
+ * and checksums. */
+static bool tells_log_start(enum kafka_error error, const struct batch_verdict *verdict)
+{
+    switch (error) {
+    case KAFKA_INVALID_RECORD:
+    case KAFKA_INVALID_TIMESTAMP:
+    case KAFKA_UNKNOWN_SERVER_ERROR:
+    case KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER:
+    case KAFKA_INVALID_PRODUCER_EPOCH:
+        return verdict->size_bytes > 0;
+    default:
+        return false;
+    }
+}
+
 static void produce_partition(struct produce *produce, const topic_data *data,
                               const struct kp_produce_request_topic_data_partition_data *from, partition_response *response)
 {
@@ -124,12 +140,14 @@ static void produce_partition(struct produce *produce, const topic_data *data,
         purgatory_wake(broker, partition);
         if (log_wants_flush(partition->log) && !wait_for_flush(produce, partition->log))
             produce->failed = true;
-    } else if (append.verdict.message != NULL) {
-        response->error_message = kp_string_of(append.verdict.message);
-        response->log_start_offset = log_start_offset(partition->log);
-        if (!fill_record_errors(produce, &append.verdict, response))
-            produce->failed = true;
+        return;
     }
+    if (tells_log_start(error, &append.verdict))
+        response->log_start_offset = log_start_offset(partition->log);
+    if (append.verdict.message != NULL)
+        response->error_message = kp_string_of(append.verdict.message);
+    if (!fill_record_errors(produce, &append.verdict, response))
+        produce->failed = true;
 }
 
 /* Append everything; or, with an error for the whole request, say so of every partition. False: no memory for the answer. */
@@ -144,6 +162,8 @@ static bool produce_topics(struct produce *produce, enum kafka_error request_err
         produce->partitions_count += body->topic_data[t].partition_data_count;
     for (int32_t t = 0; t < body->topic_data_count; t++) {
         const topic_data *data = &body->topic_data[t];
+        if (data->partition_data_count == 0)
+            continue; /* Kafka's answer is by partition */
         struct kp_produce_response_responses *topic = &response->responses[response->responses_count++];
         *topic = kp_produce_response_responses_default;
         topic->name = data->name;

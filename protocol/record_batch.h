@@ -171,9 +171,10 @@ struct batch_verdict {
     const char *message;                      /* static text; NULL when accepted */
     struct batch_record_error *record_errors; /* from `arena` given to batch_validate(), NULL when none */
     int32_t record_errors_count;
-    /* when accepted: */
+    /* when one whole batch was found, refused or not: */
     int32_t size_bytes; /* of the batch; bytes behind it that begin no further batch are to be dropped, as Kafka does */
     int32_t record_count;
+    /* when accepted: */
     int64_t max_timestamp_ms;
     int32_t max_timestamp_offset_delta; /* of the first record that has it; with log-append time of the last record */
     uint8_t *rebuilt; /* NULL: keep the bytes; else the batch to write instead, from malloc, the caller frees it */

@@ -229,10 +229,10 @@ void batch_validate(struct batch_verdict *verdict, uint8_t *bytes, size_t size, 
         return;
     }
     struct record_check check = {.verdict = verdict, .batch = &batch, .rules = rules, .now_ms = now_ms, .arena = arena};
-    if (!check_header(verdict, &batch, rules) || !check_records(&check, walk))
-        return;
     verdict->size_bytes = batch.size_bytes;
     verdict->record_count = batch.record_count;
+    if (!check_header(verdict, &batch, rules) || !check_records(&check, walk))
+        return;
     if (rules->timestamp_type == TIMESTAMP_LOG_APPEND_TIME) {
         verdict->max_timestamp_ms = now_ms;
         verdict->max_timestamp_offset_delta = batch.last_offset_delta;

@@ -381,8 +381,7 @@ static int check_batch(struct log *log, struct log_append *append, struct record
         append->duplicate = true;
         append->last_offset = known.last_offset;
         append->base_offset = known.last_offset - known.offset_delta;
-        if (append->append_time_ms >= 0)
-            append->append_time_ms = known.timestamp_ms;
+        append->append_time_ms = known.timestamp_ms; /* whatever kind of time the topic has, as Kafka */
     }
     return answer;
 }

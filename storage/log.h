@@ -106,7 +106,7 @@ struct log_append {
     struct arena *arena; /* where the verdict's record errors go; NULL: they are not wanted */
     /* out */
     int64_t base_offset, last_offset;
-    int64_t append_time_ms;       /* -1 with create time */
+    int64_t append_time_ms;       /* -1 with create time; of a duplicate the time of its records */
     bool duplicate;               /* nothing was written; the offsets are those of the first time */
     struct batch_verdict verdict; /* of a refused batch: which records, and the sentence */
 };
