@@ -244,3 +244,10 @@ void answer_normalize(struct value *answer, const char *api, struct names *names
 {
     normalize(answer, api, "", names, until_ms);
 }
+
+bool answer_tells_more(const char *api, const char *path, const struct value *wanted, const struct value *got)
+{
+    const char *field = strrchr(path, '.');
+    return strcmp(api, "Produce") == 0 && field && strcmp(field, ".error_message") == 0 && wanted &&
+           wanted->type == VALUE_NULL && got && got->type == VALUE_NAME && kp_string_is(got->text, "text");
+}

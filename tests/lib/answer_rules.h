@@ -14,4 +14,8 @@ void answer_normalize(struct value *answer, const char *api, struct names *names
  */
 bool answer_pick(struct value *answer, const char *path, const char *field, const struct value *wanted);
 
+/* A difference on purpose that is everywhere: dohle says in words why it refuses a batch, where Kafka leaves the text
+ * of most reasons null. Clients show the text and do nothing else with it. */
+bool answer_tells_more(const char *api, const char *path, const struct value *wanted, const struct value *got);
+
 #endif

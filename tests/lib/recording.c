@@ -137,13 +137,9 @@ static void leave_out(const struct kp_schema *schema, struct value *value, int16
     }
 }
 
-struct value *recorded_answer(const struct recorded *recorded, int16_t version, struct arena *arena)
+void recorded_narrow(const struct recorded *recorded, struct value *answer, int16_t version)
 {
-    if (!recorded->answer)
-        return NULL;
-    struct value *answer = value_copy(arena, recorded->answer);
     leave_out(player_api(recorded->api)->response, answer, version);
-    return answer;
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */

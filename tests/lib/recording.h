@@ -28,8 +28,8 @@ bool recording_parse(const char *text, size_t size, struct arena *arena, struct 
 /* The answer to a step, NULL when none was recorded. */
 const struct recorded *recording_find(const struct recorded *recording, const char *scenario, int32_t step_number,
                                       int32_t version);
-/* What was answered in a version of the API: NULL when the connection was closed. */
-struct value *recorded_answer(const struct recorded *recorded, int16_t version, struct arena *arena);
+/* Leave out of an answer, a copy of the recorded one, what a version of the API lacks. */
+void recorded_narrow(const struct recorded *recorded, struct value *answer, int16_t version);
 /* Answers that a play of the scenario in this version brings. */
 int32_t recording_count(const struct recorded *recording, const char *scenario, int32_t version);
 
