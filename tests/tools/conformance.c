@@ -394,6 +394,7 @@ int main(int argc, char **argv)
         printf("conformance: %s:%s: %s\n", address, colon + 1, error);
     for (int i = optind; i < argc && ok; i++)
         play_file(&player, &options, argv[i], &totals);
+    int32_t failed_plays = totals.failed;
     if (ok && !options.only)
         totals.failed += check_versions(&player, &options);
     player_release(&player);
@@ -402,7 +403,7 @@ int main(int argc, char **argv)
         totals.failed++;
     }
     free(address);
-    printf("conformance: %d scenarios in %d plays, %d failed, %.1f s\n", totals.scenarios, totals.plays, totals.failed,
-           (double)(client_mono_ms() - began_ms) / 1000);
+    printf("conformance: %d passed, %d failed in %d scenarios, %.1f s\n", totals.plays - failed_plays, totals.failed,
+           totals.scenarios, (double)(client_mono_ms() - began_ms) / 1000);
     return !ok ? 2 : totals.failed ? 1 : 0;
 }
