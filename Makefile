@@ -42,7 +42,7 @@ TOOLS    := $(patsubst tests/tools/%.c,$(B)/bin/%,$(sort $(wildcard tests/tools/
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/bin/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZING  := $(findstring fuzzer,$(SAN))
 
-.PHONY: all run test unit check bench nightly install uninstall clean help libraries conformance-record docs
+.PHONY: all run test tests unit check bench nightly install uninstall clean help libraries conformance-record docs
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -123,8 +123,10 @@ unit: $(TESTS) ## Run the unit tests
 	$(Q)$(RUN_UNITS)
 	$(Q)$(SUITE) --total
 
+tests: $(TESTS) $(TOOLS) ## Build the tests and do not run them
+
 test: all ## Run all quick tests: units, conformance with Apache Kafka's answers, the clients that this machine has
-	$(Q)$(MAKE) --no-print-directory $(TESTS) $(TOOLS)
+	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)$(SUITE) --start
 	$(Q)$(RUN_UNITS)
 	$(Q)$(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS)
