@@ -30,7 +30,7 @@ static void fill_large(struct batch_builder *builder)
     for (int64_t n = 0; n < 6; n++) {
         for (int i = 0; i < SIZE; i++) {
             seed = seed * 1664525u + 1013904223u;
-            value[i] = n % 2 == 0 ? (uint8_t)(seed >> 24) : (uint8_t)(i / 100);
+            value[i] = (uint8_t)(n % 2 == 0 ? seed >> 24 : (uint32_t)i / 100);
         }
         batch_builder_add(builder, BASE_MS + n, text("large"), (struct kp_bytes){value, SIZE}, text(NULL), 0);
     }
