@@ -89,7 +89,7 @@ struct config {
     int64_t connections_max_idle_ms; /* negative: never */
     int32_t max_connections;
     int32_t max_connections_per_ip;
-    int64_t queued_max_request_bytes;     /* -1: the broker's own budget */
+    int64_t queued_max_request_bytes; /* -1: the broker's own budget */
     int32_t socket_listen_backlog_size;
     int32_t socket_receive_buffer_bytes; /* -1: the system's */
     int32_t socket_send_buffer_bytes;    /* -1: the system's */
