@@ -1,10 +1,10 @@
-/* lz4 in its frame format (version 1.x), over liblz4's block functions:
+/* lz4 in its frame format (version 1.x), over liblz4's block functions: a header, blocks, an end mark.
  *
- *     +-------------+-----+----+--------------+--------+   then blocks:  +------+-------+----------+   and +----------+
- *     | 04 22 4d 18 | FLG | BD | content size | HC     |                 | size | bytes | checksum |        | 00000000
- * |
- *     +-------------+-----+----+--------------+--------+                 +------+-------+----------+ +----------+ 1 1
- * 8, if FLG says  1 byte                    int32         4, if FLG says       end mark
+ *     header                                              block                         end mark
+ *     +-------------+-----+----+--------------+----+      +------+-------+----------+   +------+   +----------+
+ *     | 04 22 4d 18 | FLG | BD | content size | HC |      | size | bytes | checksum |   | 0    |   | checksum |
+ *     +-------------+-----+----+--------------+----+      +------+-------+----------+   +------+   +----------+
+ *      magic         1     1    8, if in FLG   1           4              4, if in FLG   4          4, if in FLG
  *
  * Integers are little-endian. The top bit of a size: the block is stored as it is. HC is the second byte of the
  * xxHash32 of what lies between magic and HC.

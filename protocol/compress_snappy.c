@@ -1,9 +1,10 @@
 /* snappy over libsnappy, in the framing of the Java library (xerial), which is Kafka's:
  *
- *     +---------------------------+-----------+------------+   then blocks:  +--------+-----------------------+
- *     | 82 'S' 'N' 'A' 'P' 'P' 'Y' 00 | version 1 | compat. 1 |                | size   | raw snappy, size bytes |
- *     +---------------------------+-----------+------------+                 +--------+-----------------------+
- *      8 bytes                      int32 BE    int32 BE                       int32 BE
+ *     header                                                          block
+ *     +---------------------------------+-----------+------------+      +------+------------+
+ *     | 82 'S' 'N' 'A' 'P' 'P' 'Y' 00   | version 1 | compat. 1  |      | size | raw snappy |   and so on
+ *     +---------------------------------+-----------+------------+      +------+------------+
+ *      8                                 int32       int32               int32  size bytes      all big-endian
  *
  * Rules, from snappy-java 1.1.10: without that magic the whole input is one raw snappy block (some old clients send
  * that); the header may stand again between blocks; fewer than 4 bytes behind the last block are ignored; a compatible

@@ -1,7 +1,9 @@
 /* The records of a batch, one after the other, whatever the codec.
  *
- *     record: length | attributes | timestamp delta | offset delta | key | value | header count | header key, value |
- * ... varint   int8         varlong           varint         each: size varint (-1: null), bytes
+ *     record: length | attributes | timestamp delta | offset delta | key | value | headers
+ *             varint   int8         varlong           varint
+ *
+ *     key, value: size varint (-1: null), bytes        headers: count varint, then a key and a value for each
  *
  * One parser reads them from [at, end). Of an uncompressed batch that is all that is left of it, and key, value and
  * headers point into the batch. Of a compressed one it is what is left in a window, which refill() slides and fills
