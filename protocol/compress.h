@@ -43,8 +43,8 @@ void decompressor_free(struct decompressor *decompressor); /* NULL is allowed */
 bool decompressor_start(struct decompressor *decompressor, enum codec codec, const void *in,
                         size_t in_size) WARN_UNUSED;
 
-/* Fill up to `size` bytes, size > 0. Returns the count, less than `size` only at the end (0: at the end), or -1 for
- * damaged input; what was decompressed before the damage may be lost. */
+/* Fill up to `size` bytes, size > 0. Returns the count, less than `size` only at the end (0: at the end, each time), or
+ * -1 for damaged input; what was decompressed before the damage may be lost. */
 ssize_t decompressor_read(struct decompressor *decompressor, void *out, size_t size) WARN_UNUSED;
 
 /* Forget the stream: its input is no longer borrowed, and buffers that only an unusual stream needs are given back. */

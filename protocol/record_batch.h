@@ -116,7 +116,6 @@ struct record_walk {
     uint8_t *window;
     size_t window_bytes;
     size_t decompressed_bytes; /* of the batch at hand */
-    bool stream_ended;
 };
 
 void record_walk_init(struct record_walk *walk);

@@ -58,7 +58,6 @@ static bool start(struct record_iterator *iterator)
         walk->window_bytes = WINDOW_BYTES;
     }
     walk->decompressed_bytes = 0;
-    walk->stream_ended = false;
     iterator->at = iterator->end = walk->window;
     return decompressor_start(walk->decompressor, record_batch_codec(batch), batch->bytes + BATCH_HEADER_BYTES,
                               (size_t)batch->size_bytes - BATCH_HEADER_BYTES);
@@ -101,7 +100,7 @@ void record_iterator_release(struct record_iterator *iterator)
 static bool refill(struct record_iterator *iterator)
 {
     struct record_walk *walk = iterator->walk;
-    if (walk == NULL || walk->stream_ended)
+    if (walk == NULL)
         return false;
     size_t left = in_memory(iterator);
     if (left > 0)
@@ -109,11 +108,9 @@ static bool refill(struct record_iterator *iterator)
     iterator->at = walk->window;
     iterator->end = walk->window + left;
     ASSERT(left < walk->window_bytes);
-    size_t wanted = walk->window_bytes - left;
-    ssize_t got = decompressor_read(walk->decompressor, walk->window + left, wanted);
+    ssize_t got = decompressor_read(walk->decompressor, walk->window + left, walk->window_bytes - left);
     if (got < 0)
         return fail(iterator, BATCH_CODEC);
-    walk->stream_ended = (size_t)got < wanted;
     walk->decompressed_bytes += (size_t)got;
     if (walk->decompressed_bytes > BATCH_DECOMPRESSED_BYTES_MAX)
         return fail(iterator, BATCH_LIMIT);
