@@ -155,6 +155,16 @@ sanitized: all $(TESTS) $(TOOLS)
 	$(Q)$(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS)
 	$(Q)$(SUITE) --total
 
+# Kafka's answers are data beside the scenarios; a recording of scenarios that did not change gives the same files.
+conformance-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the conformance suite expects (Java, Maven, Python)
+	$(Q)tests/conformance/record $(B)/bin/conformance --record $(SCENARIOS)
+
+# Does Apache Kafka itself still give the recorded answers?
+conformance-replay: all $(B)/bin/conformance
+	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(SCENARIOS)
+
+.PHONY: conformance-replay
+
 # docs/NAME.md is what print_NAME prints.
 PRINTED = protocol configuration
 

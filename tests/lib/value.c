@@ -284,15 +284,13 @@ static struct value *value_read_string(struct value_reader *reader, struct arena
             continue;
         }
         from++;
-        if (*from == 'n') {
-            text[size++] = '\n';
-        } else if (*from == '"' || *from == '\\') {
+        if (*from == '"' || *from == '\\') {
             text[size++] = *from;
         } else if (*from == 'x' && end - from > 2 && value_hex_byte(from + 1) >= 0) {
             text[size++] = (char)value_hex_byte(from + 1);
             from += 2;
         } else {
-            return value_fail(reader, "a string knows \\n, \\\", \\\\ and \\x with two hexadecimal digits");
+            return value_fail(reader, "a string knows \\\", \\\\ and \\x with two hexadecimal digits");
         }
     }
     return value_string(arena, (struct kp_string){text, size});
