@@ -441,12 +441,15 @@ int config_synonym_rows(int setting, int rows[CONFIG_SYNONYM_NAMES_MAX])
         {"log.roll.jitter.ms",    "log.roll.jitter.hours",           NULL                 },
         {"log.flush.interval.ms", "log.flush.scheduler.interval.ms", NULL                 },
     };
+    const char *name = config_definitions[setting].name;
     for (size_t i = 0; i < COUNT_OF(groups); i++) {
-        int count = 0;
         bool found = false;
-        for (int j = 0; j < CONFIG_SYNONYM_NAMES_MAX && groups[i][j] != NULL; j++) {
-            rows[count++] = row_of(groups[i][j]);
-            found |= rows[j] == setting;
+        int count = 0;
+        for (; count < CONFIG_SYNONYM_NAMES_MAX && groups[i][count] != NULL; count++) {
+            found |= strcmp(groups[i][count], name) == 0;
+        }
+        for (int j = 0; found && j < count; j++) {
+            rows[j] = row_of(groups[i][j]);
         }
         if (found) {
             return count;
