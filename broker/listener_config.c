@@ -179,20 +179,17 @@ static bool check_distinct(const struct endpoint *endpoints, int count, char *er
 {
     for (int i = 0; i < count; i++) {
         const struct endpoint *one = &endpoints[i];
-        int same_port = 0;
         for (int j = i + 1; j < count; j++) {
             const struct endpoint *other = &endpoints[j];
             if (strcmp(one->name, other->name) == 0) {
                 return fail(error, "listeners: each listener must have a different name, %s is there twice", one->name);
             }
-            if (one->port != 0 && one->port == other->port) {
-                same_port++;
-                if (ip_version(one->host) + ip_version(other->host) != 4 + 6 || same_port > 1) {
-                    return fail(
-                        error,
-                        "listeners: %s and %s must have different ports, or one an IPv4 and the other an IPv6 address",
-                        one->name, other->name);
-                }
+            if (one->port != 0 && one->port == other->port &&
+                ip_version(one->host) + ip_version(other->host) != 4 + 6) {
+                return fail(
+                    error,
+                    "listeners: %s and %s must have different ports, or one an IPv4 and the other an IPv6 address",
+                    one->name, other->name);
             }
         }
     }
