@@ -223,7 +223,11 @@ static int32_t open_session(struct fetch *fetch)
     if (session == NULL)
         return FETCH_SESSION_NONE;
     for (int32_t i = 0; i < fetch->items_count; i++) {
-        struct fetch_item *item = fetch_session_put(sessions, session, fetch->reads[i].item);
+        struct fetch_item *item = fetch_session_put(session, fetch->reads[i].item);
+        if (item == NULL) { /* no room: the client goes on without a session */
+            fetch_session_drop(session);
+            return FETCH_SESSION_NONE;
+        }
         item->high_watermark = fetch->reads[i].error != KAFKA_NONE ? -1 : fetch->reads[i].high_watermark;
         item->log_start_offset = fetch->reads[i].log_start_offset;
     }
@@ -409,16 +413,20 @@ static bool take_items(struct fetch *fetch, const struct kp_fetch_request *body)
     return true;
 }
 
-/* Bring the session up to date with what the request adds, changes and forgets. */
-static void update_session(struct fetch *fetch, const struct kp_fetch_request *body)
+/* Bring the session up to date with what the request adds, changes and forgets. False: no room for what it adds; the session
+ * ends. */
+static bool update_session(struct fetch *fetch, const struct kp_fetch_request *body)
 {
-    struct fetch_sessions *sessions = fetch->request->broker->fetch_sessions;
     struct fetch_session *session = fetch->session;
     for (int32_t t = 0; t < body->topics_count; t++) {
         const struct kp_fetch_request_topics *topic = &body->topics[t];
         for (int32_t p = 0; p < topic->partitions_count; p++) {
             struct fetch_item item = item_of(topic, &topic->partitions[p], fetch->by_id);
-            fetch_session_put(sessions, session, &item);
+            if (fetch_session_put(session, &item) == NULL) {
+                fetch_session_drop(session);
+                fetch->session = NULL;
+                return false;
+            }
         }
     }
     for (int32_t t = 0; t < body->forgotten_topics_data_count; t++) {
@@ -427,16 +435,17 @@ static void update_session(struct fetch *fetch, const struct kp_fetch_request *b
             struct fetch_item key = {.topic_id = fetch->by_id ? topic->topic_id : KP_ZERO_UUID,
                                      .topic = fetch->by_id ? KP_NULL_STRING : topic->topic,
                                      .partition = topic->partitions[p]};
-            fetch_session_remove(sessions, session, &key);
+            fetch_session_remove(session, &key);
         }
     }
-    fetch_session_advance(sessions, session);
+    fetch_session_advance(session);
     fetch_session_ref(session);
     if (session->items_count == 0) { /* emptied: it ends, and the answer has none */
-        fetch_sessions_drop(sessions, session);
+        fetch_session_drop(session);
         fetch_session_unref(session);
         fetch->session = NULL;
     }
+    return true;
 }
 
 /* Which session, if any, this fetch is of. KAFKA_NONE or the error of the whole answer. */
@@ -446,7 +455,7 @@ static enum kafka_error find_session(struct fetch *fetch, const struct kp_fetch_
     struct fetch_session *session = fetch_sessions_find(sessions, body->session_id);
     if (body->session_epoch == FETCH_EPOCH_FINAL || body->session_epoch == FETCH_EPOCH_INITIAL) {
         if (session != NULL)
-            fetch_sessions_drop(sessions, session);
+            fetch_session_drop(session);
         fetch->wants_session = body->session_epoch == FETCH_EPOCH_INITIAL;
         return KAFKA_NONE;
     }
@@ -477,17 +486,14 @@ void api_fetch(struct request *request)
     fetch->max_bytes = body->max_bytes < max_bytes_allowed ? body->max_bytes : max_bytes_allowed;
     fetch->min_bytes = body->min_bytes < fetch->max_bytes ? body->min_bytes : fetch->max_bytes;
     enum kafka_error error = find_session(fetch, body);
+    bool full = fetch->session == NULL;
+    if (error == KAFKA_NONE && !full && !update_session(fetch, body))
+        error = KAFKA_FETCH_SESSION_ID_NOT_FOUND; /* which has the client begin anew, with a full fetch */
     if (error != KAFKA_NONE) {
         answer_error(request, error);
         return;
     }
-    bool fits = true;
-    if (fetch->session != NULL)
-        update_session(fetch, body);
-    else
-        fits = take_items(fetch, body);
-    fits = fits && read_items(fetch);
-    if (!fits) {
+    if ((full && !take_items(fetch, body)) || !read_items(fetch)) {
         refuse(fetch);
         return;
     }

@@ -8,8 +8,9 @@
  *      id,  n    incremental: n is the epoch that is expected, and what the request names is added, changed or forgotten
  *
  * Eviction as in Kafka's FetchSessionCache: a session that was unused for two minutes goes first; else one that is older than
- * two minutes and smaller than the new one. A second bound of ours is on the partitions of all sessions together: above it
- * no session is given, and clients go on with full fetches. */
+ * two minutes and smaller than the new one. A second bound of ours is on the memory of all sessions together, also of those
+ * that were dropped while a parked fetch still reads them: above it no session is given and none grows, and clients go on
+ * with full fetches. A topic's name counts in each of its partitions, as a request says it once for many. */
 #include "fetch_session.h"
 
 #include "limits.h"
@@ -19,7 +20,7 @@
 struct fetch_sessions {
     struct env *env;
     int32_t slots, count;
-    int64_t items_count; /* of all sessions */
+    size_t items_bytes; /* of all sessions that are not freed */
     struct hash_map by_id;
     struct list by_use; /* longest unused first */
 };
@@ -44,8 +45,21 @@ static struct fetch_item *item_find(struct fetch_session *session, const struct 
     return NULL;
 }
 
-struct fetch_item *fetch_session_put(struct fetch_sessions *sessions, struct fetch_session *session, const struct fetch_item *key)
+/* What an item takes: itself, its name behind it, its place in the hash map. */
+static size_t item_bytes(const struct fetch_item *item)
 {
+    return sizeof *item + sizeof(void *) + (item->topic.size > 0 ? (size_t)item->topic.size : 0);
+}
+
+static void item_free(struct fetch_session *session, struct fetch_item *item)
+{
+    session->sessions->items_bytes -= item_bytes(item);
+    free(item);
+}
+
+struct fetch_item *fetch_session_put(struct fetch_session *session, const struct fetch_item *key)
+{
+    struct fetch_sessions *sessions = session->sessions;
     uint64_t hash = item_hash(&session->by_key, key);
     struct fetch_item *item = item_find(session, key, hash);
     if (item != NULL) {
@@ -55,6 +69,8 @@ struct fetch_item *fetch_session_put(struct fetch_sessions *sessions, struct fet
         item->last_fetched_epoch = key->last_fetched_epoch;
         return item;
     }
+    if (item_bytes(key) > FETCH_SESSION_BYTES_MAX - sessions->items_bytes)
+        return NULL;
     size_t name_bytes = key->topic.size > 0 ? (size_t)key->topic.size : 0;
     item = xmalloc(sizeof *item + name_bytes);
     *item = *key;
@@ -65,11 +81,11 @@ struct fetch_item *fetch_session_put(struct fetch_sessions *sessions, struct fet
     list_append(&session->items, &item->order);
     hash_map_insert(&session->by_key, &item->node, hash);
     session->items_count++;
-    sessions->items_count++;
+    sessions->items_bytes += item_bytes(item);
     return item;
 }
 
-void fetch_session_remove(struct fetch_sessions *sessions, struct fetch_session *session, const struct fetch_item *key)
+void fetch_session_remove(struct fetch_session *session, const struct fetch_item *key)
 {
     struct fetch_item *item = item_find(session, key, item_hash(&session->by_key, key));
     if (item == NULL)
@@ -77,8 +93,7 @@ void fetch_session_remove(struct fetch_sessions *sessions, struct fetch_session 
     list_remove(&item->order);
     hash_map_remove(&session->by_key, &item->node);
     session->items_count--;
-    sessions->items_count--;
-    free(item);
+    item_free(session, item);
 }
 
 /* ---- sessions ------------------------------------------------------------------------------------------------------- */
@@ -98,17 +113,17 @@ void fetch_session_unref(struct fetch_session *session)
     if (--session->references > 0)
         return;
     list_for_each (&session->items, node)
-        free(CONTAINER_OF(node, struct fetch_item, order));
+        item_free(session, CONTAINER_OF(node, struct fetch_item, order));
     hash_map_release(&session->by_key);
     free(session);
 }
 
-void fetch_sessions_drop(struct fetch_sessions *sessions, struct fetch_session *session)
+void fetch_session_drop(struct fetch_session *session)
 {
+    struct fetch_sessions *sessions = session->sessions;
     hash_map_remove(&sessions->by_id, &session->node);
     list_remove(&session->by_use);
     sessions->count--;
-    sessions->items_count -= session->items_count;
     session->id = FETCH_SESSION_NONE;
     fetch_session_unref(session);
 }
@@ -119,8 +134,9 @@ struct fetch_session *fetch_sessions_find(struct fetch_sessions *sessions, int32
     return node == NULL ? NULL : CONTAINER_OF(node, struct fetch_session, node);
 }
 
-void fetch_session_advance(struct fetch_sessions *sessions, struct fetch_session *session)
+void fetch_session_advance(struct fetch_session *session)
 {
+    struct fetch_sessions *sessions = session->sessions;
     session->epoch = session->epoch == INT32_MAX ? 1 : session->epoch + 1;
     session->used_ms = mono_ms(sessions);
     list_remove(&session->by_use);
@@ -145,7 +161,7 @@ static bool evict(struct fetch_sessions *sessions, int32_t items_count)
     }
     if (victim == NULL)
         return false;
-    fetch_sessions_drop(sessions, victim);
+    fetch_session_drop(victim);
     return true;
 }
 
@@ -161,11 +177,10 @@ static int32_t new_id(struct fetch_sessions *sessions)
 
 struct fetch_session *fetch_sessions_create(struct fetch_sessions *sessions, int32_t items_count, bool uses_topic_ids)
 {
-    if (sessions->items_count + items_count > FETCH_SESSION_ITEMS_MAX)
-        return NULL;
     if (sessions->count >= sessions->slots && !evict(sessions, items_count))
         return NULL;
     struct fetch_session *session = xcalloc(1, sizeof *session);
+    session->sessions = sessions;
     session->id = new_id(sessions);
     session->epoch = 1;
     session->uses_topic_ids = uses_topic_ids;
@@ -197,7 +212,7 @@ struct fetch_sessions *fetch_sessions_new(struct env *env, int32_t slots)
 void fetch_sessions_free(struct fetch_sessions *sessions)
 {
     while (!list_empty(&sessions->by_use))
-        fetch_sessions_drop(sessions, CONTAINER_OF(sessions->by_use.next, struct fetch_session, by_use));
+        fetch_session_drop(CONTAINER_OF(sessions->by_use.next, struct fetch_session, by_use));
     hash_map_release(&sessions->by_id);
     free(sessions);
 }

@@ -29,6 +29,7 @@ struct fetch_item {
 };
 
 struct fetch_session {
+    struct fetch_sessions *sessions; /* whose budget its items are charged to, also when it was dropped */
     int32_t id;
     int32_t epoch;         /* that the next request is to have: 1 to 2^31-1 and again 1 */
     bool uses_topic_ids;
@@ -52,15 +53,16 @@ struct fetch_session *fetch_sessions_find(struct fetch_sessions *sessions, int32
 /* A new, empty session for `items_count` partitions; NULL when there is no room and nothing may be evicted for it. */
 struct fetch_session *fetch_sessions_create(struct fetch_sessions *sessions, int32_t items_count, bool uses_topic_ids);
 /* Out of the cache; it lives on while it is referenced. */
-void fetch_sessions_drop(struct fetch_sessions *sessions, struct fetch_session *session);
+void fetch_session_drop(struct fetch_session *session);
 /* It was used now: the next epoch is expected. */
-void fetch_session_advance(struct fetch_sessions *sessions, struct fetch_session *session);
+void fetch_session_advance(struct fetch_session *session);
 
 void fetch_session_ref(struct fetch_session *session);
 void fetch_session_unref(struct fetch_session *session);
 
-/* Add what `item` names, or change it if it is there; what it borrows is copied. Returns the session's own. */
-struct fetch_item *fetch_session_put(struct fetch_sessions *sessions, struct fetch_session *session, const struct fetch_item *item);
-void fetch_session_remove(struct fetch_sessions *sessions, struct fetch_session *session, const struct fetch_item *key);
+/* Add what `item` names, or change it if it is there; what it borrows is copied. Returns the session's own; NULL: no room, as
+ * all sessions together reach FETCH_SESSION_BYTES_MAX. */
+struct fetch_item *fetch_session_put(struct fetch_session *session, const struct fetch_item *item);
+void fetch_session_remove(struct fetch_session *session, const struct fetch_item *key);
 
 #endif

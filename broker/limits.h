@@ -45,16 +45,14 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 /* What one connection sends before the others have their turn. */
 #define SEND_BYTES_PER_TURN MIB(4)
 
-/* Partitions of all fetch sessions together; about 160 bytes each. Kafka's bound is on the sessions alone. */
-#define FETCH_SESSION_ITEMS_MAX 500000
+/* Partitions of all fetch sessions together, about 160 bytes and a topic name each: half a million with usual names. Kafka's
+ * bound is on the number of sessions alone. */
+#define FETCH_SESSION_BYTES_MAX MIB(96)
 
 /* Recycled request structs with their arenas' first chunks. */
 #define SPARE_REQUESTS 256
 
 /* How long slow readers keep a stop waiting. */
 #define STOP_GRACE_MS 1000
-
-/* Lines about what peers do, per second; what is above is counted and told later. */
-#define PEER_LOG_LINES_PER_SECOND 5
 
 #endif

@@ -1,5 +1,6 @@
 /* Fetch sessions (KIP-227): the cache, its eviction, and what a session remembers. */
 #include "broker/fetch_session.h"
+#include "broker/limits.h"
 #include "lib/test_env.h"
 
 #include <setjmp.h>
@@ -40,7 +41,7 @@ static struct fetch_session *create(struct cache *cache, int32_t items)
     struct fetch_session *session = fetch_sessions_create(cache->sessions, items, false);
     for (int32_t i = 0; i < items && session != NULL; i++) {
         struct fetch_item key = item("t", i, 0);
-        fetch_session_put(cache->sessions, session, &key);
+        fetch_session_put(session, &key);
     }
     return session;
 }
@@ -60,10 +61,10 @@ static void an_epoch_follows_the_last_one_and_wraps_to_1(void **state)
     struct cache *cache = *state;
     struct fetch_session *session = create(cache, 1);
     assert_int_equal(session->epoch, 1);
-    fetch_session_advance(cache->sessions, session);
+    fetch_session_advance(session);
     assert_int_equal(session->epoch, 2);
     session->epoch = INT32_MAX;
-    fetch_session_advance(cache->sessions, session);
+    fetch_session_advance(session);
     assert_int_equal(session->epoch, 1);
 }
 
@@ -72,7 +73,7 @@ static void putting_a_partition_again_changes_it(void **state)
     struct cache *cache = *state;
     struct fetch_session *session = create(cache, 1);
     struct fetch_item again = item("t", 0, 7);
-    struct fetch_item *kept = fetch_session_put(cache->sessions, session, &again);
+    struct fetch_item *kept = fetch_session_put(session, &again);
     assert_int_equal(session->items_count, 1);
     assert_int_equal(kept->fetch_offset, 7);
 }
@@ -82,9 +83,9 @@ static void topics_of_one_name_and_other_partitions_are_told_apart(void **state)
     struct cache *cache = *state;
     struct fetch_session *session = create(cache, 3);
     struct fetch_item key = item("t", 1, 0), other = item("u", 1, 0);
-    fetch_session_remove(cache->sessions, session, &other);
+    fetch_session_remove(session, &other);
     assert_int_equal(session->items_count, 3);
-    fetch_session_remove(cache->sessions, session, &key);
+    fetch_session_remove(session, &key);
     assert_int_equal(session->items_count, 2);
 }
 
@@ -102,7 +103,7 @@ static void a_session_that_is_unused_for_two_minutes_makes_room(void **state)
     int32_t unused = create(cache, 5)->id;
     struct fetch_session *used = create(cache, 5);
     test_env_advance(&cache->env, EVICTION_MS + 1);
-    fetch_session_advance(cache->sessions, used);
+    fetch_session_advance(used);
     assert_non_null(create(cache, 1));
     assert_null(fetch_sessions_find(cache->sessions, unused));
     assert_non_null(fetch_sessions_find(cache->sessions, used->id));
@@ -114,8 +115,8 @@ static void an_older_smaller_session_makes_room_for_a_bigger_one(void **state)
     struct fetch_session *big = create(cache, 5), *small = create(cache, 2);
     int32_t small_id = small->id;
     test_env_advance(&cache->env, EVICTION_MS + 1);
-    fetch_session_advance(cache->sessions, big);
-    fetch_session_advance(cache->sessions, small);
+    fetch_session_advance(big);
+    fetch_session_advance(small);
     assert_null(create(cache, 2));
     assert_non_null(create(cache, 3));
     assert_null(fetch_sessions_find(cache->sessions, small_id));
@@ -126,10 +127,45 @@ static void a_dropped_session_lives_while_it_is_referenced(void **state)
     struct cache *cache = *state;
     struct fetch_session *session = create(cache, 1);
     fetch_session_ref(session);
-    fetch_sessions_drop(cache->sessions, session);
+    fetch_session_drop(session);
     assert_int_equal(session->items_count, 1);
     assert_int_equal(session->id, FETCH_SESSION_NONE);
     fetch_session_unref(session);
+}
+
+/* A request says a topic's name once for many partitions; kept are as many copies, so it is bytes that are bounded. */
+static int32_t fill_with_long_names(struct fetch_session *session)
+{
+    static char name[INT16_MAX + 1];
+    memset(name, 'n', INT16_MAX);
+    for (int32_t partition = 0;; partition++) {
+        struct fetch_item key = item(name, partition, 0);
+        if (fetch_session_put(session, &key) == NULL)
+            return partition;
+    }
+}
+
+static void sessions_together_take_no_more_than_their_budget(void **state)
+{
+    struct cache *cache = *state;
+    struct fetch_session *session = create(cache, 1), *other = create(cache, 1);
+    int32_t count = fill_with_long_names(session);
+    assert_in_range(count, FETCH_SESSION_BYTES_MAX / INT16_MAX / 2, FETCH_SESSION_BYTES_MAX / INT16_MAX);
+    assert_int_equal(fill_with_long_names(other), 0);
+    fetch_session_drop(session);
+    assert_in_range(fill_with_long_names(other), count - 1, count + 1);
+}
+
+static void a_dropped_session_counts_until_nobody_refers_to_it(void **state)
+{
+    struct cache *cache = *state;
+    struct fetch_session *session = create(cache, 1), *other = create(cache, 1);
+    fill_with_long_names(session);
+    fetch_session_ref(session);
+    fetch_session_drop(session);
+    assert_int_equal(fill_with_long_names(other), 0);
+    fetch_session_unref(session);
+    assert_true(fill_with_long_names(other) > 0);
 }
 
 int main(void)
@@ -143,6 +179,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_session_that_is_unused_for_two_minutes_makes_room, setup, teardown),
         cmocka_unit_test_setup_teardown(an_older_smaller_session_makes_room_for_a_bigger_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_session_lives_while_it_is_referenced, setup, teardown),
+        cmocka_unit_test_setup_teardown(sessions_together_take_no_more_than_their_budget, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dropped_session_counts_until_nobody_refers_to_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
