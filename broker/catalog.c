@@ -1,3 +1,7 @@
+/* The catalog, one section for each kind of record. See catalog.h for the rules.
+ *
+ * Topics are in an array sorted by name, which answers lookups by name (14 comparisons among 10,000), lists and pages;
+ * and in a hash map by id. A partition is one allocation that never moves, because requests wait on it. */
 #include "catalog.h"
 
 #include "config.h"

@@ -1,3 +1,13 @@
+/* What each start does to the metadata, and the records of changes. See controller.h for how a handler makes one.
+ *
+ *     start:  replay -> whole? -> feature level, if there is none
+ *                              -> registration: made once, fenced; one that was left unfenced is fenced
+ *                              -> partitions without a leader are taken; after a crash all of them, in a new leader
+ * epoch
+ *                              -> synced, if any was taken -> logs
+ *
+ * dohle never registers itself as unfenced. So a Kafka that takes the folder over waits for no session to end, and
+ * finds in the mark of the clean stop the epoch that it looks for. */
 #include "controller.h"
 
 #include "errors.h"

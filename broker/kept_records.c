@@ -1,3 +1,5 @@
+/* A table of what each type of record speaks of (its identity), and what it does to the kept one. See kept_records.h.
+ */
 #include "kept_records.h"
 
 /* What one record may take while it is decoded. */

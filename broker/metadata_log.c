@@ -1,3 +1,10 @@
+/* Opening, appending and syncing of the metadata log. See metadata_log.h for the rules.
+ *
+ *     offsets:     |-- in a checkpoint --|-- replayed --|-- synced --|-- sync under way --|-- to be synced --|
+ *                  0              opening->from                durable        flushing              end
+ *
+ * Files beside the log's own: OFFSET-EPOCH.checkpoint (metadata_snapshot.h), and quorum-state, one line of JSON with
+ * the epoch and its leader, which Kafka reads before the log. Both are replaced as a whole. */
 #include "metadata_log.h"
 
 #include "logger.h"
@@ -135,7 +142,8 @@ static bool prepare_folder(struct opening *opening)
         status = files->list(files, log->folder, folder_entry, opening);
     if (status == 0 && !opening->formatted)
         status = write_first_snapshot(log);
-    if (status == 0 && !opening->has_segment && opening->snapshot.offset > 0) { /* the log begins where the checkpoint ends */
+    if (status == 0 && !opening->has_segment &&
+        opening->snapshot.offset > 0) { /* the log begins where the checkpoint ends */
         char path[STORAGE_PATH_MAX];
         struct file *file;
         snprintf(path, sizeof path, "%s/%020" PRId64 ".log", log->folder, opening->snapshot.offset);

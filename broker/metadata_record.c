@@ -1,3 +1,4 @@
+/* See metadata_record.h. */
 #include "metadata_record.h"
 
 #define FRAME_VERSION       1

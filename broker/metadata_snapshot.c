@@ -1,3 +1,5 @@
+/* Checkpoints, written from memory in one go and read in one go: they are as large as the state that they hold. See
+ * metadata_snapshot.h for the format. */
 #include "metadata_snapshot.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* See producer_ids.h. */
 #include "producer_ids.h"
 
 #include "controller.h"

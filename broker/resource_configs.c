@@ -1,3 +1,4 @@
+/* A hash map by type and name; the values of a resource are a sorted list (topic_config.h). See resource_configs.h. */
 #include "resource_configs.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* See topic_name.h. */
 #include "topic_name.h"
 
 #include <string.h>

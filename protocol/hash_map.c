@@ -1,3 +1,4 @@
+/* Buckets with chains, and SipHash. See hash_map.h. */
 #include "hash_map.h"
 
 #include <string.h>

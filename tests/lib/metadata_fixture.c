@@ -1,3 +1,4 @@
+/* See metadata_fixture.h. */
 #include "metadata_fixture.h"
 
 #include <errno.h>
