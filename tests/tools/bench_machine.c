@@ -1,10 +1,11 @@
 /* What `make bench` measures of the machine itself, and of a process that starts.
  *
- *     bench_machine append FILE BYTES      a child receives from a loopback connection and appends to a new FILE
- *     bench_machine sendfile FILE BYTES    a child sends FILE, over and over, with sendfile(); the parent reads it away
- *     bench_machine start COMMAND ...      start it and wait for a line on its standard output, then for it to be idle
+ *     bench_machine append FILE BYTES      a child receives pieces from a loopback connection, appends them to a new
+ *                                          FILE and answers each with a byte
+ *     bench_machine sendfile FILE BYTES    a child sends a slice of FILE with sendfile() for each byte that it receives
+ *     bench_machine start COMMAND ...      start it and wait for a line on its standard output
  *
- * The first two are the floor of produce and fetch: no broker that goes through TCP and files can be below. They print
+ * The first two are the floor of produce and fetch, in the same rhythm of questions and answers. They print
  * "cpu_seconds S" of the child. The third prints "ready_ms M rss_kib K" and ends the process with SIGTERM. */
 #include "protocol/base.h"
 
@@ -22,7 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PIECE_BYTES ((size_t)64 * 1024)   /* the size of reads in the broker's loop */
+#define PIECE_BYTES ((size_t)64 * 1024)   /* a batch of the produce load */
+#define IN_FLIGHT   5                     /* of them */
 #define SLICE_BYTES ((size_t)1024 * 1024) /* what a fetch asks for */
 
 static _Noreturn void die(const char *what)
@@ -48,56 +50,85 @@ static void connect_pair(int *client, int *server)
     close(listener);
 }
 
+/* Read or write all of `size` bytes; false when the other side has closed. */
+static bool move_all(ssize_t (*move)(int, void *, size_t), int socket_, void *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t moved = move(socket_, (uint8_t *)bytes + done, size - done);
+        if (moved <= 0)
+            return false;
+        done += (size_t)moved;
+    }
+    return true;
+}
+
+static ssize_t write_some(int socket_, void *bytes, size_t size)
+{
+    return write(socket_, bytes, size);
+}
+
+/* The child of `append`: a piece, and a byte as its answer. */
 static void receive_and_append(int socket_, const char *path)
 {
     int file = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
     uint8_t *piece = xmalloc(PIECE_BYTES);
-    ssize_t got;
     if (file < 0)
         die(path);
-    while ((got = read(socket_, piece, PIECE_BYTES)) > 0) {
-        if (write(file, piece, (size_t)got) != got)
+    while (move_all(read, socket_, piece, PIECE_BYTES)) {
+        if (write(file, piece, PIECE_BYTES) != (ssize_t)PIECE_BYTES || write(socket_, "", 1) != 1)
             die(path);
     }
     free(piece);
     close(file);
 }
 
-static void send_file(int socket_, const char *path, int64_t bytes)
+/* Its parent. */
+static void feed(int socket_, int64_t bytes)
+{
+    uint8_t *piece = xcalloc(1, PIECE_BYTES), answer;
+    int waiting = 0;
+    for (; bytes > 0; bytes -= (int64_t)PIECE_BYTES) {
+        if (waiting == IN_FLIGHT && !move_all(read, socket_, &answer, 1))
+            die("answer");
+        waiting += waiting < IN_FLIGHT;
+        if (!move_all(write_some, socket_, piece, PIECE_BYTES))
+            die("feed");
+    }
+    shutdown(socket_, SHUT_WR);
+    while (read(socket_, &answer, 1) > 0)
+        ;
+    free(piece);
+}
+
+/* The child of `sendfile`: a slice of the file for each byte that asks for one. */
+static void send_slices(int socket_, const char *path)
 {
     int file = open(path, O_RDONLY);
     off_t end = file < 0 ? 0 : lseek(file, 0, SEEK_END), at = 0;
-    if (end <= 0)
+    uint8_t question;
+    if (end < (off_t)SLICE_BYTES)
         die(path);
-    while (bytes > 0) {
-        ssize_t sent = sendfile(socket_, file, &at, SLICE_BYTES);
-        if (sent < 0)
-            die("sendfile");
-        at = at >= end ? 0 : at;
-        bytes -= sent;
+    while (move_all(read, socket_, &question, 1)) {
+        at = at + (off_t)SLICE_BYTES > end ? 0 : at;
+        for (size_t left = SLICE_BYTES; left > 0;) {
+            ssize_t sent = sendfile(socket_, file, &at, left);
+            if (sent <= 0)
+                die("sendfile");
+            left -= (size_t)sent;
+        }
     }
     close(file);
 }
 
-/* The other side: write `bytes`, or read everything away. */
-static void feed(int socket_, int64_t bytes)
+/* Its parent. */
+static void ask(int socket_, int64_t bytes)
 {
-    uint8_t *piece = xcalloc(1, SLICE_BYTES);
-    while (bytes > 0) {
-        ssize_t sent = write(socket_, piece, SLICE_BYTES);
-        if (sent < 0)
-            die("write");
-        bytes -= sent;
+    uint8_t *slice = xmalloc(SLICE_BYTES);
+    for (; bytes > 0; bytes -= (int64_t)SLICE_BYTES) {
+        if (write(socket_, "", 1) != 1 || !move_all(read, socket_, slice, SLICE_BYTES))
+            die("ask");
     }
-    free(piece);
-}
-
-static void drain(int socket_)
-{
-    uint8_t *piece = xmalloc(SLICE_BYTES);
-    while (read(socket_, piece, SLICE_BYTES) > 0)
-        ;
-    free(piece);
+    free(slice);
 }
 
 static double cpu_seconds(const struct rusage *usage)
@@ -117,14 +148,14 @@ static void measure_floor(bool append, const char *path, int64_t bytes)
         if (append)
             receive_and_append(server, path);
         else
-            send_file(server, path, bytes);
+            send_slices(server, path);
         exit(0);
     }
     close(server);
     if (append)
         feed(client, bytes);
     else
-        drain(client);
+        ask(client, bytes);
     close(client);
     int status;
     if (child < 0 || waitpid(child, &status, 0) != child || status != 0 || getrusage(RUSAGE_CHILDREN, &usage) != 0)
