@@ -325,7 +325,8 @@ static bool ready(const struct fetch *fetch)
         enum kafka_error error;
         struct partition *partition = find_partition(fetch, item, &error);
         if (partition == NULL || item->fetch_offset < log_start_offset(partition->log) ||
-            item->fetch_offset > log_end_offset(partition->log) || log_is_offline(partition->log))
+            item->fetch_offset > log_end_offset(partition->log) || log_is_offline(partition->log) ||
+            log_reads_older_segment(partition->log, item->fetch_offset, fetch->isolation))
             return true;
         int64_t there = log_bytes_from(partition->log, item->fetch_offset, fetch->isolation);
         bytes += there < item->max_bytes ? there : item->max_bytes;
@@ -498,7 +499,7 @@ void api_fetch(struct request *request)
         return;
     }
     if (body->max_wait_ms <= 0 || fetch->items_count == 0 || fetch->bytes >= fetch->min_bytes || fetch->must_answer ||
-        request->broker->stopping) {
+        request->broker->stopping || ready(fetch)) {
         answer(fetch);
         return;
     }

@@ -3,7 +3,8 @@
  * The batch is validated and written from the frame itself (storage/log.h): base offset and leader epoch go into it in place,
  * and its bytes are copied by the kernel alone. Every partition has its own outcome.
  *
- * acks: 0 gets no answer at all, and a failure closes the connection, the only way to tell; 1 and -1 are the same on one node.
+ * acks: 0 gets no answer at all, and a failure closes the connection, the only way to tell; 1 and -1 are the same on one
+ * node, whatever min.insync.replicas says, since Kafka wants no more replicas than a partition has.
  * When the flush policy of a topic asks for it the answer waits for the sync, while the connection goes on. */
 #include "api.h"
 #include "broker.h"
@@ -114,9 +115,6 @@ static void produce_partition(struct produce *produce, const topic_data *data,
     response->index = from->index;
     response->base_offset = -1;
     struct partition *partition = find_partition(produce, data, from->index, &error);
-    if (error == KAFKA_NONE && produce->body->acks == -1 &&
-        partition->topic->min_insync_replicas > 1)
-        error = KAFKA_NOT_ENOUGH_REPLICAS;
     response->error_code = (int16_t)error;
     if (error != KAFKA_NONE)
         return;

@@ -194,7 +194,6 @@ static void refresh_topic(struct catalog *catalog, struct topic *topic)
 {
     const struct topic_overrides *overrides = catalog_configs(catalog, RESOURCE_TOPIC, kp_string_of(topic->name));
     topic_config_effective(catalog->options.config, overrides, &topic->log_config);
-    topic->min_insync_replicas = topic_config_min_insync_replicas(catalog->options.config, overrides);
 }
 
 void catalog_refresh_configs(struct catalog *catalog)

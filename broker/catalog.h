@@ -43,7 +43,6 @@ struct topic {
     struct partition **partitions; /* by index, without holes */
     int32_t partitions_count, partitions_capacity;
     struct log_config log_config; /* effective values; the logs borrow it */
-    int32_t min_insync_replicas;  /* the effective value too */
 };
 
 struct feature_level {

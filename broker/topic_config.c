@@ -413,11 +413,6 @@ void topic_config_effective(const struct config *config, const struct topic_over
     };
 }
 
-int32_t topic_config_min_insync_replicas(const struct config *config, const struct topic_overrides *overrides)
-{
-    return int_of(config, overrides, "min.insync.replicas");
-}
-
 bool topic_overrides_check(const struct topic_overrides *overrides, const struct config *config, char *error)
 {
     for (int32_t i = 0; i < overrides->count; i++) {

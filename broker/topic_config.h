@@ -72,9 +72,6 @@ bool topic_overrides_alter(struct topic_overrides *overrides, enum config_operat
 void topic_config_effective(const struct config *config, const struct topic_overrides *overrides,
                             struct log_config *log_config);
 
-/* min.insync.replicas as it counts. */
-int32_t topic_config_min_insync_replicas(const struct config *config, const struct topic_overrides *overrides);
-
 /* Describe row `setting` for a client. Internal ones are the caller's to skip unless the topic overrides them. The
  * entry borrows from `config` and `overrides`, or is in `arena`. False when the arena's limit is reached. */
 bool topic_config_describe(const struct config *config, const struct topic_overrides *overrides, int setting,

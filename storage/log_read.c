@@ -110,6 +110,14 @@ int64_t log_bytes_from(struct log *log, int64_t offset, enum isolation isolation
     return bytes - start;
 }
 
+bool log_reads_older_segment(struct log *log, int64_t offset, enum isolation isolation)
+{
+    if (log_ready(log, NULL) < 0)
+        return false;
+    int64_t bound = bound_of(log, isolation);
+    return offset >= log->start_offset && offset < bound && log_segment_at(log, offset) < log_segment_at(log, bound);
+}
+
 int log_slice_descriptor(struct log_slice *slice)
 {
     ASSERT(slice->segment != NULL);

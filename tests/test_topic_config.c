@@ -117,7 +117,6 @@ static void without_overrides_a_log_gets_kafkas_defaults(void **state)
     assert_int_equal(log_config.rules.lz4_level, 9);
     assert_int_equal(log_config.rules.zstd_level, 3);
     assert_false(log_config.rules.keys_required);
-    assert_int_equal(topic_config_min_insync_replicas(&f->config, NULL), 1);
 }
 
 static void a_topics_own_value_wins_over_the_brokers(void **state)
