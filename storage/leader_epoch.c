@@ -59,13 +59,13 @@ int leader_epochs_load(struct leader_epochs *epochs, struct file_io *io, const c
     return good ? 0 : -EBADMSG;
 }
 
-int leader_epochs_save(const struct leader_epochs *epochs, struct file_io *io, const char *path, bool sync)
+int leader_epochs_save(const struct leader_epochs *epochs, struct file_io *io, const char *path)
 {
     struct checkpoint_text text = {0};
     checkpoint_begin(&text, epochs->count);
     for (int32_t i = 0; i < epochs->count; i++)
         checkpoint_add_epoch(&text, epochs->entries[i].epoch, epochs->entries[i].start_offset);
-    int error = file_replace(io, path, text.bytes, text.size_bytes, sync);
+    int error = file_replace(io, path, text.bytes, text.size_bytes, false);
     free(text.bytes);
     return error;
 }

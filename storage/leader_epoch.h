@@ -19,8 +19,8 @@ void leader_epochs_release(struct leader_epochs *epochs);
 /* Read the file `path`; what was there before is forgotten. 0; -EBADMSG when it is no such file; another negative errno
  * (-ENOENT). On failure there are no entries. */
 int leader_epochs_load(struct leader_epochs *epochs, struct file_io *io, const char *path) WARN_UNUSED;
-/* Replace the file `path`, synced when `sync`. */
-int leader_epochs_save(const struct leader_epochs *epochs, struct file_io *io, const char *path, bool sync) WARN_UNUSED;
+/* Replace the file `path`; not synced. */
+int leader_epochs_save(const struct leader_epochs *epochs, struct file_io *io, const char *path) WARN_UNUSED;
 
 /* `epoch` begins at `offset`, if the latest is another one. Entries that contradict it go. True when something changed.
  */

@@ -70,8 +70,7 @@ void log_free(struct log *log)
     free(log);
 }
 
-/* ---- failures -------------------------------------------------------------------------------------------------------
- */
+/* ---- failures -------------------------------------------------------------------------------------------------- */
 
 static bool used_up(int error)
 {
@@ -122,8 +121,7 @@ int log_ready(struct log *log, struct storage_fault *fault)
     return log->state == LOG_OFFLINE ? offline(log, fault) : log_load(log, fault);
 }
 
-/* ---- segments -------------------------------------------------------------------------------------------------------
- */
+/* ---- segments -------------------------------------------------------------------------------------------------- */
 
 int32_t log_segment_at(const struct log *log, int64_t offset)
 {
@@ -161,19 +159,19 @@ int log_write_partition_metadata(struct log *log)
     return file_replace(log->store->options.files, path, text, (size_t)size, false);
 }
 
-int log_write_epochs(struct log *log, bool sync)
+int log_write_epochs(struct log *log)
 {
     char path[STORAGE_PATH_MAX];
     log_path(log, "leader-epoch-checkpoint", path);
-    int error = leader_epochs_save(&log->epochs, log->store->options.files, path, sync && log->store->options.sync);
+    int error = leader_epochs_save(&log->epochs, log->store->options.files, path);
     if (error == 0)
         log->epochs_unwritten = false;
-    log->epochs_unsynced = !sync;
+    log->epochs_unsynced = true;
     log->names_unsynced = true;
     return error;
 }
 
-int log_write_snapshot(struct log *log, bool sync)
+int log_write_snapshot(struct log *log)
 {
     if (log->snapshot_offset == log->end_offset)
         return 0;
@@ -182,7 +180,7 @@ int log_write_snapshot(struct log *log, bool sync)
     size_t size;
     (void)folder_file_path(log->folder, log->end_offset, FILE_SNAPSHOT, false, path);
     producer_states_encode(&log->producers, &bytes, &size);
-    int error = file_replace(log->store->options.files, path, bytes, size, sync && log->store->options.sync);
+    int error = file_replace(log->store->options.files, path, bytes, size, false);
     free(bytes);
     if (error == 0)
         log->snapshot_offset = log->end_offset;
@@ -237,7 +235,7 @@ int log_roll(struct log *log, int64_t now_ms, struct storage_fault *fault)
         error = segment_seal(old);
         if (error < 0)
             return log_fail_file(log, fault, "seal", &old->log, error);
-        error = log_write_snapshot(log, false);
+        error = log_write_snapshot(log);
         if (error < 0)
             return log_fail(log, fault, "write snapshot", log->folder->path, error);
     }
@@ -291,8 +289,7 @@ static bool must_roll(const struct log *log, const struct record_batch *batch, i
     return age_ms > config->segment_ms - jitter_ms(log, active);
 }
 
-/* ---- append ---------------------------------------------------------------------------------------------------------
- */
+/* ---- append ---------------------------------------------------------------------------------------------------- */
 
 static int refusal_error(enum batch_refusal refusal)
 {
@@ -331,7 +328,7 @@ static int write_batch(struct log *log, struct log_append *append, struct record
     if (append->leader_epoch >= 0 && leader_epochs_assign(&log->epochs, append->leader_epoch, log->end_offset))
         log->epochs_unwritten = true;
     if (log->epochs_unwritten) {
-        error = log_write_epochs(log, false);
+        error = log_write_epochs(log);
         if (error < 0)
             return log_fail(log, fault, "write leader-epoch-checkpoint", log->folder->path, error);
     }
@@ -404,8 +401,7 @@ int log_append(struct log *log, struct log_append *append, struct storage_fault 
     return error < 0 ? error : 0;
 }
 
-/* ---- offsets --------------------------------------------------------------------------------------------------------
- */
+/* ---- offsets --------------------------------------------------------------------------------------------------- */
 
 /* Offsets are asked for where no answer can be an error: a log that cannot be loaded has none. */
 static bool has_offsets(struct log *log)

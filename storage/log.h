@@ -18,7 +18,7 @@ struct log;
 struct log_store;
 struct segment;
 
-/* ---- the store ------------------------------------------------------------------------------------------------------ */
+/* ---- the store ------------------------------------------------------------------------------------------------- */
 
 struct log_store_options {
     struct file_io *files;
@@ -59,7 +59,7 @@ int64_t log_store_next_ms(const struct log_store *store);
  */
 int log_store_close(struct log_store *store, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
 
-/* ---- a log ---------------------------------------------------------------------------------------------------------- */
+/* ---- a log ----------------------------------------------------------------------------------------------------- */
 
 /* Kafka's topic settings as far as a log acts on them. The owner keeps it alive and may change it at any time. */
 struct log_config {

@@ -72,8 +72,9 @@ static void add_path(struct log_sync *sync, const char *path, bool directory)
     step->directory = directory;
 }
 
-/* All that must be on the disk before the recovery point may be the log end. */
-static int collect_steps(struct log *log, struct log_sync *sync)
+/* All that must be on the disk before the recovery point may be the log end; when the log closes, also the indexes of
+ * the active segment and the snapshot at the log end. */
+static int collect_steps(struct log *log, struct log_sync *sync, bool closing)
 {
     char path[STORAGE_PATH_MAX];
     int64_t first_offset = log->recovery_point < log->sealed_offset ? log->recovery_point : log->sealed_offset;
@@ -81,14 +82,15 @@ static int collect_steps(struct log *log, struct log_sync *sync)
     int error = 0;
     for (int32_t i = first < 0 ? 0 : first; error == 0 && i < log->segments_count; i++) {
         struct segment *segment = log->segments[i];
-        bool sealed = i + 1 < log->segments_count;
+        bool active = i + 1 == log->segments_count;
         error = add_file(sync, segment, &segment->log);
-        if (error < 0 || !sealed)
+        if (error < 0 || (active && !closing))
             continue;
         error = add_file(sync, segment, &segment->offset_index.entries.file);
         if (error == 0)
             error = add_file(sync, segment, &segment->time_index.entries.file);
-        if (folder_file_path(log->folder, log->segments[i + 1]->base_offset, FILE_SNAPSHOT, false, path))
+        int64_t snapshot_offset = active ? log->end_offset : log->segments[i + 1]->base_offset;
+        if (folder_file_path(log->folder, snapshot_offset, FILE_SNAPSHOT, false, path))
             add_path(sync, path, false);
     }
     if (log->epochs_unsynced) {
@@ -198,7 +200,7 @@ static void sync_done(struct job *job, bool canceled)
     free(sync);
 }
 
-static struct log_sync *new_sync(struct log *log)
+static struct log_sync *new_sync(struct log *log, bool closing)
 {
     struct log_sync *sync = xmalloc(sizeof *sync);
     *sync = (struct log_sync){
@@ -212,7 +214,7 @@ static struct log_sync *new_sync(struct log *log)
     if (log->state == LOG_OFFLINE)
         sync->status = STORAGE_OFFLINE;
     else if (log->folder != NULL && log->store->options.sync)
-        sync->error = collect_steps(log, sync);
+        sync->error = collect_steps(log, sync, closing);
     if (sync->error == 0)
         log->epochs_unsynced = log->names_unsynced = log->folder_unsynced = false; /* a failure ends in offline */
     sync->failed_step = sync->count;
@@ -221,7 +223,7 @@ static struct log_sync *new_sync(struct log *log)
 
 static void start_sync(struct log *log)
 {
-    struct log_sync *sync = new_sync(log);
+    struct log_sync *sync = new_sync(log, false);
     log->sync = sync;
     log->sync_wanted = false;
     list_for_each (&log->flushes, node) {
@@ -249,16 +251,20 @@ void log_flush(struct log *log, struct log_flush *flush)
         start_sync(log);
 }
 
-int log_flush_now(struct log *log, struct storage_fault *fault)
+int log_sync_now(struct log *log, bool closing, struct storage_fault *fault)
 {
-    if (log->state == LOG_UNLOADED)
-        return 0; /* nothing was appended since it was closed */
-    struct log_sync *sync = new_sync(log);
+    struct log_sync *sync = new_sync(log, closing);
     sync_work(&sync->job);
     int status = conclude(log, sync, fault);
     release_steps(sync);
     free(sync);
     return status;
+}
+
+int log_flush_now(struct log *log, struct storage_fault *fault)
+{
+    /* To an unloaded one nothing was appended. */
+    return log->state == LOG_UNLOADED ? 0 : log_sync_now(log, false, fault);
 }
 
 void log_forget_sync(struct log *log)

@@ -10,7 +10,7 @@
 
 #define TOPIC_NAME_MAX 249 /* as Kafka's; so a folder's name fits 255 bytes */
 
-/* ---- a log ---------------------------------------------------------------------------------------------------------- */
+/* ---- a log ----------------------------------------------------------------------------------------------------- */
 
 /*     LOG_UNLOADED ---- log_load() ----> LOG_READY ---- a call fails for good ----> LOG_OFFLINE
  *          |                                                                            ^
@@ -67,10 +67,10 @@ void log_path(const struct log *log, const char *name, char path[STORAGE_PATH_MA
 int log_make_folder(struct log *log, struct storage_fault *fault) WARN_UNUSED;
 /* Start a segment at the log end and make it the active one; what was active is sealed. */
 int log_roll(struct log *log, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
-/* Write the producers' snapshot at the log end, unless it is there. `sync`: wait for the disk. 0 or a negative errno.
- */
-int log_write_snapshot(struct log *log, bool sync) WARN_UNUSED;
-int log_write_epochs(struct log *log, bool sync) WARN_UNUSED;
+/* Write small files of the folder, whose sync is left to log_flush.c: the producers' snapshot at the log end, unless it
+ * is there; the leader epochs; the topic's id. 0 or a negative errno. */
+int log_write_snapshot(struct log *log) WARN_UNUSED;
+int log_write_epochs(struct log *log) WARN_UNUSED;
 int log_write_partition_metadata(struct log *log) WARN_UNUSED;
 
 /* A call failed. Says what in *fault (may be NULL), and returns STORAGE_NO_SPACE when a resource is used up for now,
@@ -89,10 +89,12 @@ void log_free(struct log *log);
 
 /* log_flush.c: sync in the pool what was appended so far; when a sync is under way, after it. */
 void log_sync_soon(struct log *log);
+/* Sync what was appended so far, waiting; `closing`: all of the log's files. */
+int log_sync_now(struct log *log, bool closing, struct storage_fault *fault) WARN_UNUSED;
 /* The log is about to be freed: those who wait for a sync are answered STORAGE_CANCELED when the pool is done. */
 void log_forget_sync(struct log *log);
 
-/* ---- the store ------------------------------------------------------------------------------------------------------ */
+/* ---- the store ------------------------------------------------------------------------------------------------- */
 
 enum checkpoint_kind { CHECKPOINT_RECOVERY_POINT, CHECKPOINT_HIGH_WATERMARK, CHECKPOINT_LOG_START, CHECKPOINT_KINDS };
 
@@ -185,7 +187,7 @@ int64_t store_retention_tick(struct log_store *store, int64_t now_ms);
 /* Delete the segments of a loaded log that its configuration does not keep. */
 int log_apply_retention(struct log *log, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
 
-/* ---- names ---------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------------------------- */
 
 enum file_suffix { SUFFIX_NONE, SUFFIX_DELETED, SUFFIX_CLEANED, SUFFIX_SWAP };
 

@@ -24,8 +24,7 @@ static int64_t bound_of(const struct log *log, enum isolation isolation)
     return first_open >= 0 ? first_open : log->end_offset;
 }
 
-/* ---- slices ---------------------------------------------------------------------------------------------------------
- */
+/* ---- slices ---------------------------------------------------------------------------------------------------- */
 
 /* Where reading at `offset` begins: *segment_number and *position of the first batch that ends at or behind it.
  * *segment_number is segments_count when there is none. */
@@ -169,8 +168,7 @@ void log_slice_release(struct log_slice *slice)
     *slice = (struct log_slice){0};
 }
 
-/* ---- timestamps -----------------------------------------------------------------------------------------------------
- */
+/* ---- timestamps ------------------------------------------------------------------------------------------------ */
 
 /* The first record in the batch at hand that is at or behind `offset` and at or after `timestamp_ms`. */
 static bool find_in_batch(struct log *log, const struct record_batch *batch, int64_t offset, int64_t timestamp_ms,
@@ -266,8 +264,7 @@ int log_find_max_timestamp(struct log *log, struct log_found *found, struct stor
     return find_in_segment(log, best, position, best->max_timestamp_ms, found, fault);
 }
 
-/* ---- replay ---------------------------------------------------------------------------------------------------------
- */
+/* ---- replay ---------------------------------------------------------------------------------------------------- */
 
 int log_replay(struct log *log, int64_t offset, bool (*each)(void *context, const struct record_batch *batch),
                void *context, struct storage_fault *fault)

@@ -38,8 +38,7 @@ static void wake_at(struct log_store *store, int64_t at_ms)
         store->next_ms = at_ms;
 }
 
-/* ---- open
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- open ------------------------------------------------------------------------------------------------------ */
 
 struct listing {
     struct log_store *store;
@@ -113,8 +112,7 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
     return 0;
 }
 
-/* ---- as time passes
- * --------------------------------------------------------------------------------------------------- */
+/* ---- as time passes -------------------------------------------------------------------------------------------- */
 
 /* When flush.ms asks for a sync of a log with unflushed data. */
 static int64_t flush_due_ms(const struct log *log)
@@ -187,8 +185,7 @@ int64_t log_store_next_ms(const struct log_store *store)
     return store->next_ms;
 }
 
-/* ---- deletion
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- deletion -------------------------------------------------------------------------------------------------- */
 
 /* Rename the folder, so that its name is free. */
 static int put_folder_aside(struct log *log)
@@ -227,8 +224,7 @@ void log_delete(struct log *log, int64_t now_ms)
     log_free(log);
 }
 
-/* ---- close
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- close ----------------------------------------------------------------------------------------------------- */
 
 /* Have everything of a log on the disk, and what a later load wants to find. */
 static int close_log(struct log *log, struct storage_fault *fault)
@@ -238,17 +234,13 @@ static int close_log(struct log *log, struct storage_fault *fault)
     struct segment *active = log_active(log);
     if (log->folder == NULL || (log->recovery_point == log->end_offset && log->snapshot_offset == log->end_offset))
         return 0;
-    if (active != NULL) {
-        int error = segment_seal(active);
-        if (error == 0 && log->store->options.sync)
-            error = segment_sync(active, true);
-        if (error < 0)
-            return log_fail_file(log, fault, "sync", &active->log, error);
-    }
-    int error = log_write_snapshot(log, true);
+    int error = active != NULL ? segment_seal(active) : 0;
+    if (error < 0)
+        return log_fail_file(log, fault, "seal", &active->log, error);
+    error = log_write_snapshot(log);
     if (error < 0)
         return log_fail(log, fault, "write snapshot", log->folder->path, error);
-    error = log_flush_now(log, fault);
+    error = log_sync_now(log, true, fault);
     if (error == 0)
         log->recovery_point = log->end_offset; /* also without syncs: who stops cleanly has it all */
     return error;

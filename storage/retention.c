@@ -88,7 +88,7 @@ int log_apply_retention(struct log *log, int64_t now_ms, struct storage_fault *f
         log->start_offset = first_offset;
     if (leader_epochs_cut_start(&log->epochs, log->start_offset)) {
         log->epochs_unwritten = true;
-        int written = log_write_epochs(log, false);
+        int written = log_write_epochs(log);
         if (written < 0 && error == 0)
             error = log_fail(log, fault, "write leader-epoch-checkpoint", log->folder->path, written);
     }

@@ -164,20 +164,6 @@ int segment_truncate(struct segment *segment, int64_t size_bytes)
     return error;
 }
 
-int segment_sync(struct segment *segment, bool indexes)
-{
-    struct cached_file *files[] = {&segment->log, &segment->offset_index.entries.file,
-                                   &segment->time_index.entries.file};
-    int error = 0;
-    for (size_t i = 0; error == 0 && i < (indexes ? COUNT_OF(files) : 1); i++) {
-        struct file *file;
-        error = cached_file_get(files[i], &file);
-        if (error == 0)
-            error = io_of(segment)->sync(io_of(segment), file);
-    }
-    return error;
-}
-
 int segment_read(struct segment *segment, void *bytes, size_t size, int64_t position)
 {
     struct file *file;

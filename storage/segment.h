@@ -50,8 +50,6 @@ int segment_rename_deleted(struct segment *segment) WARN_UNUSED;
 int segment_seal(struct segment *segment) WARN_UNUSED;
 /* Cut the .log file to `size_bytes`, where a batch ends. Indexes are the caller's. */
 int segment_truncate(struct segment *segment, int64_t size_bytes) WARN_UNUSED;
-/* Sync the .log file and, when `indexes`, both indexes. Waits for the disk. */
-int segment_sync(struct segment *segment, bool indexes) WARN_UNUSED;
 
 /* The batch that holds `offset`, or the next one: its position, or size_bytes when all end below. */
 int segment_find(struct segment *segment, int64_t offset, int64_t *position) WARN_UNUSED;
@@ -61,7 +59,7 @@ int segment_floor_boundary(struct segment *segment, int64_t start, int64_t limit
                            int32_t *first_bytes) WARN_UNUSED;
 int segment_read(struct segment *segment, void *bytes, size_t size, int64_t position) WARN_UNUSED;
 
-/* ---- walking batches ------------------------------------------------------------------------------------------------ */
+/* ---- walking batches ------------------------------------------------------------------------------------------- */
 
 #define SCAN_HEADER_WINDOW_BYTES 4096
 

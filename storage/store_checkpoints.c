@@ -37,8 +37,7 @@ static int64_t interval_ms(const struct log_store *store, enum checkpoint_kind k
     return store->options.start_offset_interval_ms;
 }
 
-/* ---- what was read at the start
- * --------------------------------------------------------------------------------------- */
+/* ---- what was read at the start -------------------------------------------------------------------------------- */
 
 static int compare_entries(const void *a, const void *b)
 {
@@ -105,8 +104,7 @@ void store_take_checkpoints(struct log *log)
     }
 }
 
-/* ---- writing
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------------------- */
 
 void store_checkpoint_changed(struct log_dir *dir, enum checkpoint_kind kind)
 {

@@ -196,7 +196,7 @@ static void lock_is_held_by_one(void **state)
     test->io->close(test->io, second);
 }
 
-/* ---- only in memory: faults and power --------------------------------------------------------------------------------- */
+/* ---- only in memory: faults and power -------------------------------------------------------------------------- */
 
 /* Whichever call fails, and whatever the power cut leaves: the old content or the new, never a mixture. */
 static void replace_is_all_or_nothing(void **state)

@@ -127,7 +127,7 @@ static void file_keeps_the_epochs(void **state)
     struct file_io *io = memory_io_files(memory);
     struct leader_epochs loaded = {0};
     size_t size;
-    assert_int_equal(leader_epochs_save(*state, io, "/data/epochs", true), 0);
+    assert_int_equal(leader_epochs_save(*state, io, "/data/epochs"), 0);
     assert_memory_equal(memory_io_bytes(memory, "/data/epochs", &size), "0\n3\n1 0\n4 57\n6 60\n", 18);
     assert_int_equal(size, 18);
     assert_int_equal(leader_epochs_load(&loaded, io, "/data/epochs"), 0);

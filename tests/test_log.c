@@ -42,7 +42,7 @@ static void append_many(struct log_fixture *f, int count, int32_t records, int32
     }
 }
 
-/* ---- append ----------------------------------------------------------------------------------------------------------- */
+/* ---- append ---------------------------------------------------------------------------------------------------- */
 
 static void append_gives_consecutive_offsets(void **state)
 {
@@ -146,7 +146,7 @@ static void append_stamps_with_log_append_time(void **state)
     assert_int_equal(found.timestamp_ms, f->now_ms);
 }
 
-/* ---- roll ------------------------------------------------------------------------------------------------------------- */
+/* ---- roll ------------------------------------------------------------------------------------------------------ */
 
 static void roll_begins_when_the_next_batch_would_pass_segment_bytes(void **state)
 {
@@ -235,7 +235,7 @@ static void time_index_ends_with_the_largest_timestamp_of_a_rolled_segment(void 
     assert_int_equal(load_be32(times + 8), 0);
 }
 
-/* ---- read ------------------------------------------------------------------------------------------------------------- */
+/* ---- read ------------------------------------------------------------------------------------------------------ */
 
 /* Whatever the limits, every record is read once, over index entries and segments. */
 static void reads_of_any_size_cover_the_log(void **state)
@@ -349,7 +349,7 @@ static void slice_outlives_the_deletion_of_its_topic(void **state)
     assert_false(memory_io_exists(test->memory, "/data/t-0.0102030405060708090a0b0c0d0e0f10-delete"));
 }
 
-/* ---- timestamps and epochs -------------------------------------------------------------------------------------------- */
+/* ---- timestamps and epochs ------------------------------------------------------------------------------------- */
 
 struct timestamp_row {
     int64_t asked_ms, offset, found_ms;
@@ -427,7 +427,7 @@ static void epochs_are_noted_at_their_first_append(void **state)
     assert_memory_equal(text, "0\n3\n2 0\n5 20\n7 30\n", size);
 }
 
-/* ---- flush ------------------------------------------------------------------------------------------------------------ */
+/* ---- flush ----------------------------------------------------------------------------------------------------- */
 
 struct waiter {
     struct log_flush flush;

@@ -108,7 +108,7 @@ static size_t copy_file(struct load_test *test, const char *path, uint8_t *copy,
     return size;
 }
 
-/* ---- clean ------------------------------------------------------------------------------------------------------------ */
+/* ---- clean ----------------------------------------------------------------------------------------------------- */
 
 static void clean_load_scans_nothing_and_finds_everything(void **state)
 {
@@ -211,7 +211,7 @@ static void clean_load_recovers_an_active_segment_that_is_torn(void **state)
     assert_int_equal(log_end_offset(test->f.log), 78);
 }
 
-/* ---- crash ------------------------------------------------------------------------------------------------------------ */
+/* ---- crash ----------------------------------------------------------------------------------------------------- */
 
 static void recovery_keeps_what_is_whole(void **state)
 {
@@ -407,7 +407,7 @@ static void log_start_inside_a_segment_hides_what_is_below(void **state)
     assert_int_equal(log_start_offset(test->f.log), 5);
 }
 
-/* ---- leftovers -------------------------------------------------------------------------------------------------------- */
+/* ---- leftovers ------------------------------------------------------------------------------------------------- */
 
 static void temporary_files_are_settled(void **state)
 {
@@ -454,6 +454,17 @@ static void folder_of_another_topic_is_put_aside(void **state)
     assert_int_equal(log_fixture_count_records(&test->f, 900), 1);
 }
 
+/* Kafka puts a folder aside whose partition.metadata tells no id; a power cut may leave it empty. */
+static void lost_partition_metadata_is_written_again(void **state)
+{
+    struct load_test *test = *state;
+    stop(test, true);
+    memory_io_put(test->memory, FOLDER "partition.metadata", "", 0);
+    start(test, true);
+    assert_int_equal(memory_io_size(test->memory, FOLDER "partition.metadata"), 43);
+    assert_int_equal(log_end_offset(test->f.log), 80);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,6 +490,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(temporary_files_are_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(swap_files_replace_what_they_were_made_from, setup, teardown),
         cmocka_unit_test_setup_teardown(folder_of_another_topic_is_put_aside, setup, teardown),
+        cmocka_unit_test_setup_teardown(lost_partition_metadata_is_written_again, setup, teardown),
     };
     return cmocka_run_group_tests_name("log_load", tests, NULL, NULL);
 }

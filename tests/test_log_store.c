@@ -65,7 +65,7 @@ static void pass_time(struct store_test *test, int64_t ms)
     (void)log_fixture_run_jobs(&test->f);
 }
 
-/* ---- descriptors ------------------------------------------------------------------------------------------------------ */
+/* ---- descriptors ----------------------------------------------------------------------------------------------- */
 
 static void many_logs_work_with_few_descriptors(void **state)
 {
@@ -113,7 +113,7 @@ static void pinned_slices_keep_their_descriptors(void **state)
     assert_in_range(memory_io_open_count(test->memory), 1, 16);
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------------------------------ */
+/* ---- checkpoints ----------------------------------------------------------------------------------------------- */
 
 static void checkpoints_are_written_when_their_interval_has_passed(void **state)
 {
@@ -174,7 +174,7 @@ static void damaged_checkpoint_is_reported_and_taken_as_empty(void **state)
     }
 }
 
-/* ---- stopping --------------------------------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------------------------------------------------- */
 
 /* After an unclean stop every log is to be recovered before a stop can be called clean. */
 static void stop_is_not_clean_while_a_log_waits_for_recovery(void **state)
@@ -217,7 +217,7 @@ static void log_that_cannot_be_loaded_is_offline_alone(void **state)
     assert_int_equal(log_fixture_open(&test->f, false), 0);
 }
 
-/* ---- folders ---------------------------------------------------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------------------------------------------- */
 
 static void new_logs_go_to_the_folder_with_the_fewest_partitions(void **state)
 {
@@ -314,7 +314,7 @@ static void folder_names_are_told_apart(void **state)
             fail_msg("%s", rows[i].name);
 }
 
-/* ---- retention -------------------------------------------------------------------------------------------------------- */
+/* ---- retention ------------------------------------------------------------------------------------------------- */
 
 /* Ten segments of one record, a second apart. */
 static void fill_segments(struct store_test *test)

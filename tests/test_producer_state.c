@@ -123,7 +123,7 @@ static void sequence_follows_its_maximum_with_zero(void **state)
     assert_int_equal(check(states, 0, INT32_MAX, 3), 1);
 }
 
-/* ---- transactions ----------------------------------------------------------------------------------------------------- */
+/* ---- transactions ---------------------------------------------------------------------------------------------- */
 
 static void add_transactional(struct producer_states *states, int64_t id, int64_t offset)
 {
@@ -189,7 +189,7 @@ static void marker_with_a_new_epoch_empties_the_window(void **state)
     assert_int_equal(check(states, 0, 1, 1), STORAGE_PRODUCER_EPOCH_STALE);
 }
 
-/* ---- expiry and snapshots --------------------------------------------------------------------------------------------- */
+/* ---- expiry and snapshots -------------------------------------------------------------------------------------- */
 
 static void expire_spares_the_recent_and_open_transactions(void **state)
 {

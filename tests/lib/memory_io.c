@@ -65,7 +65,7 @@ struct memory_io {
     uint64_t random;
 };
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------------ */
+/* ---- nodes ----------------------------------------------------------------------------------------------------- */
 
 static struct node *node_new(bool is_directory)
 {
@@ -199,7 +199,7 @@ static void resize(struct memory_io *memory, struct node *node, size_t size)
     node->size = size;
 }
 
-/* ---- faults ----------------------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------------------------- */
 
 /* To be asked by each call: 0, or the negative errno that it fails with. */
 static int fault(struct memory_io *memory, enum memory_call call)
@@ -242,7 +242,7 @@ void memory_io_set_capacity(struct memory_io *memory, int64_t bytes)
     memory->capacity_bytes = bytes;
 }
 
-/* ---- the calls -------------------------------------------------------------------------------------------------------- */
+/* ---- the calls ------------------------------------------------------------------------------------------------- */
 
 static struct memory_io *memory_of(struct file_io *io)
 {
@@ -494,7 +494,7 @@ static int memory_space(struct file_io *io, const char *path, int64_t *total_byt
     return 0;
 }
 
-/* ---- power ------------------------------------------------------------------------------------------------------------ */
+/* ---- power ----------------------------------------------------------------------------------------------------- */
 
 /* splitmix64; with seed 0 it stays 0. */
 static uint64_t next_random(struct memory_io *memory)
@@ -561,7 +561,7 @@ void memory_io_power_cut(struct memory_io *memory, uint64_t seed)
     lose_directory(memory, memory->root);
 }
 
-/* ---- life, and looking ------------------------------------------------------------------------------------------------ */
+/* ---- life, and looking ----------------------------------------------------------------------------------------- */
 
 struct memory_io *memory_io_new(void)
 {

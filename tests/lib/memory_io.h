@@ -12,7 +12,7 @@ struct memory_io *memory_io_new(void);
 void memory_io_free(struct memory_io *memory);
 struct file_io *memory_io_files(struct memory_io *memory);
 
-/* ---- faults --------------------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------------------------- */
 
 /* Kinds of calls, for the mask of memory_io_fail(). */
 enum memory_call {
@@ -44,7 +44,7 @@ void memory_io_set_capacity(struct memory_io *memory, int64_t bytes);
  * any of the unsynced blocks, of each directory's changes the first ones. All files must be closed. */
 void memory_io_power_cut(struct memory_io *memory, uint64_t seed);
 
-/* ---- looking and meddling ------------------------------------------------------------------------------------------- */
+/* ---- looking and meddling -------------------------------------------------------------------------------------- */
 
 /* Files open now, and calls of these kinds so far. */
 int memory_io_open_count(const struct memory_io *memory);
