@@ -251,7 +251,8 @@ public final class Adapter {
             while (number < count) {
                 for (ConsumerRecord<byte[], byte[]> record : poll(consumer)) {
                     if (record.offset() != number || !Arrays.equals(record.value(), numberedValue(number, size))) {
-                        throw new IllegalStateException("record " + number + " expected at offset " + record.offset());
+                        throw new IllegalStateException("record " + number + " expected, offset " + record.offset() + " has "
+                                + new String(record.value(), 0, 12, StandardCharsets.US_ASCII));
                     }
                     number++;
                 }
