@@ -13,6 +13,8 @@
  * from the log's descriptor. What the socket does not take at once is handed to uv_write(), one bounded chunk at a time; its
  * callback resumes. After a few MB the other connections have their turn.
  *
+ * Stopping. Answers leave, then our end of the stream; what still comes is read and dropped until the peer closes.
+ *
  * Closing. An undecodable or oversized frame, an I/O error inside an answer, a stalled peer at a full budget: uv_close(), and
  * the struct is freed in its callback; a write in flight is called back before that. */
 #include "conn.h"
@@ -96,13 +98,6 @@ void conn_close(struct conn *conn, const char *reason)
     input_drop(conn);
     peer_gone(&conn->peer);
     uv_close((uv_handle_t *)&conn->tcp, close_cb);
-}
-
-/* Close if nothing is left to do. */
-static void close_when_done(struct conn *conn)
-{
-    if (conn->finished && list_empty(&conn->peer.requests) && conn->write_size == 0)
-        conn_close(conn, NULL);
 }
 
 static void reading_stop(struct conn *conn)
@@ -205,7 +200,7 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);
 /* Read on, or not: not with a bound reached behind a parked request, nor when answers are not taken. */
 static void reading_adjust(struct conn *conn)
 {
-    if (conn->closed)
+    if (conn->closed || conn->lingers)
         return;
     bool waits = !may_start(conn);
     bool wanted = !conn->finished && !conn->peer.closing && !output_backed_up(conn) &&
@@ -260,6 +255,8 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
         conn_close(conn, NULL);
         return;
     }
+    if (conn->lingers)
+        return;
     conn_touch(conn);
     uint8_t *bytes = (uint8_t *)buffer->base;
     size_t size = (size_t)count;
@@ -281,6 +278,32 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
         return;
     input_keep(conn, bytes + used, size - used);
     reading_adjust(conn);
+}
+
+/* Say that no more answers come, and take what the peer still sends until it closes too. Closing with unread bytes would be a
+ * reset, which takes away answers that the peer has not read: it would repeat requests that were carried out. */
+static void linger(struct conn *conn)
+{
+    uv_os_fd_t descriptor;
+    if (uv_fileno((uv_handle_t *)&conn->tcp, &descriptor) != 0 || shutdown(descriptor, SHUT_WR) != 0 ||
+        uv_read_start((uv_stream_t *)&conn->tcp, alloc_cb, read_cb) != 0) {
+        conn_close(conn, NULL);
+        return;
+    }
+    input_drop(conn);
+    conn->reading = true;
+    conn->lingers = true;
+}
+
+/* Close if nothing is left to do. At a stop, whose grace has an end, the peer is given the time to read its answers. */
+static void close_when_done(struct conn *conn)
+{
+    if (!conn->finished || conn->lingers || !list_empty(&conn->peer.requests) || conn->write_size > 0)
+        return;
+    if (conn->server->stopping)
+        linger(conn);
+    else
+        conn_close(conn, NULL);
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------------- */

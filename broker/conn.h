@@ -32,6 +32,7 @@ struct conn {
     bool warmed;  /* the next part is not asked about again: memory may be too short to keep it */
 
     bool finished; /* no more requests are started: the peer sent its end, was refused, or we stop */
+    bool lingers;  /* everything is sent and our end is closed; the peer's is awaited */
     bool closed;   /* uv_close() was called */
     bool released; /* and called back: freed when no job is on its way */
 };
