@@ -134,8 +134,8 @@ int log_read(struct log *log, int64_t offset, int32_t max_bytes, bool at_least_o
 /* Bytes that a read from `offset` could return at most, for the wait of a fetch: by position difference within the
  * segment, without reading batches. 0 at the end. */
 int64_t log_bytes_from(struct log *log, int64_t offset, enum isolation isolation);
-/* Is there something to read at `offset` that lies in another segment than the bound of the isolation? Such a read goes to
- * the end of its segment and gets no more by waiting. */
+/* Is there something to read at `offset` that lies in another segment than the bound of the isolation? Such a read goes
+ * to the end of its segment and gets no more by waiting. */
 bool log_reads_older_segment(struct log *log, int64_t offset, enum isolation isolation);
 
 /* The descriptor to sendfile() from, pinned until the release of the slice; -1 when the file has none (in memory;
