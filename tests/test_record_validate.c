@@ -45,41 +45,6 @@ static int16_t code_of(enum batch_refusal refusal)
     return KAFKA_UNKNOWN_SERVER_ERROR;
 }
 
-/* Where the C library lets us: how often memory was asked for. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(SANITIZED)
-#define ALLOCATIONS_COUNTED true
-static size_t allocations;
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *memory, size_t size);
-
-void *malloc(size_t size)
-{
-    allocations++;
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    allocations++;
-    return __libc_calloc(count, size);
-}
-
-void *realloc(void *memory, size_t size)
-{
-    allocations++;
-    return __libc_realloc(memory, size);
-}
-#else
-#define ALLOCATIONS_COUNTED false
-static const size_t allocations;
-#endif
-
 /* ---- beside Kafka's answers ------------------------------------------------------------------------------------ */
 
 /* Where we answer otherwise on purpose. */
@@ -333,30 +298,6 @@ static void the_verdict_says_where_the_max_timestamp_is(void **state)
     }
 }
 
-static void checking_allocates_nothing_once_the_codec_was_met(void **state)
-{
-    (void)state;
-    if (!ALLOCATIONS_COUNTED)
-        skip();
-    struct record_walk walk;
-    record_walk_init(&walk);
-    for (int codec = CODEC_NONE; codec < CODEC_COUNT; codec++) {
-        struct batch_builder builder;
-        struct batch_verdict verdict;
-        build(&builder, 20000, (enum codec)codec, BATCH_HEADER_PLAIN);
-        batch_validate(&verdict, builder.bytes, builder.size_bytes, &default_rules, true, NOW_MS, NULL, &walk);
-        size_t before = allocations;
-        for (int i = 0; i < 3; i++) {
-            batch_validate(&verdict, builder.bytes, builder.size_bytes, &default_rules, true, NOW_MS, NULL, &walk);
-            assert_int_equal(verdict.refusal, BATCH_ACCEPTED);
-        }
-        assert_int_equal(allocations, before);
-        batch_builder_release(&builder);
-    }
-    assert_true(allocations > 0);
-    record_walk_release(&walk);
-}
-
 static void a_rebuilt_batch_stays_transactional(void **state)
 {
     (void)state;
@@ -424,7 +365,6 @@ int main(void)
         cmocka_unit_test(batches_are_accepted_refused_and_stored_as_kafka_does),
         cmocka_unit_test(the_list_of_bad_records_is_bounded),
         cmocka_unit_test(the_verdict_says_where_the_max_timestamp_is),
-        cmocka_unit_test(checking_allocates_nothing_once_the_codec_was_met),
         cmocka_unit_test(a_rebuilt_batch_stays_transactional),
         cmocka_unit_test(a_transactional_batch_without_producer_id_is_not_rebuilt),
         cmocka_unit_test(a_record_above_100_mib_is_not_rebuilt),
