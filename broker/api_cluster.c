@@ -1,15 +1,12 @@
 /* ApiVersions and DescribeCluster: who is this, and what does it speak. */
 #include "api.h"
+#include "authorized_operations.h"
 #include "broker.h"
 #include "dispatch.h"
 #include "metadata_log.h"
 #include "../protocol/errors.h"
 
 #include <ctype.h>
-
-/* What Kafka's Metadata and DescribeCluster answer when nobody is restricted: bits of create, alter, describe, cluster
- * action, describe configs, alter configs, idempotent write. */
-#define CLUSTER_OPERATIONS 8096
 
 #define CLIENT_ENDPOINT     1
 #define CONTROLLER_ENDPOINT 2

@@ -40,7 +40,7 @@ struct description {
     bool out_of_memory;
 };
 
-/* Is a setting among those asked for? None means all; null may come as an empty list, too. */
+/* Is a setting among those asked for? No list, or an empty one, means all. For resources with few settings. */
 static bool is_asked(const struct description *description, const char *name)
 {
     const struct kp_describe_configs_request_resources *resource = description->resource;
@@ -49,6 +49,23 @@ static bool is_asked(const struct description *description, const char *name)
             return true;
     }
     return resource->configuration_keys_count <= 0;
+}
+
+/* Which rows of a table are asked for, found by `find`: one look at each key, however many a client sends. NULL: no
+ * memory. */
+static bool *asked_rows(struct description *description, int rows, int (*find)(struct kp_string name))
+{
+    const struct kp_describe_configs_request_resources *resource = description->resource;
+    bool *asked = arena_calloc(&description->request->arena, (size_t)rows, sizeof *asked);
+    for (int i = 0; asked && i < rows && resource->configuration_keys_count <= 0; i++)
+        asked[i] = true;
+    for (int32_t i = 0; asked && i < resource->configuration_keys_count; i++) {
+        int row = find(resource->configuration_keys[i]);
+        if (row >= 0)
+            asked[row] = true;
+    }
+    description->out_of_memory = description->out_of_memory || !asked;
+    return asked;
 }
 
 /* Room for as many settings as a resource can have. */
@@ -98,12 +115,13 @@ static struct outcome describe_topic(struct description *description)
     if (!catalog_topic(broker->catalog, name))
         return refused(KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "");
     const struct topic_overrides *overrides = catalog_configs(broker->catalog, RESOURCE_TOPIC, name);
+    const bool *asked = asked_rows(description, topic_config_definitions_count, topic_config_find);
     make_room(description, topic_config_definitions_count);
     for (int i = 0; i < topic_config_definitions_count && !description->out_of_memory; i++) {
         const struct topic_config_definition *definition = &topic_config_definitions[i];
         struct config_entry entry;
         bool shown = !definition->internal || topic_overrides_get(overrides, definition->name);
-        if (!shown || !is_asked(description, definition->name))
+        if (!shown || !asked[i])
             continue;
         if (topic_config_describe(broker->config, overrides, i, &description->request->arena, &entry))
             answer_entry(description, &entry, (int8_t)entry.source);
@@ -121,11 +139,12 @@ static struct outcome describe_broker(struct description *description)
     struct outcome outcome = all_brokers ? ACCEPTED : check_broker(request, description->resource->resource_name);
     if (outcome.error != KAFKA_NONE)
         return outcome;
+    const bool *asked = asked_rows(description, config_definitions_count, config_find);
     make_room(description, config_definitions_count);
     for (int i = 0; i < config_definitions_count && !description->out_of_memory; i++) {
         struct config_entry entry;
         bool set = true;
-        if (config_definitions[i].internal || !is_asked(description, config_definitions[i].name))
+        if (config_definitions[i].internal || !asked[i])
             continue;
         bool described = all_brokers
                              ? config_describe_default(request->broker->config, i, &request->arena, &entry, &set)
@@ -378,11 +397,6 @@ static bool same_resource(const struct kp_incremental_alter_configs_request_reso
     return a->resource_type == b->resource_type && kp_string_equal(a->resource_name, b->resource_name);
 }
 
-static int compare_strings(const void *a, const void *b)
-{
-    return topic_names_compare(*(const struct kp_string *)a, *(const struct kp_string *)b);
-}
-
 /* What is wrong with the operations whatever the resource is. */
 static struct outcome check_operations(struct request *request,
                                        const struct kp_incremental_alter_configs_request_resources *resource)
@@ -392,7 +406,7 @@ static struct outcome check_operations(struct request *request,
         return refused(KAFKA_UNKNOWN_SERVER_ERROR, NULL);
     for (int32_t i = 0; i < resource->configs_count; i++)
         names[i] = resource->configs[i].name;
-    qsort(names, (size_t)resource->configs_count, sizeof *names, compare_strings);
+    qsort(names, (size_t)resource->configs_count, sizeof *names, topic_names_compare_items);
     for (int32_t i = 1; i < resource->configs_count; i++) {
         if (kp_string_equal(names[i], names[i - 1]))
             return refused(KAFKA_INVALID_REQUEST, "A setting is named more than once.");

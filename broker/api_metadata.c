@@ -3,15 +3,10 @@
  * On a single node the second question has one answer; what remains are names, ids, errors, and topics that are made
  * because somebody asks for them. Topics are answered in the order of their names (or ids), each once. */
 #include "api.h"
+#include "authorized_operations.h"
 #include "controller.h"
 #include "outcome.h"
 #include "topic_name.h"
-
-/* What is answered for a topic when nobody is restricted: bits of read, write, create, delete, alter, describe,
- * describe configs, alter configs. */
-#define TOPIC_OPERATIONS 3576
-/* And for the cluster: create, alter, describe, cluster action, describe configs, alter configs, idempotent write. */
-#define CLUSTER_OPERATIONS 8096
 
 /* ---- Metadata ------------------------------------------------------------------------------------------------------- */
 
@@ -79,14 +74,15 @@ static bool may_create(const struct metadata *metadata, struct kp_string name)
            !catalog_colliding_topic(broker->catalog, name);
 }
 
-/* Make the topics that are asked for and missing, all in one change; the answer is held until it is durable. */
+/* Make the topics that are asked for and missing, all in one change, and no more than one request may make; the answer
+ * is held until it is durable. */
 static enum kafka_error create_missing(struct metadata *metadata, const struct kp_metadata_request_topics **asked,
                                        int32_t count)
 {
     struct broker *broker = metadata->request->broker;
     struct metadata_batch batch;
     controller_begin(broker, &batch);
-    for (int32_t i = 0; i < count; i++) {
+    for (int32_t i = 0; i < count && metadata_batch_count(&batch) < PARTITIONS_PER_REQUEST_MAX; i++) {
         if (!catalog_topic(broker->catalog, asked[i]->name) && may_create(metadata, asked[i]->name))
             controller_add_topic(broker, &batch, asked[i]->name, broker->config->num_partitions, NULL);
     }
@@ -265,11 +261,6 @@ struct description {
     bool more; /* `next` says where */
 };
 
-static int compare_strings(const void *a, const void *b)
-{
-    return topic_names_compare(*(const struct kp_string *)a, *(const struct kp_string *)b);
-}
-
 /* The names that the answer speaks of: those asked for, or all. False: no memory. */
 static bool list_names(struct description *description)
 {
@@ -286,7 +277,7 @@ static bool list_names(struct description *description)
         if (!body->cursor || topic_names_compare(name, body->cursor->topic_name) >= 0)
             description->names[description->names_count++] = name;
     }
-    qsort(description->names, (size_t)description->names_count, sizeof *description->names, compare_strings);
+    qsort(description->names, (size_t)description->names_count, sizeof *description->names, topic_names_compare_items);
     int32_t unique = 0;
     for (int32_t i = 0; i < description->names_count; i++) {
         if (i == 0 || !kp_string_equal(description->names[i], description->names[unique - 1]))

@@ -75,7 +75,7 @@ struct creation {
     struct request *request;
     const struct kp_create_topics_request *body;
     struct metadata_batch batch;
-    int64_t partitions; /* that the whole request would make */
+    int64_t partitions; /* that the whole request would make; each topic counts as one at least */
     struct kp_create_topics_response_topics *topics;
     int32_t count;
     bool out_of_memory;
@@ -217,9 +217,9 @@ static struct outcome create_topic(struct creation *creation, const struct kp_cr
 {
     struct request *request = creation->request;
     struct topic_overrides overrides;
+    if (creation->partitions > PARTITIONS_PER_REQUEST_MAX)
+        return refused(KAFKA_POLICY_VIOLATION, "One request must not make more than 10000 partitions.");
     struct outcome outcome = check_name(request, topic->name);
-    if (outcome.error == KAFKA_NONE && creation->partitions > PARTITIONS_PER_REQUEST_MAX)
-        outcome = refused(KAFKA_POLICY_VIOLATION, "One request must not make more than 10000 partitions.");
     if (outcome.error == KAFKA_NONE)
         outcome = check_configs(request, topic, &overrides);
     if (outcome.error != KAFKA_NONE)
@@ -252,7 +252,8 @@ static enum naming *mark_created(struct creation *creation)
     struct named *names = arena_calloc(arena, (size_t)body->topics_count, sizeof *names);
     for (int32_t i = 0; names && i < body->topics_count; i++) {
         names[i] = (struct named){.name = body->topics[i].name, .position = i};
-        creation->partitions += asked_partitions(creation->request->broker, &body->topics[i]);
+        int32_t asked = asked_partitions(creation->request->broker, &body->topics[i]);
+        creation->partitions += asked > 1 ? asked : 1;
     }
     return names ? mark_names(arena, names, body->topics_count) : NULL;
 }

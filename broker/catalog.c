@@ -13,6 +13,11 @@
 /* What decoding one record may take. */
 #define DECODE_BYTES_MAX ((size_t)METADATA_BATCH_BYTES_MAX * 8)
 
+struct feature_level {
+    char *name;
+    int16_t level; /* never 0: such a feature is not there */
+};
+
 struct catalog {
     struct catalog_options options;
     struct log_store *store; /* NULL while the log is read at start */
@@ -155,12 +160,6 @@ const struct topic_overrides *catalog_configs(const struct catalog *catalog, enu
     return resource_configs_find(&catalog->configs, (int8_t)type, name);
 }
 
-const struct feature_level *catalog_features(const struct catalog *catalog, int32_t *count)
-{
-    *count = catalog->features_count;
-    return catalog->features;
-}
-
 int16_t catalog_feature_level(const struct catalog *catalog, const char *name)
 {
     for (int32_t i = 0; i < catalog->features_count; i++) {
@@ -196,7 +195,7 @@ static void refresh_topic(struct catalog *catalog, struct topic *topic)
     topic_config_effective(catalog->options.config, overrides, &topic->log_config);
 }
 
-void catalog_refresh_configs(struct catalog *catalog)
+static void refresh_topics(struct catalog *catalog)
 {
     for (int32_t i = 0; i < catalog->topics_count; i++)
         refresh_topic(catalog, catalog->topics[i]);
@@ -212,7 +211,7 @@ static void apply_broker_config(struct catalog *catalog, const struct kp_config_
     if (layer == CONFIG_DYNAMIC_BROKER && !kp_string_is(record->resource_name, node_id))
         return;
     if (config_set_dynamic(catalog->options.config, layer, record->name, value, error) && catalog->store)
-        catalog_refresh_configs(catalog);
+        refresh_topics(catalog);
 }
 
 static bool replay_config(struct catalog *catalog, const struct kp_config_record *record, struct arena *arena,
@@ -488,7 +487,7 @@ bool catalog_check(struct catalog *catalog, char *error)
 void catalog_start(struct catalog *catalog, struct log_store *store)
 {
     catalog->store = store;
-    catalog_refresh_configs(catalog);
+    refresh_topics(catalog);
     for (int32_t i = 0; i < catalog->topics_count; i++) {
         struct topic *topic = catalog->topics[i];
         for (int32_t j = 0; j < topic->partitions_count; j++)

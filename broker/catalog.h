@@ -45,11 +45,6 @@ struct topic {
     struct log_config log_config; /* effective values; the logs borrow it */
 };
 
-struct feature_level {
-    char *name;
-    int16_t level; /* never 0: such a feature is not there */
-};
-
 struct catalog_options {
     int32_t node_id;
     uint64_t seed;         /* for hash maps */
@@ -72,8 +67,6 @@ bool catalog_replay(struct catalog *catalog, const struct metadata_record *recor
 bool catalog_check(struct catalog *catalog, char *error) WARN_UNUSED;
 /* Then: compute settings, and make the logs of all partitions in `store`. */
 void catalog_start(struct catalog *catalog, struct log_store *store);
-/* Dynamic settings of the broker have changed elsewhere: compute the topics' anew. */
-void catalog_refresh_configs(struct catalog *catalog);
 
 /* NULL when there is none. Valid until the next turn of the loop. */
 struct topic *catalog_topic(const struct catalog *catalog, struct kp_string name);
@@ -92,9 +85,8 @@ const struct topic *catalog_colliding_topic(const struct catalog *catalog, struc
 const struct topic_overrides *catalog_configs(const struct catalog *catalog, enum resource_type type,
                                               struct kp_string name);
 
-/* Finalized levels in order of name; 0 for a feature that is not there. */
+/* A finalized level; 0 for a feature that is not there. */
 int16_t catalog_feature_level(const struct catalog *catalog, const char *name);
-const struct feature_level *catalog_features(const struct catalog *catalog, int32_t *count);
 /* The first producer id that no block has given out. */
 int64_t catalog_next_producer_id(const struct catalog *catalog);
 /* The last registration of this node; see kept_records.h. */
@@ -103,7 +95,8 @@ bool catalog_registration(const struct catalog *catalog, struct kp_register_brok
 
 /* A partition in full, as its record says it; what it points to is in `partition`. The leader must be known. */
 struct kp_partition_record catalog_partition_record(const struct catalog *catalog, struct partition *partition);
-/* The version in which partitions and their changes are written at the finalized levels: both got their fields at once. */
+/* The version in which partitions and their changes are written at the finalized levels: both got their fields at once.
+ */
 int16_t catalog_partition_record_version(const struct catalog *catalog);
 
 /* Hand over records that make this catalog out of an empty one, framed, in an order that replays. */

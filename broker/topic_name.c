@@ -54,3 +54,8 @@ int topic_names_compare(struct kp_string name, struct kp_string other)
     int order = size > 0 ? memcmp(name.data, other.data, (size_t)size) : 0;
     return order != 0 ? order : (name.size > other.size) - (name.size < other.size);
 }
+
+int topic_names_compare_items(const void *name, const void *other)
+{
+    return topic_names_compare(*(const struct kp_string *)name, *(const struct kp_string *)other);
+}

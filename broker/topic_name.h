@@ -17,5 +17,7 @@ bool topic_name_is_metadata(struct kp_string name);
 bool topic_names_collide(struct kp_string name, struct kp_string other);
 /* By bytes, as Java sorts ASCII: below, at or above 0. */
 int topic_names_compare(struct kp_string name, struct kp_string other);
+/* The same for qsort(), of struct kp_string. */
+int topic_names_compare_items(const void *name, const void *other);
 
 #endif

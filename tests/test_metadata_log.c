@@ -210,6 +210,41 @@ static void the_broker_registers_once_and_its_epoch_is_in_the_clean_mark(void **
     assert_memory_equal(text, "{\"version\":0,\"brokerEpoch\":2}", size);
 }
 
+static bool registered_as_fenced(const struct metadata_fixture *f)
+{
+    struct kp_register_broker_record registration;
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX);
+    assert_true(catalog_registration(f->broker->catalog, &registration, &arena));
+    arena_release(&arena);
+    return registration.fenced;
+}
+
+/* Of an unfenced one Kafka believes that it still serves, and waits for its session to end. */
+static void the_registration_is_fenced(void **state)
+{
+    struct metadata_fixture *f = *state;
+    assert_true(metadata_fixture_open(f, NULL, NULL));
+    assert_true(registered_as_fenced(f));
+}
+
+static void a_registration_that_a_killed_kafka_left_unfenced_is_fenced(void **state)
+{
+    struct metadata_fixture *f = *state;
+    assert_true(metadata_fixture_open(f, NULL, NULL));
+    struct kp_broker_registration_change_record change = kp_broker_registration_change_record_default;
+    struct metadata_batch batch;
+    change.broker_id = 1;
+    change.broker_epoch = controller_broker_epoch(f->broker);
+    change.fenced = -1;
+    controller_begin(f->broker, &batch);
+    metadata_batch_add(&batch, &kp_broker_registration_change_record_schema, 0, &change);
+    assert_int_equal(controller_commit(f->broker, &batch, NULL), 0);
+    assert_false(registered_as_fenced(f));
+    metadata_fixture_restart(f);
+    assert_true(registered_as_fenced(f));
+}
+
 static void producer_ids_are_never_issued_twice(void **state)
 {
     struct metadata_fixture *f = *state;
@@ -250,6 +285,38 @@ static void a_change_is_answered_only_when_it_is_synced(void **state)
     assert_non_null(fixture_topic(f, "t"));
     broker_fixture_run_jobs(&f->base);
     assert_true(test_peer_receive(&f->peer, KP_API_CREATE_TOPICS, 7, id, &response));
+}
+
+static void a_producer_id_is_told_only_when_its_block_is_synced(void **state)
+{
+    struct metadata_fixture *f = *state;
+    assert_true(metadata_fixture_open(f, NULL, NULL));
+    struct kp_init_producer_id_request request = kp_init_producer_id_request_default;
+    struct kp_init_producer_id_response response;
+    request.transactional_id = KP_NULL_STRING;
+    int32_t first = test_peer_send(&f->peer, KP_API_INIT_PRODUCER_ID, 4, &request);
+    int32_t second = test_peer_send(&f->peer, KP_API_INIT_PRODUCER_ID, 4, &request); /* out of the same block */
+    assert_false(test_peer_receive(&f->peer, KP_API_INIT_PRODUCER_ID, 4, first, &response));
+    broker_fixture_run_jobs(&f->base);
+    assert_true(test_peer_receive(&f->peer, KP_API_INIT_PRODUCER_ID, 4, first, &response));
+    assert_int_equal(response.producer_id, 0);
+    assert_true(test_peer_receive(&f->peer, KP_API_INIT_PRODUCER_ID, 4, second, &response));
+    assert_int_equal(response.producer_id, 1);
+}
+
+/* Records of a new leader epoch may only be written when nothing can take the epoch back: it would be given out again.
+ */
+static void raised_leader_epochs_survive_a_power_cut(void **state)
+{
+    struct metadata_fixture *f = *state;
+    assert_true(metadata_fixture_open(f, NULL, NULL));
+    assert_int_equal(fixture_create_topic(f, "t", 1), 0);
+    for (int32_t epoch = 1; epoch <= 3; epoch++) {
+        metadata_fixture_crash(f);
+        memory_io_power_cut(f->memory, 0);
+        assert_true(metadata_fixture_open(f, NULL, NULL));
+        assert_int_equal(fixture_topic(f, "t")->partitions[0]->leader_epoch, epoch);
+    }
 }
 
 /* Answered changes survive; an unanswered one may be lost, whole. */
@@ -344,6 +411,26 @@ static void a_torn_tail_is_cut_and_what_was_before_it_counts(void **state)
     assert_int_equal(fixture_create_topic(f, "torn", 1), 0);
     metadata_fixture_restart(f);
     assert_non_null(fixture_topic(f, "torn"));
+}
+
+/* After a clean stop nothing is torn: what does not add up is damage, and guessing would lose topics. */
+static void damage_after_a_clean_stop_is_refused(void **state)
+{
+    struct metadata_fixture *f = *state;
+    assert_true(metadata_fixture_open(f, NULL, NULL));
+    assert_int_equal(fixture_create_topic(f, "before", 1), 0);
+    for (int i = 0; i < 100; i++) { /* the damage is far from the end, where nobody looks but the replay */
+        char name[24];
+        snprintf(name, sizeof name, "behind%d", i);
+        assert_int_equal(fixture_create_topic(f, name, 1), 0);
+    }
+    metadata_fixture_stop(f);
+    size_t size;
+    uint8_t *bytes = memory_io_bytes(f->memory, LOG_FILE, &size);
+    uint8_t *name = memmem(bytes, size, "before", 6);
+    assert_non_null(name);
+    name[0] ^= 1;
+    assert_false(metadata_fixture_open(f, NULL, NULL));
 }
 
 /* ---- records that others wrote -------------------------------------------------------------------------------------- */
@@ -647,13 +734,18 @@ int main(void)
         TEST(a_deleted_topic_stays_away_and_its_name_gets_a_new_id),
         TEST(leader_epochs_rise_after_a_crash_and_not_after_a_clean_stop),
         TEST(the_broker_registers_once_and_its_epoch_is_in_the_clean_mark),
+        TEST(the_registration_is_fenced),
+        TEST(a_registration_that_a_killed_kafka_left_unfenced_is_fenced),
         TEST(producer_ids_are_never_issued_twice),
         TEST(a_change_is_answered_only_when_it_is_synced),
+        TEST(a_producer_id_is_told_only_when_its_block_is_synced),
         TEST(what_was_answered_survives_a_power_cut),
+        TEST(raised_leader_epochs_survive_a_power_cut),
         TEST(a_failed_sync_closes_the_connection_and_ends_changes),
         TEST(a_full_disk_refuses_a_change_and_heals),
         TEST(every_failure_of_the_first_start_is_survived),
         TEST(a_torn_tail_is_cut_and_what_was_before_it_counts),
+        TEST(damage_after_a_clean_stop_is_refused),
         TEST(records_of_a_complete_transaction_count),
         TEST(records_of_an_aborted_transaction_do_not_count),
         TEST(a_transaction_that_a_crash_left_open_is_aborted),
