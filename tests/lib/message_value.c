@@ -108,7 +108,8 @@ bool message_from_value(const struct kp_schema *schema, int16_t version, const s
     }
     struct kp_size size;
     if (!kp_measure(schema, message, version, &size)) {
-        *error = value_printf(arena, "field '%s' cannot be sent in version %d", size.field ? size.field : "?", version);
+        *error = value_printf(arena, "%s%s%s cannot be sent in version %d", schema->name, size.field ? "." : "",
+                              size.field ? size.field : "", version);
         return false;
     }
     uint8_t *encoded = value_alloc(arena, size.wire_bytes + 1);
