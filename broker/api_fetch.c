@@ -31,7 +31,7 @@ struct fetch_read {
     int32_t leader_epoch; /* -1: the partition is not known */
     int32_t diverging_epoch;
     int64_t diverging_end_offset; /* -1: not diverging */
-    bool unknown;                 /* topic or partition */
+    bool unknown;                 /* topic or partition, since before the request */
     struct log_slice slice;
 };
 
@@ -47,6 +47,7 @@ struct fetch {
     int32_t items_count;      /* of either */
     struct fetch_read *reads; /* by position; room for reads_max */
     int32_t reads_max;
+    bool waited;              /* it was parked */
     bool must_answer;         /* an error or a diverging epoch was met */
     int64_t bytes;            /* that were read */
     struct purgatory_wait wait;
@@ -60,7 +61,8 @@ static struct partition *find_partition(const struct fetch *fetch, const struct 
     struct topic *topic = fetch->by_id ? catalog_topic_by_id(catalog, item->topic_id) : catalog_topic(catalog, item->topic);
     struct partition *partition = topic == NULL ? NULL : topic_partition(topic, item->partition);
     if (partition == NULL)
-        *error = topic == NULL && fetch->by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+        *error = topic == NULL && fetch->by_id && !item->was_known ? KAFKA_UNKNOWN_TOPIC_ID
+                                                                   : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     return partition;
 }
 
@@ -90,9 +92,10 @@ static void read_item(struct fetch *fetch, struct fetch_read *read, struct fetch
                                 .leader_epoch = -1, .diverging_epoch = -1, .diverging_end_offset = -1};
     struct partition *partition = find_partition(fetch, item, &read->error);
     if (partition == NULL) {
-        read->unknown = true;
+        read->unknown = !fetch->waited;
         return;
     }
+    item->was_known = true;
     read->leader_epoch = partition->leader_epoch;
     read->error = partition_check_epoch(partition, item->current_leader_epoch);
     if (read->error == KAFKA_NONE && fetch->replica_id != REPLICA_CONSUMER && fetch->replica_id != REPLICA_DEBUG)
@@ -342,6 +345,7 @@ static void fetch_retry(struct purgatory_wait *wait, bool expired)
     if (!expired && !ready(fetch))
         return;
     purgatory_end(wait);
+    fetch->waited = true;
     if (read_items(fetch))
         answer(fetch);
     else
