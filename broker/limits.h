@@ -33,8 +33,8 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 #define OUTPUT_REQUESTS_MAX 64
 
 /* Slices up to this size are copied behind their answer's head, so that it leaves in one write; larger ones go by sendfile().
- * docs/decisions/ has the measurement. */
-#define SENDFILE_BYTES_MIN KIB(16)
+ * Measured: docs/decisions/0012-zero-copy-fetch.md. */
+#define SENDFILE_BYTES_MIN KIB(2)
 /* What is copied from a slice when the socket takes nothing, to be told when it does again; small where the rest then goes by
  * sendfile(). */
 #ifdef __linux__
