@@ -2,7 +2,8 @@
  *
  * Start: configuration, data folders, replay and recovery, sockets; only then one line on standard output says that all
  * is ready. The first SIGTERM or SIGINT stops: no new connections, parked requests are answered with what there is, slow
- * readers get a second, everything is synced, and the clean-shutdown marker is written. The second one exits at once. */
+ * readers get a second, everything is synced, and the clean-shutdown marker is written. The second one exits at once, as does
+ * one while the broker is not served yet or no more: then the loop does not run, and the system ends the process. */
 #include "listener.h"
 #include "logger.h"
 #include "notify.h"
@@ -61,13 +62,18 @@ static void signal_cb(uv_signal_t *handle, int number)
 static void watch_signals(struct program *program)
 {
     const int numbers[] = {SIGTERM, SIGINT};
-    signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         uv_signal_init(&program->loop.uv, &program->signals[i]);
         program->signals[i].data = program;
         uv_signal_start(&program->signals[i], signal_cb, numbers[i]);
         uv_unref((uv_handle_t *)&program->signals[i]);
     }
+}
+
+static void unwatch_signals(struct program *program)
+{
+    for (size_t i = 0; i < COUNT_OF(program->signals); i++)
+        uv_close((uv_handle_t *)&program->signals[i], NULL);
 }
 
 /* The one line on standard output: what a client connects to. */
@@ -85,12 +91,14 @@ static void say_ready(const struct program *program)
 /* Serve until a signal stops it. False: it could not begin. */
 static bool serve(struct program *program, int64_t conns_max)
 {
+    watch_signals(program);
     bool listening = server_start(&program->server, &program->loop, program->broker, conns_max);
     if (listening)
         say_ready(program);
     else
         server_stop(&program->server);
     uv_run(&program->loop.uv, UV_RUN_DEFAULT);
+    unwatch_signals(program);
     return listening;
 }
 
@@ -103,8 +111,8 @@ static int run(struct program *program)
     }
     int64_t open_files_max = (descriptors - DESCRIPTORS_RESERVED) / 4;
     int64_t conns_max = descriptors - DESCRIPTORS_RESERVED - open_files_max;
+    signal(SIGPIPE, SIG_IGN);
     loop_init(&program->loop);
-    watch_signals(program);
     bool well = broker_open(&program->broker, &program->config, &program->loop.env, (int)open_files_max);
     if (well) {
         program->loop.broker = program->broker;
@@ -114,8 +122,6 @@ static int run(struct program *program)
         well = broker_close(program->broker) && well;
         LOG_INFO("Stopped", "longest_turn_ms=%" PRId64, program->loop.longest_turn_ms);
     }
-    for (size_t i = 0; i < COUNT_OF(program->signals); i++)
-        uv_close((uv_handle_t *)&program->signals[i], NULL);
     loop_close(&program->loop);
     return well ? EXIT_SUCCESS : OPTIONS_EXIT_FAILURE;
 }
