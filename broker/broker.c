@@ -163,6 +163,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     broker->env = env;
     broker->config = config;
     list_init(&broker->waits);
+    list_init(&broker->woken);
     list_init(&broker->ready);
     list_init(&broker->spare_requests);
     timers_init(&broker->timers);

@@ -28,13 +28,15 @@ struct broker {
     struct catalog *catalog;
     struct timers timers;
     struct list waits;                  /* struct purgatory_wait, all of them */
-    struct list ready;                  /* struct purgatory_wait whose partitions changed in this turn */
+    struct list woken;                  /* struct partition that changed in this turn */
+    struct list ready;                  /* struct purgatory_wait that watches one of those */
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
     struct listener *listeners;
     int32_t listeners_count;
     struct list spare_requests;         /* recycled, with their arenas' first chunks */
     int32_t spare_requests_count;
+    size_t requests_bytes;              /* of the arenas of all that are answered or parked; REQUESTS_BYTES_MAX */
     bool stopping;                      /* no new requests; parked ones are answered with what there is */
 };
 

@@ -311,6 +311,7 @@ static bool replay_partition(struct catalog *catalog, const struct kp_partition_
         partition->topic = topic;
         partition->index = record->partition_id;
         list_init(&partition->waiters);
+        list_init(&partition->woken);
         topic->partitions[topic->partitions_count++] = partition;
     }
     partition->leader = record->leader;

@@ -33,6 +33,7 @@ struct partition {
     struct kp_uuid directory; /* of the replica */
     struct log *log;          /* never NULL once the catalog has started */
     struct list waiters;      /* struct purgatory_watch: requests that an append, a delete or a change here wakes */
+    struct list woken;        /* in broker->woken: changed in this turn */
 };
 
 struct topic {

@@ -1,10 +1,12 @@
 /* Waits on partitions.
  *
  *     partition->waiters --> watch --> wait <-- watch <-- other partition->waiters
- *                                       |
- *                        wake: into broker->ready, once; at the end of the turn: wait->retry()
  *
- * So a turn that appends a hundred times to a partition wakes its fetches once. */
+ *     wake: the partition into broker->woken, once
+ *     at the end of the turn: its waits into broker->ready, once; then wait->retry()
+ *
+ * So a turn that appends a hundred times to a partition wakes its fetches once, and an append costs the same however many
+ * wait for it. */
 #include "purgatory.h"
 
 static void wait_expired(struct timer *timer)
@@ -45,6 +47,13 @@ void purgatory_end(struct purgatory_wait *wait)
 
 void purgatory_wake(struct broker *broker, struct partition *partition)
 {
+    if (list_empty(&partition->woken))
+        list_append(&broker->woken, &partition->woken);
+}
+
+static void waiters_ready(struct broker *broker, struct partition *partition)
+{
+    list_remove(&partition->woken);
     list_for_each (&partition->waiters, node) {
         struct purgatory_wait *wait = CONTAINER_OF(node, struct purgatory_watch, link)->wait;
         if (list_empty(&wait->ready))
@@ -54,13 +63,15 @@ void purgatory_wake(struct broker *broker, struct partition *partition)
 
 void purgatory_forget(struct broker *broker, struct partition *partition)
 {
-    purgatory_wake(broker, partition);
+    waiters_ready(broker, partition);
     list_for_each (&partition->waiters, node)
         list_remove(node);
 }
 
 void purgatory_run(struct broker *broker)
 {
+    while (!list_empty(&broker->woken))
+        waiters_ready(broker, CONTAINER_OF(broker->woken.next, struct partition, woken));
     while (!list_empty(&broker->ready)) {
         struct purgatory_wait *wait = CONTAINER_OF(broker->ready.next, struct purgatory_wait, ready);
         list_remove(&wait->ready);
