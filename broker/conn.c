@@ -37,9 +37,10 @@
 #define SEND_MORE  0
 #endif
 
-#define LENGTH_BYTES     4
-#define INPUT_BYTES_MIN  KIB(1)
-#define IOV_MAX_PIECES   32
+#define LENGTH_BYTES    4
+#define INPUT_BYTES_MIN KIB(1)
+#define IOV_MAX_PIECES  32
+#define NO_INPUT_MEMORY "the memory for requests is used up"
 
 static void start_requests(struct conn *conn);
 
@@ -118,7 +119,7 @@ void conn_finish(struct conn *conn)
 
 static bool output_backed_up(const struct conn *conn)
 {
-    return conn->peer.pending_bytes > OUTPUT_BYTES_HIGH || conn->peer.requests_count >= OUTPUT_REQUESTS_MAX;
+    return conn->peer.memory_bytes > OUTPUT_BYTES_HIGH || conn->peer.requests_count >= OUTPUT_REQUESTS_MAX;
 }
 
 static bool may_start(const struct conn *conn)
@@ -143,38 +144,49 @@ static size_t handle_frames(struct conn *conn, uint8_t *bytes, size_t size)
         }
         if ((size_t)length > size - used - LENGTH_BYTES)
             break;
+        if (!server_has_room(conn->server, conn)) {
+            conn_wants_turn(conn); /* what was answered in this turn may leave in it */
+            break;
+        }
         broker_handle_frame(&conn->peer, bytes + used + LENGTH_BYTES, (size_t)length);
         used += LENGTH_BYTES + (size_t)length;
     }
     return used;
 }
 
-/* Make room for `size` bytes in conn->input. False: closed, there is no memory for it. */
+/* Bytes of the first frame in the input with its length; 0 when even the length is not whole. */
+static size_t first_frame_bytes(const struct conn *conn)
+{
+    return conn->input_size < LENGTH_BYTES ? 0 : LENGTH_BYTES + (size_t)load_be32(conn->input);
+}
+
+/* Make room for `size` bytes in conn->input: twice the room of before, but not more than its frame needs. False: there is no
+ * memory for it, and the connection is to be closed. */
 static bool input_reserve(struct conn *conn, size_t size)
 {
     if (size <= conn->input_capacity)
         return true;
     size_t wanted = conn->input_capacity < INPUT_BYTES_MIN / 2 ? INPUT_BYTES_MIN : conn->input_capacity * 2;
-    size_t capacity;
-    uint8_t *larger = server_buffer_get(conn->server, conn, wanted < size ? size : wanted, &capacity);
-    if (larger == NULL) {
-        conn_close(conn, "the memory for requests is used up");
+    size_t frame = first_frame_bytes(conn), capacity;
+    wanted = frame >= size && frame < wanted ? frame : wanted;
+    wanted = wanted < size ? size : wanted;
+    bool in_place = conn->input_capacity >= SPARE_BUFFER_BYTES;
+    uint8_t *larger = in_place ? server_buffer_grow(conn->server, conn, conn->input, conn->input_capacity, wanted)
+                               : server_buffer_get(conn->server, conn, wanted, &capacity);
+    if (larger == NULL)
         return false;
-    }
     size_t kept = conn->input_size;
-    if (kept > 0)
-        memcpy(larger, conn->input, kept);
-    input_drop(conn);
+    if (in_place) {
+        capacity = wanted;
+    } else {
+        if (kept > 0)
+            memcpy(larger, conn->input, kept);
+        input_drop(conn);
+    }
     conn->input = larger;
     conn->input_size = kept;
     conn->input_capacity = capacity;
     return true;
-}
-
-/* Bytes of the first frame in the input with its length; 0 when even the length is not whole. */
-static size_t first_frame_bytes(const struct conn *conn)
-{
-    return conn->input_size < LENGTH_BYTES ? 0 : LENGTH_BYTES + (size_t)load_be32(conn->input);
 }
 
 static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
@@ -192,17 +204,17 @@ static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
         *buffer = uv_buf_init((char *)conn->input + conn->input_size, (unsigned)(room < rest ? room : rest));
         return;
     }
-    *buffer = uv_buf_init(NULL, 0); /* read_cb is told UV_ENOBUFS */
+    *buffer = uv_buf_init(NULL, 0); /* read_cb is told UV_ENOBUFS; nothing may be closed in here */
 }
 
 static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);
 
-/* Read on, or not: not with a bound reached behind a parked request, nor when answers are not taken. */
+/* Read on, or not: not with a bound reached behind a parked request or the end of the turn, nor when answers are not taken. */
 static void reading_adjust(struct conn *conn)
 {
     if (conn->closed || conn->lingers)
         return;
-    bool waits = !may_start(conn);
+    bool waits = !may_start(conn) || !list_empty(&conn->writable);
     bool wanted = !conn->finished && !conn->peer.closing && !output_backed_up(conn) &&
                   !(waits && conn->input_size >= WAITING_INPUT_BYTES_MAX);
     if (wanted == conn->reading)
@@ -218,8 +230,12 @@ static void reading_adjust(struct conn *conn)
 /* Put what is left of `bytes` behind the input. */
 static void input_keep(struct conn *conn, const uint8_t *bytes, size_t size)
 {
-    if (size == 0 || !input_reserve(conn, conn->input_size + size))
+    if (size == 0)
         return;
+    if (!input_reserve(conn, conn->input_size + size)) {
+        conn_close(conn, NO_INPUT_MEMORY);
+        return;
+    }
     memcpy(conn->input + conn->input_size, bytes, size);
     conn->input_size += size;
 }
@@ -252,7 +268,7 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     if (conn->closed || count == 0)
         return;
     if (count < 0) {
-        conn_close(conn, NULL);
+        conn_close(conn, count == UV_ENOBUFS ? NO_INPUT_MEMORY : NULL);
         return;
     }
     if (conn->lingers)
@@ -264,6 +280,8 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
         conn->input_size += size;
         if (conn->input_size == first_frame_bytes(conn))
             start_requests(conn);
+        else
+            reading_adjust(conn);
         return;
     }
     size_t used = 0;
@@ -336,17 +354,19 @@ static void write_cb(uv_write_t *write, int status)
 }
 
 /* The socket takes nothing now: let libuv wait for it with one chunk. False: closed. */
-static bool write_later(struct conn *conn, const struct out_piece *piece)
+static bool write_later(struct conn *conn, struct out_piece *piece)
 {
     size_t left = piece->size_bytes - conn->piece_sent;
     uv_buf_t buffer;
     if (piece->bytes != NULL) {
+        left = left < SEND_BYTES_PER_TURN ? left : SEND_BYTES_PER_TURN;
         buffer = uv_buf_init((char *)(uintptr_t)(piece->bytes + conn->piece_sent), (unsigned)left);
     } else {
         left = left < WRITE_CHUNK_BYTES ? left : WRITE_CHUNK_BYTES;
         if (conn->write_chunk == NULL)
             conn->write_chunk = xmalloc(WRITE_CHUNK_BYTES);
         int error = log_slice_read(&piece->slice, (int32_t)conn->piece_sent, conn->write_chunk, left);
+        log_slice_unpin(&piece->slice);
         if (error != 0) {
             conn_close(conn, "the log could not be read");
             return false;

@@ -10,8 +10,9 @@
 /* What one read takes at most from a socket into the loop's shared buffer: many small requests, served in place. */
 #define READ_BUFFER_BYTES KIB(64)
 
-/* Frames that have not arrived whole, of all connections together, unless queued.max.request.bytes says otherwise. Two of the largest requests (socket.request.max.bytes,
- * 100 MiB) fit; above it, the connections whose frames stall longest are dropped. */
+/* Frames that have not arrived whole or wait, of all connections together, unless queued.max.request.bytes says otherwise. Two
+ * of the largest requests (socket.request.max.bytes, 100 MiB) fit; above it, the connections whose frames stall longest are
+ * dropped. */
 #define INPUT_BYTES_MAX MIB(256)
 static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 
@@ -22,12 +23,17 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 /* Decoded body and answer of one request. A body of 100 MiB whose array elements take 4 bytes on the wire could ask for
  * gigabytes of structs. */
 #define REQUEST_ARENA_BYTES_MAX MIB(128)
+/* The same of all requests that are parked or whose answers are not taken: above it, who takes nothing for longest is dropped,
+ * then who waits for longest. */
+#define REQUESTS_BYTES_MAX MIB(384)
+static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX, "one that waits does not keep another from being answered");
 
 /* Bytes of a pipelining client that wait behind a parked request before we stop reading its socket. While we read we
  * notice that it goes away. */
 #define WAITING_INPUT_BYTES_MAX KIB(64)
+static_assert(WAITING_INPUT_BYTES_MAX <= READ_BUFFER_BYTES, "a frame with a buffer of its own that is whole is not read on");
 
-/* Answers in memory that a client has not taken: above it no further request of the connection starts... */
+/* Requests in memory whose answers a client has not taken: above it no further one of the connection starts... */
 #define OUTPUT_BYTES_HIGH MIB(1)
 /* ...nor with so many answers, each of which may pin files. */
 #define OUTPUT_REQUESTS_MAX 64
@@ -51,6 +57,9 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 
 /* Recycled request structs with their arenas' first chunks. */
 #define SPARE_REQUESTS 256
+
+/* A frame or an answer that has not moved for so long is stalled when connections are too many: it makes room for a new one. */
+#define STALLED_MS 5000
 
 /* How long slow readers keep a stop waiting. */
 #define STOP_GRACE_MS 1000

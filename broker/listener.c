@@ -17,14 +17,34 @@
 #include <netdb.h>
 #include <string.h>
 
-/* ---- buffers -------------------------------------------------------------------------------------------------------- */
+/* ---- who goes when a budget is used up ------------------------------------------------------------------------------ */
 
-/* Drop the connection whose unfinished frame stalls longest. False: there is none but `asks`. */
-static bool drop_stalled(struct server *server, const struct conn *asks, const char *reason)
+static bool sends_frame(const struct conn *conn)
+{
+    return conn->input != NULL && peer_may_start(&conn->peer);
+}
+
+static bool keeps_input(const struct conn *conn)
+{
+    return conn->input != NULL;
+}
+
+static bool takes_nothing(const struct conn *conn)
+{
+    return conn->write_size > 0;
+}
+
+static bool is_parked(const struct conn *conn)
+{
+    return conn->peer.parked_count > 0;
+}
+
+/* Drop the one of such connections that was quiet longest. False: there is none but `asks`. */
+static bool drop_quietest(struct server *server, bool (*such)(const struct conn *), const struct conn *asks, const char *reason)
 {
     list_for_each (&server->conns, node) {
         struct conn *conn = CONTAINER_OF(node, struct conn, by_activity);
-        if (conn == asks || conn->input == NULL || !peer_may_start(&conn->peer))
+        if (conn == asks || !such(conn))
             continue;
         conn_close(conn, reason);
         return true;
@@ -32,16 +52,33 @@ static bool drop_stalled(struct server *server, const struct conn *asks, const c
     return false;
 }
 
-uint8_t *server_buffer_get(struct server *server, struct conn *asks, size_t size, size_t *capacity)
+static bool stalls(const struct conn *conn)
 {
-    while (server->input_bytes + size > server->input_bytes_max) {
-        if (!drop_stalled(server, asks, "its request stalled and the memory for requests is used up"))
-            return NULL;
+    int64_t now_ms = conn->server->loop->env.now(&conn->server->loop->env).mono_ms;
+    return (sends_frame(conn) || takes_nothing(conn)) && now_ms - conn->active_ms >= STALLED_MS;
+}
+
+/* ---- buffers -------------------------------------------------------------------------------------------------------- */
+
+/* Have the budget allow `size` more bytes, at the cost of others. */
+static bool input_fits(struct server *server, const struct conn *asks, size_t size)
+{
+    while (size > server->input_bytes_max - server->input_bytes) {
+        if (!drop_quietest(server, sends_frame, asks, "its request stalled and the memory for requests is used up") &&
+            !drop_quietest(server, keeps_input, asks, "its requests wait and the memory for requests is used up"))
+            return false;
     }
+    return true;
+}
+
+uint8_t *server_buffer_get(struct server *server, const struct conn *asks, size_t size, size_t *capacity)
+{
+    if (!input_fits(server, asks, size))
+        return NULL;
     uint8_t *buffer = NULL;
     *capacity = size;
     for (int i = 0; i < SPARE_BUFFERS && size >= READ_BUFFER_BYTES && buffer == NULL; i++) {
-        if (server->spare[i].capacity < size)
+        if (server->spare[i].capacity < size || server->spare[i].capacity > server->input_bytes_max - server->input_bytes)
             continue;
         buffer = server->spare[i].bytes;
         *capacity = server->spare[i].capacity;
@@ -53,6 +90,16 @@ uint8_t *server_buffer_get(struct server *server, struct conn *asks, size_t size
     if (buffer != NULL)
         server->input_bytes += *capacity;
     return buffer;
+}
+
+uint8_t *server_buffer_grow(struct server *server, const struct conn *asks, uint8_t *buffer, size_t capacity, size_t size)
+{
+    if (!input_fits(server, asks, size - capacity))
+        return NULL;
+    uint8_t *grown = realloc(buffer, size);
+    if (grown != NULL)
+        server->input_bytes += size - capacity;
+    return grown;
 }
 
 void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity)
@@ -68,6 +115,16 @@ void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity)
         }
     }
     free(buffer);
+}
+
+bool server_has_room(struct server *server, const struct conn *asks)
+{
+    while (server->broker->requests_bytes > REQUESTS_BYTES_MAX) {
+        if (!drop_quietest(server, takes_nothing, asks, "it takes no answers and the memory for answers is used up") &&
+            !drop_quietest(server, is_parked, asks, "its request waits and the memory for requests is used up"))
+            return false;
+    }
+    return true;
 }
 
 /* ---- addresses ------------------------------------------------------------------------------------------------------ */
@@ -144,7 +201,8 @@ static void connection_cb(uv_stream_t *stream, int status)
     int64_t conns_max = server->broker->config->max_connections;
     conns_max = conns_max < server->conns_max ? conns_max : server->conns_max;
     const char *refusal = NULL;
-    if (server->conns_count >= conns_max && !drop_stalled(server, NULL, "it stalled and the connections are too many"))
+    if (server->conns_count >= conns_max &&
+        !drop_quietest(server, stalls, NULL, "it stalled and the connections are too many"))
         refusal = "the connections are too many (max.connections, or the limit of file descriptors)";
     bool first = list_empty(&server->conns);
     server->conns_count++;

@@ -60,8 +60,13 @@ void server_release(struct server *server);
 
 /* A buffer of at least `size` bytes for a frame: a spare one, or from malloc. NULL: the budget is used up even after stalled
  * connections other than `asks` were dropped. */
-uint8_t *server_buffer_get(struct server *server, struct conn *asks, size_t size, size_t *capacity);
+uint8_t *server_buffer_get(struct server *server, const struct conn *asks, size_t size, size_t *capacity);
+/* The same buffer grown in place, without a second one beside it: for large frames. NULL as above; `buffer` is unchanged then. */
+uint8_t *server_buffer_grow(struct server *server, const struct conn *asks, uint8_t *buffer, size_t capacity, size_t size);
 void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity);
+/* May `asks` start a request? Drops connections whose requests keep more memory than REQUESTS_BYTES_MAX. False: others keep it
+ * that need not be dropped, as what they wait for, a sync or the end of the turn, comes soon. */
+bool server_has_room(struct server *server, const struct conn *asks);
 /* One more connection of that address, or one less. */
 struct server_address *server_address_get(struct server *server, const struct sockaddr_storage *address);
 void server_address_put(struct server *server, struct server_address *address);

@@ -30,6 +30,15 @@ struct request *request_new(struct peer *peer)
     return request;
 }
 
+/* Count what its arena takes from now on. A request that is neither answered nor parked is the one being handled. */
+static void request_charge(struct request *request)
+{
+    size_t more = request->arena.used_bytes - request->charged_bytes;
+    request->charged_bytes += more;
+    request->peer->memory_bytes += more;
+    request->broker->requests_bytes += more;
+}
+
 /* What is not sent yet never will be. */
 static void release_pieces(struct request *request)
 {
@@ -47,9 +56,10 @@ static void request_recycle(struct request *request)
     struct peer *peer = request->peer;
     release_pieces(request);
     list_remove(&request->link);
+    broker->requests_bytes -= request->charged_bytes;
     if (peer != NULL) {
         peer->requests_count--;
-        peer->pending_bytes -= request->answer_bytes;
+        peer->memory_bytes -= request->charged_bytes;
     }
     if (broker->spare_requests_count == SPARE_REQUESTS) {
         arena_release(&request->arena);
@@ -83,6 +93,7 @@ static void request_answered(struct request *request)
 {
     struct peer *peer = request->peer;
     request->answered = true;
+    request_charge(request);
     if (request->canceled != NULL) {
         request->canceled = NULL;
         peer->parked_count--;
@@ -111,8 +122,6 @@ static bool make_pieces(struct request *request, const struct kp_writer *writer)
     if (memory_bytes > from)
         *piece++ = (struct out_piece){.bytes = writer->start + from, .size_bytes = memory_bytes - from};
     request->pieces_count = (int32_t)(piece - request->pieces);
-    request->answer_bytes = memory_bytes;
-    request->peer->pending_bytes += memory_bytes;
     return true;
 }
 
@@ -205,6 +214,7 @@ void request_park(struct request *request, void (*canceled)(struct request *requ
     ASSERT(request->canceled == NULL);
     request->canceled = canceled;
     request->peer->parked_count++;
+    request_charge(request);
 }
 
 /* ---- peers ---------------------------------------------------------------------------------------------------------- */
@@ -263,7 +273,7 @@ void peer_gone(struct peer *peer)
     }
     peer->requests_count = 0;
     peer->parked_count = 0;
-    peer->pending_bytes = 0;
+    peer->memory_bytes = 0;
 }
 
 void peer_advertised_address(const struct peer *peer, const char **host, int32_t *port)

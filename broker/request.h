@@ -47,7 +47,7 @@ struct peer {
     struct list requests;            /* struct request, oldest first: in progress or not yet sent */
     int32_t requests_count;          /* of that list */
     int32_t parked_count;            /* of those: parked, so none may start */
-    size_t pending_bytes;            /* memory of answers that are not sent */
+    size_t memory_bytes;             /* of the arenas of those that are answered or parked */
     bool closing;                    /* the broker wants it closed: nothing more is started */
     /* The broker's calls on the owner; both only note what the owner does at the end of its turn. */
     void (*output_ready)(struct peer *peer);               /* peer_output() has something new */
@@ -65,7 +65,7 @@ struct request {
                                      in a version that we do not know, to be answered in version 0 */
     int32_t holds;
     bool answered;                /* pieces are set; leaves when holds is 0 */
-    size_t answer_bytes;          /* memory of the pieces */
+    size_t charged_bytes;         /* of the arena, that peer and broker count */
     struct out_piece *pieces;     /* in the arena */
     int32_t pieces_count;         /* 0: no answer at all (acks 0) */
     int32_t pieces_sent;

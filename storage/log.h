@@ -141,6 +141,8 @@ bool log_reads_older_segment(struct log *log, int64_t offset, enum isolation iso
 /* The descriptor to sendfile() from, pinned until the release of the slice; -1 when the file has none (in memory;
  * pinned all the same) or a negative errno below that. */
 int log_slice_descriptor(struct log_slice *slice);
+/* Let go of the descriptor, until it is asked for again: nobody can say how long the socket takes nothing. */
+void log_slice_unpin(struct log_slice *slice);
 /* Copy `size` bytes from byte `from` of the slice. 0 or a negative errno. Another thread may call it once the
  * descriptor is pinned. */
 int log_slice_read(const struct log_slice *slice, int32_t from, void *bytes, size_t size) WARN_UNUSED;

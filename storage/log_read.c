@@ -130,6 +130,13 @@ int log_slice_descriptor(struct log_slice *slice)
     return io->descriptor(io, slice->segment->log.file);
 }
 
+void log_slice_unpin(struct log_slice *slice)
+{
+    if (slice->pinned)
+        cached_file_unpin(&slice->segment->log);
+    slice->pinned = false;
+}
+
 int log_slice_read(const struct log_slice *slice, int32_t from, void *bytes, size_t size)
 {
     ASSERT(from >= 0);

@@ -1,0 +1,378 @@
+/* Connections over real sockets, with a broker whose files are in memory: what peers that do not behave cost, and whom.
+ */
+#include "broker/conn.h"
+#include "broker/listener.h"
+#include "lib/broker_fixture.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define CONNS_MAX       16
+#define CLIENTS_MAX     16
+#define TURNS_MAX       100000 /* a test that needs more hangs */
+#define BIG_TOPIC_NAMES 20000
+
+struct test {
+    struct broker_fixture broker;
+    struct loop loop;
+    struct server server;
+    int clients[CLIENTS_MAX];
+    int clients_count;
+};
+
+static void turns(struct test *test, int count)
+{
+    for (int i = 0; i < count; i++)
+        uv_run(&test->loop.uv, UV_RUN_NOWAIT);
+}
+
+static int setup(void **state)
+{
+    struct test *test = xcalloc(1, sizeof *test);
+    broker_fixture_init(&test->broker);
+    broker_fixture_set(&test->broker, "listeners", "PLAINTEXT://127.0.0.1:0");
+    broker_fixture_open(&test->broker);
+    loop_init(&test->loop);
+    test->loop.broker = test->broker.broker;
+    assert_true(server_start(&test->server, &test->loop, test->broker.broker, CONNS_MAX));
+    *state = test;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct test *test = *state;
+    for (int i = 0; i < test->clients_count; i++)
+        close(test->clients[i]);
+    broker_stop(test->broker.broker);
+    server_stop(&test->server);
+    turns(test, 3);
+    loop_close(&test->loop);
+    server_release(&test->server);
+    broker_fixture_release(&test->broker);
+    free(test);
+    return 0;
+}
+
+/* A client's socket that waits for nothing; the server has accepted it. */
+static int connect_client(struct test *test)
+{
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)test->broker.broker->listeners[0].port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_true(client >= 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(fcntl(client, F_SETFL, O_NONBLOCK), 0);
+    assert_true(test->clients_count < CLIENTS_MAX);
+    test->clients[test->clients_count++] = client;
+    turns(test, 2);
+    return client;
+}
+
+static void send_all(struct test *test, int client, const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+    for (int i = 0; size > 0; i++) {
+        ssize_t sent = send(client, at, size, MSG_NOSIGNAL);
+        assert_true(sent >= 0 || errno == EAGAIN || errno == EPIPE || errno == ECONNRESET);
+        if (sent < 0 && errno != EAGAIN)
+            return; /* closed: the test looks for it */
+        assert_true(i < TURNS_MAX);
+        at += sent > 0 ? sent : 0;
+        size -= sent > 0 ? (size_t)sent : 0;
+        turns(test, 1);
+    }
+    turns(test, 2);
+}
+
+/* The first `size` bytes of a frame that is announced as larger. */
+static void send_beginning(struct test *test, int client, int32_t announced, size_t size)
+{
+    uint8_t *bytes = xcalloc(1, 4 + size);
+    store_be32(bytes, (uint32_t)announced);
+    send_all(test, client, bytes, 4 + size);
+    free(bytes);
+}
+
+static void send_request(struct test *test, int client, int16_t key, int16_t version, const void *request)
+{
+    const struct kp_api *api = kp_api_find(key);
+    struct kp_request_header header = {key, version, 1, kp_string_of("test")};
+    size_t head_bytes = kp_request_header_size(&header), body_bytes = kp_encoded_size(api->request, request, version);
+    uint8_t *frame = xmalloc(4 + head_bytes + body_bytes);
+    struct kp_writer writer;
+    kp_writer_init(&writer, frame, 4 + head_bytes + body_bytes);
+    kp_write_int32(&writer, (int32_t)(head_bytes + body_bytes));
+    kp_request_header_encode(&writer, &header);
+    kp_encode(api->request, request, &writer, version);
+    send_all(test, client, frame, 4 + head_bytes + body_bytes);
+    free(frame);
+}
+
+/* A request that is answered at once with a few bytes. */
+static void ask(struct test *test, int client)
+{
+    send_request(test, client, KP_API_DESCRIBE_CLUSTER, 0, &kp_describe_cluster_request_default);
+}
+
+/* A fetch that waits for the only partition of the topic "t" for as long as it may. */
+static void send_parked_fetch(struct test *test, int client)
+{
+    struct kp_fetch_request request = kp_fetch_request_default;
+    struct kp_fetch_request_topics_partitions partition = kp_fetch_request_topics_partitions_default;
+    struct kp_fetch_request_topics topic = test_fetch_topic("t", &partition);
+    partition.partition_max_bytes = 1;
+    request.topics = &topic;
+    request.topics_count = 1;
+    request.max_wait_ms = INT32_MAX;
+    request.min_bytes = 1;
+    send_request(test, client, KP_API_FETCH, 11, &request);
+}
+
+/* A request whose answer is about a megabyte: the errors of many topics that do not exist. */
+static void ask_much(struct test *test, int client)
+{
+    struct kp_metadata_request request = kp_metadata_request_default;
+    struct kp_metadata_request_topics *topics = xcalloc(BIG_TOPIC_NAMES, sizeof *topics);
+    char(*names)[40] = xcalloc(BIG_TOPIC_NAMES, sizeof *names);
+    for (int i = 0; i < BIG_TOPIC_NAMES; i++) {
+        snprintf(names[i], sizeof names[i], "a-topic-that-does-not-exist-%d", i);
+        topics[i] = kp_metadata_request_topics_default;
+        topics[i].name = kp_string_of(names[i]);
+    }
+    request.topics = topics;
+    request.topics_count = BIG_TOPIC_NAMES;
+    request.allow_auto_topic_creation = false;
+    send_request(test, client, KP_API_METADATA, 4, &request);
+    free(names);
+    free(topics);
+}
+
+static bool answered(struct test *test, int client)
+{
+    uint8_t bytes[KIB(64)];
+    turns(test, 3);
+    return recv(client, bytes, sizeof bytes, 0) > 0;
+}
+
+static bool closed(struct test *test, int client)
+{
+    uint8_t bytes[KIB(64)];
+    turns(test, 3);
+    ssize_t count;
+    do
+        count = recv(client, bytes, sizeof bytes, 0);
+    while (count > 0);
+    return count == 0 || errno == ECONNRESET;
+}
+
+static void create_topic(struct test *test)
+{
+    struct test_peer peer;
+    test_peer_open(&peer, &test->broker);
+    assert_int_equal(test_create_topic(&peer, "t", 1), 0);
+    test_peer_close(&peer);
+}
+
+static void an_announced_length_costs_nothing_before_its_bytes_come(void **state)
+{
+    struct test *test = *state;
+    int client = connect_client(test);
+    send_beginning(test, client, 100 << 20, 0);
+    assert_in_range(test->server.input_bytes, 4, KIB(1));
+    send_beginning(test, client, 0, KIB(200));
+    assert_in_range(test->server.input_bytes, KIB(200), KIB(512));
+}
+
+static void a_negative_length_closes_the_connection(void **state)
+{
+    struct test *test = *state;
+    int client = connect_client(test);
+    send_beginning(test, client, -1, 10);
+    assert_true(closed(test, client));
+}
+
+static void a_length_above_the_largest_request_closes_the_connection(void **state)
+{
+    struct test *test = *state;
+    int client = connect_client(test);
+    send_beginning(test, client, test->broker.config.socket_request_max_bytes + 1, 10);
+    assert_true(closed(test, client));
+}
+
+static void frames_that_come_byte_by_byte_are_answered(void **state)
+{
+    struct test *test = *state;
+    int client = connect_client(test);
+    const uint8_t request[] = {0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255};
+    for (size_t i = 0; i < sizeof request; i++)
+        send_all(test, client, &request[i], 1);
+    assert_true(answered(test, client));
+    assert_int_equal(test->server.input_bytes, 0);
+}
+
+/* Two of the largest requests at once fit the budget, also while their buffers grow. */
+static void two_large_frames_grow_side_by_side(void **state)
+{
+    struct test *test = *state;
+    int clients[] = {connect_client(test), connect_client(test)};
+    for (size_t i = 0; i < COUNT_OF(clients); i++)
+        send_beginning(test, clients[i], 100 << 20, 0);
+    uint8_t *part = xcalloc(1, MIB(10));
+    for (int i = 0; i < 9; i++) {
+        for (size_t c = 0; c < COUNT_OF(clients); c++)
+            send_all(test, clients[c], part, MIB(10));
+    }
+    free(part);
+    assert_false(closed(test, clients[0]));
+    assert_false(closed(test, clients[1]));
+    assert_in_range(test->server.input_bytes, MIB(180), INPUT_BYTES_MAX);
+}
+
+static void the_frame_that_stalls_longest_goes_when_the_budget_is_used_up(void **state)
+{
+    struct test *test = *state;
+    int first = connect_client(test), second = connect_client(test), third = connect_client(test);
+    test->server.input_bytes_max = MIB(1);
+    send_beginning(test, first, 100 << 20, KIB(300));
+    send_beginning(test, second, 100 << 20, KIB(300));
+    send_beginning(test, third, 100 << 20, KIB(300));
+    assert_true(closed(test, first));
+    assert_false(closed(test, third));
+    assert_in_range(test->server.input_bytes, 1, MIB(1));
+}
+
+/* What is sent behind a request that waits is read only up to a bound, also when it is the beginning of a large frame.
+ */
+static void a_large_frame_behind_a_parked_request_is_not_taken_in(void **state)
+{
+    struct test *test = *state;
+    create_topic(test);
+    int client = connect_client(test);
+    send_parked_fetch(test, client);
+    uint8_t *bytes = xcalloc(1, MIB(20));
+    store_be32(bytes, (uint32_t)MIB(20));
+    size_t sent = 0;
+    for (int i = 0; i < 2000; i++) {
+        ssize_t part = send(client, bytes + sent, MIB(20) - sent, MSG_NOSIGNAL);
+        sent += part > 0 ? (size_t)part : 0;
+        turns(test, 1);
+    }
+    free(bytes);
+    assert_true(sent < MIB(20));
+    assert_in_range(test->server.input_bytes, 1, 4 * WAITING_INPUT_BYTES_MAX);
+}
+
+static void a_frame_that_alone_is_too_much_closes_its_connection(void **state)
+{
+    struct test *test = *state;
+    int client = connect_client(test);
+    test->server.input_bytes_max = KIB(300);
+    send_beginning(test, client, 100 << 20, KIB(400));
+    assert_true(closed(test, client));
+    assert_int_equal(test->server.input_bytes, 0);
+}
+
+static void input_behind_parked_requests_goes_when_the_budget_is_used_up(void **state)
+{
+    struct test *test = *state;
+    create_topic(test);
+    int parked = connect_client(test), sender = connect_client(test);
+    send_parked_fetch(test, parked);
+    send_beginning(test, parked, 100 << 20, KIB(50));
+    test->server.input_bytes_max = KIB(800);
+    send_beginning(test, sender, 100 << 20, KIB(380));
+    assert_true(closed(test, parked));
+    assert_false(closed(test, sender));
+}
+
+/* Its answers fill the socket, then memory up to the bound. */
+static void ask_without_reading(struct test *test, int client)
+{
+    for (int i = 0; test->broker.broker->requests_bytes <= OUTPUT_BYTES_HIGH; i++) {
+        assert_true(i < 100);
+        ask_much(test, client);
+        turns(test, 10);
+    }
+}
+
+static void who_takes_no_answers_is_read_no_more(void **state)
+{
+    struct test *test = *state;
+    ask_without_reading(test, connect_client(test));
+    struct conn *conn = CONTAINER_OF(test->server.conns.next, struct conn, by_activity);
+    turns(test, 10);
+    assert_false(conn->reading);
+    assert_int_equal(conn->peer.memory_bytes, test->broker.broker->requests_bytes);
+}
+
+static void memory_of_requests_goes_back_with_the_connection(void **state)
+{
+    struct test *test = *state;
+    create_topic(test);
+    int client = connect_client(test);
+    send_parked_fetch(test, client);
+    assert_true(test->broker.broker->requests_bytes > 0);
+    close(client);
+    test->clients_count--;
+    turns(test, 3);
+    assert_int_equal(test->broker.broker->requests_bytes, 0);
+}
+
+static void who_takes_no_answers_goes_when_the_memory_for_requests_is_used_up(void **state)
+{
+    struct test *test = *state;
+    int silent = connect_client(test), other = connect_client(test);
+    ask_without_reading(test, silent);
+    test->broker.broker->requests_bytes += REQUESTS_BYTES_MAX; /* as if many did so */
+    ask(test, other);
+    test->broker.broker->requests_bytes -= REQUESTS_BYTES_MAX;
+    assert_true(answered(test, other));
+    assert_true(closed(test, silent));
+}
+
+/* Only what has not moved for a while counts as stalled: others may be in the middle of a request. */
+static void a_stalled_connection_makes_room_for_a_new_one(void **state)
+{
+    struct test *test = *state;
+    int busy = connect_client(test), stalled = connect_client(test);
+    send_beginning(test, stalled, 1000, 10);
+    CONTAINER_OF(test->server.conns.previous, struct conn, by_activity)->active_ms -= STALLED_MS;
+    send_beginning(test, busy, 1000, 10);
+    test->server.conns_max = 2;
+    int third = connect_client(test), fourth = connect_client(test);
+    ask(test, third);
+    assert_true(answered(test, third));
+    assert_true(closed(test, stalled));
+    assert_false(closed(test, busy));
+    assert_true(closed(test, fourth));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_announced_length_costs_nothing_before_its_bytes_come, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_negative_length_closes_the_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_length_above_the_largest_request_closes_the_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(frames_that_come_byte_by_byte_are_answered, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_large_frames_grow_side_by_side, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_frame_that_stalls_longest_goes_when_the_budget_is_used_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_large_frame_behind_a_parked_request_is_not_taken_in, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_frame_that_alone_is_too_much_closes_its_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(input_behind_parked_requests_goes_when_the_budget_is_used_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_takes_no_answers_is_read_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_of_requests_goes_back_with_the_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_takes_no_answers_goes_when_the_memory_for_requests_is_used_up, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_stalled_connection_makes_room_for_a_new_one, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
