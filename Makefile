@@ -105,10 +105,10 @@ $(TOOLS): $(B)/bin/%: $(B)/tests/tools/%.o $(TEST_LIB) $(B)/libdohle.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # A fuzzer under libFuzzer when SAN says so (make fuzz), otherwise a program that replays files.
-$(FUZZERS): $(B)/bin/%: $(B)/tests/fuzz/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(B)/libdohle.a
+$(FUZZERS): $(B)/bin/%: $(B)/tests/fuzz/%.o $(if $(FUZZING),,$(B)/tests/fuzz/replay.o) $(TEST_LIB) $(B)/libdohle.a
 	@mkdir -p $(@D)
 	@echo "  LD     $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(FUZZING),-fsanitize=fuzzer) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(FUZZING),-fsanitize=fuzzer) -o $@ $^ $(LIBS) -lcmocka
 
 # ---- tests -------------------------------------------------------------------------------------------------------------
 
