@@ -142,7 +142,7 @@ static void produce_partition(struct produce *produce, const topic_data *data,
     }
     if (tells_log_start(error, &append.verdict))
         response->log_start_offset = log_start_offset(partition->log);
-    if (append.verdict.message != NULL)
+    if (append.verdict.message_for_client)
         response->error_message = kp_string_of(append.verdict.message);
     if (!fill_record_errors(produce, &append.verdict, response))
         produce->failed = true;

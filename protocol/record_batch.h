@@ -167,7 +167,8 @@ struct batch_record_error {
 
 struct batch_verdict {
     enum batch_refusal refusal;
-    const char *message;                      /* static text; NULL when accepted */
+    const char *message;     /* static text; NULL when accepted */
+    bool message_for_client; /* Kafka answers with a sentence; with others of the same code it does not */
     struct batch_record_error *record_errors; /* from `arena` given to batch_validate(), NULL when none */
     int32_t record_errors_count;
     /* when one whole batch was found, refused or not: */

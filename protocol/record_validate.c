@@ -57,6 +57,7 @@ static bool check_frame(struct batch_verdict *verdict, const uint8_t *bytes, siz
 {
     size_t first = 0, second;
     enum frame frame = frame_at(bytes, size, &first);
+    verdict->message_for_client = frame == FRAME_CORRUPT;
     if (frame == FRAME_CORRUPT)
         refuse(verdict, BATCH_REFUSED_CORRUPT, "The records do not begin with a record batch");
     else if (frame == FRAME_NONE)
@@ -188,6 +189,7 @@ static bool check_records(struct record_check *check, struct record_walk *walk)
         verdict->record_errors_count = 0; /* what cannot be read is the error, not what stood before it */
         refuse_records(verdict, error);
     } else if (check->errors_count > 0) {
+        verdict->message_for_client = true;
         refuse(verdict, check->timestamp_error ? BATCH_REFUSED_TIMESTAMP : BATCH_REFUSED_INVALID,
                check->timestamp_error ? "One or more records have been rejected due to invalid timestamp"
                                       : "One or more records have been rejected");

@@ -64,6 +64,7 @@ struct produce_case {
     char name[100], indexes[100];
     struct batch_rules rules;
     int16_t version, code;
+    bool message;
     int64_t now_ms;
     uint8_t *batch, *stored;
     size_t batch_size, stored_size;
@@ -121,6 +122,8 @@ static bool read_case(struct golden *golden, struct produce_case *produce)
             produce->now_ms = atoll(rest);
         else if (strcmp(word, "batch") == 0)
             produce->batch = golden_bytes(rest, &produce->batch_size);
+        else if (strcmp(word, "message") == 0)
+            produce->message = true;
         else if (strcmp(word, "stored") == 0)
             produce->stored = golden_bytes(rest, &produce->stored_size);
         else if (strcmp(word, "answer") == 0)
@@ -204,6 +207,9 @@ static void check_case(const struct produce_case *produce, struct record_walk *w
     list_indexes(&verdict, indexes, sizeof indexes);
     if (produce->version >= 8 && strcmp(indexes, produce->indexes) != 0)
         fail_msg("%s: records %s, expected %s", produce->name, indexes, produce->indexes);
+    if (produce->version >= 8 && verdict.message_for_client != produce->message)
+        fail_msg("%s: %s", produce->name,
+                 produce->message ? "a message is missing" : "Kafka answers without a message");
     if (code == KAFKA_NONE && !stored_otherwise) {
         bool rebuilt = verdict.rebuilt != NULL;
         assert_same_batch(produce->name, rebuilt ? verdict.rebuilt : produce->batch,
