@@ -342,6 +342,55 @@ static void what_was_answered_survives_a_power_cut(void **state)
     }
 }
 
+/* Send a batch without waiting for its answer. */
+static void send_record(struct test_peer *peer, const char *topic)
+{
+    static const uint8_t value[] = {'v'};
+    const struct kp_bytes none = {NULL, 0}, null = {NULL, -1};
+    struct batch_builder builder;
+    batch_builder_init(&builder, 1);
+    batch_builder_add(&builder, 1, null, (struct kp_bytes){value, sizeof value}, none, 0);
+    assert_true(batch_builder_finish(&builder, &BATCH_HEADER_PLAIN));
+    struct kp_produce_request_topic_data_partition_data data = {
+        .records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes}
+    };
+    struct kp_produce_request_topic_data topic_data = {
+        .name = kp_string_of(topic), .partition_data = &data, .partition_data_count = 1};
+    struct kp_produce_request request = kp_produce_request_default;
+    request.transactional_id = KP_NULL_STRING;
+    request.acks = 1;
+    request.timeout_ms = 1000;
+    request.topic_data = &topic_data;
+    request.topic_data_count = 1;
+    test_peer_send(peer, KP_API_PRODUCE, 9, &request);
+    batch_builder_release(&builder);
+}
+
+/* Kafka puts a folder aside whose topic is not in the metadata: the record is on the disk before the folder is made. */
+static void no_folder_is_on_the_disk_without_its_topic(void **state)
+{
+    int folders = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        void *fresh;
+        metadata_fixture_setup(&fresh);
+        struct metadata_fixture *f = fresh;
+        struct kp_create_topics_request_topics topic;
+        struct kp_create_topics_request request = one_topic(&topic, "t");
+        assert_true(metadata_fixture_open(f, NULL, NULL));
+        test_peer_send(&f->peer, KP_API_CREATE_TOPICS, 7, &request); /* its sync does not come to run */
+        send_record(&f->peer, "t");
+        metadata_fixture_crash(f);
+        memory_io_power_cut(f->memory, seed);
+        bool folder = memory_io_exists(f->memory, "/data/t-0/00000000000000000000.log");
+        folders += folder;
+        assert_true(metadata_fixture_open(f, NULL, NULL));
+        assert_true(!folder || fixture_topic(f, "t") != NULL);
+        metadata_fixture_teardown(&fresh);
+    }
+    assert_in_range(folders, 1, 39); /* of both kinds there were some */
+}
+
 /* After a failed sync nobody knows what is on the disk. */
 static void a_failed_sync_closes_the_connection_and_ends_changes(void **state)
 {
@@ -741,6 +790,7 @@ int main(void)
         TEST(a_producer_id_is_told_only_when_its_block_is_synced),
         TEST(what_was_answered_survives_a_power_cut),
         TEST(raised_leader_epochs_survive_a_power_cut),
+        TEST(no_folder_is_on_the_disk_without_its_topic),
         TEST(a_failed_sync_closes_the_connection_and_ends_changes),
         TEST(a_full_disk_refuses_a_change_and_heals),
         TEST(every_failure_of_the_first_start_is_survived),
