@@ -349,10 +349,10 @@ static bool replay_remove_topic(struct catalog *catalog, const struct kp_remove_
     struct topic *topic = catalog_topic_by_id(catalog, record->topic_id);
     if (!topic)
         return fail(error, "a topic is removed that is not there");
-    for (int32_t i = 0; i < topic->partitions_count; i++) {
+    if (catalog->store)
+        catalog->options.before_removal(catalog->options.context);
+    for (int32_t i = 0; i < topic->partitions_count && catalog->store; i++) {
         struct partition *partition = topic->partitions[i];
-        if (!partition->log)
-            continue;
         catalog->options.partition_gone(catalog->options.context, partition);
         log_delete(partition->log, now_ms);
     }

@@ -46,6 +46,15 @@ static void partition_gone(void *context, struct partition *partition)
     purgatory_forget(context, partition);
 }
 
+/* A topic that a power cut brings back has its records. When the sync fails, which is logged, no later change is
+ * possible, and the removal goes on: it was asked for. */
+static void before_removal(void *context)
+{
+    const struct broker *broker = context;
+    int status = metadata_log_sync_now(broker->metadata_log);
+    (void)status;
+}
+
 /* ---- start ---------------------------------------------------------------------------------------------------------- */
 
 /* A log that has no level of its metadata is new, or its first batch was lost. */
@@ -175,6 +184,7 @@ bool controller_open(struct broker *broker, const struct controller_options *opt
                                                     .seed = seed,
                                                     .config = broker->config,
                                                     .partition_gone = partition_gone,
+                                                    .before_removal = before_removal,
                                                     .context = broker};
     const struct metadata_log_options log_options = {
         .env = broker->env,

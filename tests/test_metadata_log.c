@@ -391,6 +391,31 @@ static void no_folder_is_on_the_disk_without_its_topic(void **state)
     assert_in_range(folders, 1, 39); /* of both kinds there were some */
 }
 
+/* Folders are removed when the record that says so is on the disk, answered or not: a topic that a power cut brings
+ * back would have lost its records. */
+static void a_topic_whose_records_are_gone_is_gone(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        void *fresh;
+        metadata_fixture_setup(&fresh);
+        struct metadata_fixture *f = fresh;
+        assert_true(metadata_fixture_open(f, NULL, NULL));
+        assert_int_equal(fixture_create_topic(f, "t", 1), 0);
+        assert_int_equal(test_produce(&f->peer, "t", 0, 5), 0);
+        metadata_fixture_restart(f); /* the records are on the disk */
+        struct kp_delete_topics_request_topics topic = {.name = kp_string_of("t")};
+        struct kp_delete_topics_request request = {.topics = &topic, .topics_count = 1, .timeout_ms = 1000};
+        test_peer_send(&f->peer, KP_API_DELETE_TOPICS, 6, &request); /* its jobs do not come to run */
+        metadata_fixture_crash(f);
+        memory_io_power_cut(f->memory, seed);
+        assert_true(metadata_fixture_open(f, NULL, NULL));
+        struct topic *back = fixture_topic(f, "t");
+        assert_true(back == NULL || log_end_offset(back->partitions[0]->log) == 5);
+        metadata_fixture_teardown(&fresh);
+    }
+}
+
 /* After a failed sync nobody knows what is on the disk. */
 static void a_failed_sync_closes_the_connection_and_ends_changes(void **state)
 {
@@ -791,6 +816,7 @@ int main(void)
         TEST(what_was_answered_survives_a_power_cut),
         TEST(raised_leader_epochs_survive_a_power_cut),
         TEST(no_folder_is_on_the_disk_without_its_topic),
+        TEST(a_topic_whose_records_are_gone_is_gone),
         TEST(a_failed_sync_closes_the_connection_and_ends_changes),
         TEST(a_full_disk_refuses_a_change_and_heals),
         TEST(every_failure_of_the_first_start_is_survived),
