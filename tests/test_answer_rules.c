@@ -1,5 +1,6 @@
 /* Answers of two brokers are compared by names for what is random: what gets a name, and what must not. */
 #include "lib/answer_rules.h"
+#include "lib/value_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* Values as text: what the scenarios and recorded answers of the conformance suite are made of. */
 #include "lib/value.h"
+#include "lib/value_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

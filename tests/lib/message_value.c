@@ -5,6 +5,7 @@
 #include "../../protocol/codec_text.h"
 #include "../../protocol/errors.h"
 #include "batch_value.h"
+#include "value_text.h"
 
 #include <string.h>
 

@@ -37,7 +37,7 @@ const char *names_assign(struct names *names, const char *prefix, struct value *
 /* A copy of `value` in which all names are replaced. NULL when one is unknown, which *error then names. */
 struct value *names_expand(const struct names *names, const struct value *value, const char **error);
 
-#define NAMES_T0_BEFORE_MS                                                                                             \
-    60000 /* $t0 is that much before the scenario: apart from $clock as long as texts stay below */
+/* $t0 is so much before the scenario: times of records stay apart from $clock as long as they add less. */
+#define NAMES_T0_BEFORE_MS 60000
 
 #endif

@@ -12,6 +12,7 @@
 #include "answer_rules.h"
 #include "kafka_client.h"
 #include "message_value.h"
+#include "value_text.h"
 
 #include <errno.h>
 #include <inttypes.h>

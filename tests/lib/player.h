@@ -23,8 +23,8 @@ struct player {
     int32_t played[KP_APIS_COUNT][PLAYER_VERSIONS_MAX]; /* requests of scenarios by position in kp_apis and version */
 };
 
-#define PLAYER_ARENA_BYTES                                                                                             \
-    (256 << 20) /* of one scenario in one version: it may hold some answers of a megabyte, as text */
+/* Of one scenario in one version: it may hold some answers of a megabyte, as text. */
+#define PLAYER_ARENA_BYTES (256 << 20)
 
 /* What one step brought. */
 struct outcome {

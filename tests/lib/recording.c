@@ -1,5 +1,6 @@
 /* Reading and writing recorded answers. */
 #include "recording.h"
+#include "value_text.h"
 
 #include <string.h>
 

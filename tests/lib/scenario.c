@@ -16,6 +16,7 @@
  *
  * Blanks and ends of lines only separate. What a step means is player.c's; here only its form is checked. */
 #include "scenario.h"
+#include "value_text.h"
 
 #include <string.h>
 

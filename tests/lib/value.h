@@ -2,8 +2,7 @@
  *
  * The text is close to JSON, with names instead of quoted keys, comments, and references to names:
  *
- *     {topic: "$unique-b", topic_id: $t_id, timestamp: $t0+5, partitions: [0, 1], records: null, error_code: NONE}  #
- * why
+ *     {topic: "$unique-b", topic_id: $t_id, timestamp: $t0+5, partitions: [0, 1], error_code: NONE} # why
  *
  * A tree knows no message: message_value.c makes one of a decoded struct and back. All memory comes from the arena that
  * the tree was made in; a failed test ends the program when the arena is full, so nothing here can fail for want of
@@ -61,37 +60,6 @@ int32_t value_count(const struct value *value);
  * `value`. */
 struct value *value_at(struct value *value, const char *path);
 bool value_equal(const struct value *a, const struct value *b);
-
-/* ---- text -----------------------------------------------------------------------------------------------------------
- */
-
-/* Reads text that is kept by the caller. Scenario files use it too, so that there is one set of tokens. */
-struct value_reader {
-    const char *at, *end;
-    int32_t line;
-    char error[200]; /* the first error with what was expected; empty: none */
-};
-
-void value_reader_init(struct value_reader *reader, const char *text, size_t size);
-/* Skip blanks, ends of lines and comments; false at the end of the text. */
-bool value_skip_blanks(struct value_reader *reader);
-/* Note an error, unless there is one. Returns NULL for the caller to return. */
-void *value_fail(struct value_reader *reader, const char *format, ...) PRINTF_LIKE(2, 3);
-/* The word (letters, digits, - _ .) that comes next, without taking it; NULL when something else comes. */
-const char *value_peek_word(struct value_reader *reader, struct arena *arena);
-/* Take the word that comes next; an error when something else comes. */
-const char *value_read_word(struct value_reader *reader, struct arena *arena);
-/* Take a path such as topics[0].name. */
-const char *value_read_path(struct value_reader *reader, struct arena *arena);
-/* Take `word` if it comes next. */
-bool value_accept_word(struct value_reader *reader, const char *word);
-/* Take `character` if it comes next. */
-bool value_accept(struct value_reader *reader, char character);
-/* Take one value; NULL on an error. */
-struct value *value_read(struct value_reader *reader, struct arena *arena);
-
-/* The value as text. Lines are filled up to `width` columns, 0: one line. `column`: where the first one begins. */
-char *value_print(struct arena *arena, const struct value *value, int32_t column, int32_t width);
 
 /* ---- comparison ------------------------------------------------------------------------------------------------- */
 

@@ -15,6 +15,7 @@
 #include "../lib/kafka_client.h"
 #include "../lib/player.h"
 #include "../lib/recording.h"
+#include "../lib/value_text.h"
 
 #include <errno.h>
 #include <getopt.h>
