@@ -6,7 +6,9 @@
  *     bench_machine start COMMAND ...      start it and wait for a line on its standard output
  *
  * The first two are the floor of produce and fetch, in the same rhythm of questions and answers. They print
- * "cpu_seconds S" of the child. The third prints "ready_ms M rss_kib K" and ends the process with SIGTERM. */
+ * "cpu_seconds S" of the child. The third prints "ready_ms M rss_kib K" and ends the process with SIGTERM. Linux only:
+ * elsewhere it says so. */
+#ifdef __linux__
 #include "protocol/base.h"
 
 #include <arpa/inet.h>
@@ -222,3 +224,15 @@ int main(int count, char **arguments)
     }
     return 0;
 }
+
+#else
+
+#include <stdio.h>
+
+int main(void)
+{
+    fprintf(stderr, "bench_machine: needs Linux\n");
+    return 2;
+}
+
+#endif
