@@ -10,9 +10,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* What decoding one record may take. */
-#define DECODE_BYTES_MAX ((size_t)METADATA_BATCH_BYTES_MAX * 8)
-
 struct feature_level {
     char *name;
     int16_t level; /* never 0: such a feature is not there */
@@ -459,7 +456,7 @@ bool catalog_replay(struct catalog *catalog, const struct metadata_record *recor
         return kept_records_replay(&catalog->kept, record) ||
                fail(error, "a record of type %d, version %d, cannot be read", record->type, record->version);
     struct arena arena;
-    arena_init(&arena, DECODE_BYTES_MAX);
+    arena_init(&arena, METADATA_DECODE_BYTES_MAX);
     bool replayed = replay_known(catalog, record, now_ms, &arena, error);
     arena_release(&arena);
     return replayed;
@@ -554,7 +551,7 @@ void catalog_each_record(const struct catalog *catalog, void (*each)(void *conte
                          void *context)
 {
     struct emission emission = {.each = each, .context = context};
-    arena_init(&emission.arena, DECODE_BYTES_MAX);
+    arena_init(&emission.arena, METADATA_DECODE_BYTES_MAX);
     for (int32_t i = 0; i < catalog->features_count; i++) {
         struct kp_feature_level_record record = {.name = kp_string_of(catalog->features[i].name),
                                                  .feature_level = catalog->features[i].level};

@@ -2,8 +2,7 @@
  *
  *     start:  replay -> whole? -> feature level, if there is none
  *                              -> registration: made once, fenced; one that was left unfenced is fenced
- *                              -> partitions without a leader are taken; after a crash all of them, in a new leader
- * epoch
+ *                              -> partitions without a leader are taken; after a crash all, in a new leader epoch
  *                              -> synced, if any was taken -> logs
  *
  * dohle never registers itself as unfenced. So a Kafka that takes the folder over waits for no session to end, and
@@ -18,9 +17,6 @@
 
 /* Records of one batch while the lead is taken: far below what Kafka accepts in one. */
 #define TAKE_BATCH_RECORDS 1000
-
-/* What a registration may take when it is decoded. */
-#define REGISTRATION_BYTES_MAX ((size_t)METADATA_BATCH_BYTES_MAX * 8)
 
 /* Kafka's directory id of a replica whose folder is not chosen yet. */
 static const struct kp_uuid directory_unassigned = {{[15] = 1}};
@@ -107,7 +103,7 @@ static void add_registration(struct broker *broker, struct metadata_batch *batch
 {
     struct kp_register_broker_record registration;
     struct arena arena;
-    arena_init(&arena, REGISTRATION_BYTES_MAX);
+    arena_init(&arena, METADATA_DECODE_BYTES_MAX);
     if (!catalog_registration(broker->catalog, &registration, &arena))
         register_broker(broker, batch, options);
     else if (!registration.fenced)
@@ -220,7 +216,7 @@ int64_t controller_broker_epoch(const struct broker *broker)
 {
     struct kp_register_broker_record registration;
     struct arena arena;
-    arena_init(&arena, REGISTRATION_BYTES_MAX);
+    arena_init(&arena, METADATA_DECODE_BYTES_MAX);
     int64_t epoch = catalog_registration(broker->catalog, &registration, &arena) ? registration.broker_epoch : -1;
     arena_release(&arena);
     return epoch;

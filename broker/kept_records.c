@@ -2,9 +2,6 @@
  */
 #include "kept_records.h"
 
-/* What one record may take while it is decoded. */
-#define DECODE_BYTES_MAX (METADATA_BATCH_BYTES_MAX * 8)
-
 struct kept_record {
     struct hash_node node;
     struct list link; /* in kept->order */
@@ -248,7 +245,7 @@ bool kept_records_replay(struct kept_records *kept, const struct metadata_record
         return true;
     }
     struct arena arena;
-    arena_init(&arena, DECODE_BYTES_MAX);
+    arena_init(&arena, METADATA_DECODE_BYTES_MAX);
     bool replayed = replay_known(kept, record, &arena);
     arena_release(&arena);
     return replayed;

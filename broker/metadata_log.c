@@ -12,7 +12,6 @@
 #include "request.h"
 
 #include <errno.h>
-
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>

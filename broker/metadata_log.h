@@ -5,16 +5,21 @@
  *     answer:  metadata_log_hold(request): leaves when all that was appended is on the disk; one sync serves many
  *
  * What is in memory is thus never behind what was answered, and a reader of memory may see a change that a power cut
- * still takes back: the request that made it is not answered then. What is made on the disk because of a change (a
- * topic's folder) comes after metadata_log_sync_now(), or Kafka would put it aside as stray.
+ * still takes back: the request that made it is not answered then. What is made or removed on the disk because of a
+ * change comes after metadata_log_sync_now(): Kafka would put a topic's folder without the topic aside as stray, and a
+ * topic without its folder has lost its records.
  *
  * The format is Kafka's, so that Kafka starts on the folder, and we on its. On our side:
  *
  * (1) Each start is a new epoch, one above the highest that log, checkpoints and quorum-state know, and begins with a
  *     LeaderChange control batch. quorum-state has the same epoch.
+ *
  * (2) A change is one batch, uncompressed, keys null, all records with the same timestamp.
- * (3) Records between BeginTransaction and EndTransaction count when the end is there; one that a crash left open is
- * aborted. (4) Nothing in the log is ever rewritten, so what we do not know stays. When it has grown by
+ *
+ * (3) Records between BeginTransaction and EndTransaction count when the end is there; a transaction that a crash left
+ *     open is aborted.
+ *
+ * (4) Nothing in the log is ever rewritten, so what we do not know stays. When it has grown by
  *     metadata.log.max.record.bytes.between.snapshots a checkpoint is written, which bounds the time of the next start.
  *
  * A failed append changes nothing. After a failed sync nobody can tell what is on the disk: the log is offline until a

@@ -48,6 +48,8 @@ struct metadata_batch {
 
 /* Kafka's Raft layer takes no larger batch. */
 #define METADATA_BATCH_BYTES_MAX (8 * 1024 * 1024)
+/* What decoding one record may take: the structs of array items are larger than their bytes. */
+#define METADATA_DECODE_BYTES_MAX ((size_t)METADATA_BATCH_BYTES_MAX * 8)
 
 void metadata_batch_init(struct metadata_batch *batch, int64_t timestamp_ms);
 void metadata_batch_release(struct metadata_batch *batch);
