@@ -166,7 +166,7 @@ conformance-replay: all $(B)/bin/conformance
 .PHONY: conformance-replay
 
 # docs/NAME.md is what print_NAME prints.
-PRINTED = protocol configuration
+PRINTED = protocol configuration compatibility
 
 docs: $(PRINTED:%=$(B)/bin/print_%) ## Write the documents that are printed from the code
 	$(Q)for name in $(PRINTED); do $(B)/bin/print_$$name >docs/$$name.md || exit 1; done

@@ -91,6 +91,7 @@ static struct connection *game_connection(struct game *game, const char *name)
     if (connection->client.socket < 0) {
         connection->asked_count = 0;
         if (!kafka_client_open(&connection->client, game->player->host, game->player->port)) {
+            game->player->gone = true;
             game_fail(game, value_printf(game->arena, "cannot connect: %s", strerror(errno)));
             return NULL;
         }

@@ -169,7 +169,7 @@ static void check_scenario(struct player *player, const char *path, const struct
     scenario_versions(scenario, &version_min, &count);
     struct report *report = xcalloc(1, sizeof *report);
     char *previous = xstrdup("");
-    for (int32_t i = 0; i < count; i++) {
+    for (int32_t i = 0; i < count && !player->gone; i++) {
         struct arena arena;
         struct play play;
         arena_init(&arena, PLAYER_ARENA_BYTES);
@@ -249,7 +249,7 @@ static bool check_file(struct player *player, const struct options *options, con
     }
     const struct scenario *scenario = open_scenarios(path, arena);
     bool opened = scenario != NULL;
-    for (; scenario; scenario = scenario->next) {
+    for (; scenario && !player->gone; scenario = scenario->next) {
         if (options->only && !strstr(scenario->name, options->only))
             continue;
         totals->scenarios++;
@@ -274,7 +274,7 @@ static bool record_file(struct player *player, const char *path, struct arena *a
     const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     fprintf(file, "# Apache Kafka's answers to %s, written by `make conformance-record`.\n", name);
     bool ok = true;
-    for (; scenario; scenario = scenario->next) {
+    for (; scenario && !player->gone; scenario = scenario->next) {
         totals->scenarios++;
         ok = record_scenario(player, path, scenario, file, totals) && ok;
     }
@@ -430,9 +430,11 @@ int main(int argc, char **argv)
     bool ok = player_init(&player, address, (int32_t)strtol(colon + 1, NULL, 10), options.kafka, &error);
     if (!ok)
         printf("conformance: %s:%s: %s\n", address, colon + 1, error);
-    for (int i = optind; i < argc && ok; i++)
+    for (int i = optind; i < argc && ok && !player.gone; i++)
         play_file(&player, &options, argv[i], &totals);
-    if (ok && !options.only)
+    if (player.gone)
+        printf("FAIL the broker is gone: the rest was not played\n");
+    else if (ok && !options.only)
         totals.failed += check_versions(&player, &options);
     player_release(&player);
     if (broker && !stop_broker(broker)) {
