@@ -55,7 +55,7 @@ void log_unload(struct log *log)
     log->dir = NULL;
     log->start_offset = log->end_offset = log->recovery_point = log->sealed_offset = 0;
     log->snapshot_offset = -1;
-    log->was_cut = log->folder_unsynced = log->names_unsynced = false;
+    log->was_cut = log->touched = log->folder_unsynced = log->names_unsynced = false;
     log->epochs_unwritten = log->epochs_unsynced = false;
     log->state = LOG_UNLOADED;
 }
@@ -166,7 +166,7 @@ int log_write_epochs(struct log *log)
     int error = leader_epochs_save(&log->epochs, log->store->options.files, path);
     if (error == 0)
         log->epochs_unwritten = false;
-    log->epochs_unsynced = true;
+    log->epochs_unsynced = log->touched = true;
     log->names_unsynced = true;
     return error;
 }
@@ -320,6 +320,7 @@ static int write_batch(struct log *log, struct log_append *append, struct record
     record_batch_set_leader_epoch(bytes, append->leader_epoch);
     batch->base_offset = log->end_offset;
     batch->leader_epoch = append->leader_epoch;
+    log->touched = true;
     int error = log->folder == NULL ? log_make_folder(log, fault) : 0;
     if (error == 0 && must_roll(log, batch, append->now_ms))
         error = log_roll(log, append->now_ms, fault);

@@ -28,6 +28,7 @@ struct log {
     const struct log_config *config; /* the owner's */
     enum log_state state;
     bool was_cut;              /* see log_was_cut() */
+    bool touched;              /* its files are not as a clean stop leaves them */
     bool folder_unsynced;      /* the folder's own name may be lost at a power cut */
     bool names_unsynced;       /* names inside the folder may be */
     bool epochs_unwritten;     /* `epochs` differ from leader-epoch-checkpoint */

@@ -39,7 +39,7 @@ static int rescan_segment(struct loading *loading, struct segment *segment, int6
         error = time_index_create(&segment->time_index);
     if (error < 0)
         return loading_fail_file(loading, "create index", &segment->offset_index.entries.file, error);
-    log->names_unsynced = true;
+    log->names_unsynced = log->touched = true;
     if (segment->base_offset < log->sealed_offset)
         log->sealed_offset = segment->base_offset;
     segment->max_timestamp_ms = segment->max_timestamp_offset = segment->first_timestamp_ms = -1;

@@ -232,7 +232,7 @@ static int close_log(struct log *log, struct storage_fault *fault)
     if (log->state == LOG_OFFLINE)
         return log_ready(log, fault);
     struct segment *active = log_active(log);
-    if (log->folder == NULL || (log->recovery_point == log->end_offset && log->snapshot_offset == log->end_offset))
+    if (log->folder == NULL || !log->touched)
         return 0;
     int error = active != NULL ? segment_seal(active) : 0;
     if (error < 0)

@@ -79,6 +79,7 @@ int log_apply_retention(struct log *log, int64_t now_ms, struct storage_fault *f
     int32_t count = count_deletable(log, now_ms);
     if (count == 0)
         return 0;
+    log->touched = true;
     int error = count == log->segments_count ? log_roll(log, now_ms, fault) : 0;
     int32_t deleted = 0;
     for (; error == 0 && deleted < count; deleted++)

@@ -91,7 +91,7 @@ static struct checkpoint_entry *find_entry(const struct log *log, enum checkpoin
 int64_t store_checkpointed(const struct log *log, enum checkpoint_kind kind)
 {
     const struct checkpoint_entry *entry = find_entry(log, kind);
-    return entry != NULL && !entry->taken ? entry->offset : -1;
+    return entry != NULL ? entry->offset : -1;
 }
 
 void store_take_checkpoints(struct log *log)

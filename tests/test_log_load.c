@@ -145,9 +145,10 @@ static void clean_stop_of_an_unchanged_log_touches_no_file_of_it(void **state)
     struct load_test *test = *state;
     reload(test, true);
     (void)log_fixture_count_records(&test->f, 1000);
-    int64_t writes = memory_io_calls(test->memory, CALL_PWRITE);
+    int64_t writes = memory_io_calls(test->memory, CALL_PWRITE), syncs = memory_io_calls(test->memory, CALL_SYNC);
     assert_int_equal(log_fixture_close(&test->f), 0);
     assert_int_equal(memory_io_calls(test->memory, CALL_PWRITE) - writes, CHECKPOINT_KINDS);
+    assert_int_equal(memory_io_calls(test->memory, CALL_SYNC) - syncs, 2 * CHECKPOINT_KINDS);
     assert_int_equal(log_fixture_open(&test->f, true), 0);
 }
 
@@ -311,6 +312,46 @@ static void recovery_deletes_segments_behind_the_damage(void **state)
     assert_int_equal(log_end_offset(test->f.log), second);
     assert_int_equal(test->f.log->segments_count, 2);
     assert_true(log_latest_epoch(test->f.log) < 3);
+    struct log_append append; /* the snapshots of what was cut are not believed either */
+    struct batch_spec next = {.records = 2, .producer_id = 77, .base_sequence = (int32_t)second};
+    assert_int_equal(log_fixture_append(&test->f, next, &append), 0);
+    assert_false(append.duplicate);
+}
+
+/* A batch whose offset goes back cannot be where it lies, whatever its checksum says. */
+static void recovery_cuts_a_batch_whose_offset_goes_back(void **state)
+{
+    struct load_test *test = *state;
+    uint8_t copy[8000];
+    int64_t base = log_active(test->f.log)->base_offset;
+    stop(test, false);
+    size_t size = copy_file(test, segment_path(base, ".log"), copy, sizeof copy / 2);
+    memcpy(copy + size, copy, size);
+    memory_io_put(test->memory, segment_path(base, ".log"), copy, 2 * size);
+    start(test, false);
+    assert_int_equal(log_end_offset(test->f.log), 80);
+    assert_int_equal(memory_io_size(test->memory, segment_path(base, ".log")), size);
+}
+
+/* The file of the epochs was not synced yet, the batches were. */
+static void recovery_adds_epochs_that_only_the_batches_know(void **state)
+{
+    struct load_test *test = *state;
+    stop(test, false);
+    memory_io_put(test->memory, FOLDER "leader-epoch-checkpoint", "0\n1\n0 0\n", 8);
+    start(test, false);
+    assert_int_equal(log_latest_epoch(test->f.log), 3);
+    assert_int_equal(log_epoch_at(test->f.log, 20), 1);
+}
+
+static void load_forgets_producers_that_have_expired(void **state)
+{
+    struct load_test *test = *state;
+    assert_int_equal(log_fixture_close(&test->f), 0);
+    test->f.now_ms += INT64_C(2) * 24 * 3600 * 1000;
+    start(test, true);
+    struct batch_spec other = {.producer_id = 77, .base_sequence = 500};
+    assert_int_equal(log_fixture_append(&test->f, other, NULL), 0);
 }
 
 /* A killed Kafka leaves both indexes of the active segment at their full size, filled up with zeros. */
@@ -403,7 +444,8 @@ static void log_start_inside_a_segment_hides_what_is_below(void **state)
     struct log_found found;
     assert_int_equal(log_find_timestamp(test->f.log, 0, ISOLATION_READ_UNCOMMITTED, &found, NULL), 0);
     assert_int_equal(found.offset, 5);
-    reload(test, true); /* the checkpoint keeps it */
+    assert_int_equal(test->f.log->epochs.entries[0].start_offset, 5); /* as Kafka after DeleteRecords */
+    reload(test, true);                                               /* the checkpoint keeps it */
     assert_int_equal(log_start_offset(test->f.log), 5);
 }
 
@@ -415,8 +457,14 @@ static void temporary_files_are_settled(void **state)
     stop(test, true);
     memory_io_put(test->memory, FOLDER "00000000000000000000.log.deleted", "x", 1);
     memory_io_put(test->memory, FOLDER "00000000000000000010.log.cleaned", "x", 1);
+    memory_io_put(test->memory, FOLDER "00000000000000000010.log.swap", "x", 1); /* of the same unfinished split */
     memory_io_put(test->memory, FOLDER "00000000000000000500.index", "", 0);
+    memory_io_put(test->memory, FOLDER "00000000000000000003.snapshot", "x",
+                  1); /* older, and no segment begins there */
     start(test, true);
+    assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000010.log.swap"));
+    assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000010.log"));
+    assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000003.snapshot"));
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000000.log.deleted"));
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000010.log.cleaned"));
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000500.index"));
@@ -481,6 +529,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(recovery_begins_at_the_recovery_point, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_without_a_checkpoint_scans_all, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_deletes_segments_behind_the_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(recovery_cuts_a_batch_whose_offset_goes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(recovery_adds_epochs_that_only_the_batches_know, setup, teardown),
+        cmocka_unit_test_setup_teardown(load_forgets_producers_that_have_expired, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_takes_the_preallocated_indexes_of_kafka, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_makes_lost_epochs_again_from_the_batches, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_snapshot_gives_way_to_an_older_one, setup, teardown),

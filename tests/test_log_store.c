@@ -150,6 +150,13 @@ static void checkpoints_keep_the_lines_of_logs_that_were_not_loaded(void **state
     assert_int_equal(log_fixture_close(&test->f), 0);
     assert_string_equal(text_of(test, "/data/recovery-point-offset-checkpoint"), text);
     assert_int_equal(log_fixture_open(&test->f, true), 0);
+    assert_int_equal(append_to(test, test->f.log, 10), 0);
+    log_fixture_crash(&test->f);
+    assert_int_equal(log_fixture_open(&test->f, true), 0);
+    assert_int_equal(log_end_offset(test->f.log), 1); /* loaded: its old line is replaced */
+    assert_int_equal(log_fixture_close(&test->f), 0);
+    assert_string_equal(text_of(test, "/data/recovery-point-offset-checkpoint"), "0\n2\nother 3 17\nt 0 1\n");
+    assert_int_equal(log_fixture_open(&test->f, true), 0);
 }
 
 static void damaged_checkpoint_is_reported_and_taken_as_empty(void **state)
@@ -251,6 +258,7 @@ static void deleted_log_frees_its_name_at_once_and_its_files_later(void **state)
     const char *aside = "/data/t-0.0102030405060708090a0b0c0d0e0f10-delete";
     assert_int_equal(append_to(test, test->f.log, 10), 0);
     log_delete(test->f.log, test->f.now_ms);
+    assert_int_equal(test->f.store->dirs[0].partitions, 0);
     assert_false(memory_io_exists(test->memory, "/data/t-0"));
     assert_true(memory_io_exists(test->memory, aside));
     test->f.log = log_new(test->f.store, "t", 0, (struct kp_uuid){{3}}, &test->f.config);
@@ -336,6 +344,7 @@ static void retention_by_time_deletes_the_old_segments(void **state)
     pass_time(test, 20000);
     assert_int_equal(log_start_offset(test->f.log), 5);
     assert_int_equal(test->f.log->segments_count, 5);
+    assert_int_equal(test->f.log->epochs.entries[0].start_offset, 5);
     assert_false(memory_io_exists(test->memory, "/data/t-0/00000000000000000004.log"));
     assert_true(memory_io_exists(test->memory, "/data/t-0/00000000000000000004.log.deleted"));
     assert_true(memory_io_exists(test->memory, "/data/t-0/00000000000000000005.snapshot"));
