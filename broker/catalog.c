@@ -21,6 +21,7 @@ struct catalog {
     struct topic **topics;   /* by rising name */
     int32_t topics_count, topics_capacity;
     struct hash_map by_id;
+    struct hash_map lookalikes; /* topics whose names could be mistaken for each other share a hash */
     struct resource_configs configs;
     struct feature_level *features; /* by rising name */
     int32_t features_count;
@@ -33,6 +34,7 @@ struct catalog *catalog_new(const struct catalog_options *options)
     struct catalog *catalog = xcalloc(1, sizeof *catalog);
     catalog->options = *options;
     hash_map_init(&catalog->by_id, options->seed);
+    hash_map_init(&catalog->lookalikes, options->seed);
     resource_configs_init(&catalog->configs, options->seed);
     kept_records_init(&catalog->kept, options->seed);
     return catalog;
@@ -58,6 +60,7 @@ void catalog_free(struct catalog *catalog)
         free(catalog->features[i].name);
     free(catalog->features);
     hash_map_release(&catalog->by_id);
+    hash_map_release(&catalog->lookalikes);
     resource_configs_release(&catalog->configs);
     kept_records_release(&catalog->kept);
     free(catalog);
@@ -140,13 +143,23 @@ struct topic *catalog_topic_at(const struct catalog *catalog, int32_t position)
     return catalog->topics[position];
 }
 
+/* The hash of a name and of all that collide with it. */
+static uint64_t hash_of_lookalikes(const struct catalog *catalog, struct kp_string name)
+{
+    char same[TOPIC_NAME_MAX];
+    size_t size = name.size < TOPIC_NAME_MAX ? (size_t)name.size : TOPIC_NAME_MAX;
+    for (size_t i = 0; i < size; i++)
+        same[i] = name.data[i] == '.' ? '_' : name.data[i];
+    return hash_bytes(&catalog->lookalikes, same, size);
+}
+
 const struct topic *catalog_colliding_topic(const struct catalog *catalog, struct kp_string name)
 {
-    if (!memchr(name.data, '.', (size_t)name.size) && !memchr(name.data, '_', (size_t)name.size))
-        return NULL;
-    for (int32_t i = 0; i < catalog->topics_count; i++) {
-        if (topic_names_collide(name, kp_string_of(catalog->topics[i]->name)))
-            return catalog->topics[i];
+    struct hash_node *node = hash_map_first(&catalog->lookalikes, hash_of_lookalikes(catalog, name));
+    for (; node; node = hash_node_next(node)) {
+        const struct topic *topic = CONTAINER_OF(node, struct topic, lookalikes);
+        if (topic_names_collide(name, kp_string_of(topic->name)))
+            return topic;
     }
     return NULL;
 }
@@ -253,6 +266,7 @@ static bool replay_topic(struct catalog *catalog, const struct kp_topic_record *
     *at = topic;
     catalog->topics_count++;
     hash_map_insert(&catalog->by_id, &topic->node, hash_of_id(topic->id));
+    hash_map_insert(&catalog->lookalikes, &topic->lookalikes, hash_of_lookalikes(catalog, record->name));
     if (catalog->store)
         refresh_topic(catalog, topic);
     return true;
@@ -356,6 +370,7 @@ static bool replay_remove_topic(struct catalog *catalog, const struct kp_remove_
     struct kp_string name = kp_string_of(topic->name);
     resource_configs_remove(&catalog->configs, RESOURCE_TOPIC, name);
     hash_map_remove(&catalog->by_id, &topic->node);
+    hash_map_remove(&catalog->lookalikes, &topic->lookalikes);
     struct topic **at = &catalog->topics[catalog_position(catalog, name)];
     catalog->topics_count--;
     memmove(at, at + 1, (size_t)(catalog->topics_count - (at - catalog->topics)) * sizeof(struct topic *));

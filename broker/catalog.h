@@ -37,7 +37,8 @@ struct partition {
 };
 
 struct topic {
-    struct hash_node node; /* by id */
+    struct hash_node node;       /* by id */
+    struct hash_node lookalikes; /* by the name with '_' for each '.' */
     char *name;
     struct kp_uuid id;
     bool internal;                 /* __consumer_offsets, __transaction_state, __share_group_state */
