@@ -182,6 +182,16 @@ compare-messages: ## Compare our schemas with the definitions inside Kafka's jar
 
 .PHONY: compare-messages
 
+SOURCES := $(sort $(wildcard protocol/*.[ch] storage/*.[ch] broker/*.[ch] broker/coord/*.[ch] tests/*.[ch] tests/*/*.[ch]))
+
+format: ## Format the C files by .clang-format
+	$(Q)clang-format -i $(SOURCES)
+
+format-check:
+	$(Q)clang-format --dry-run -Werror $(SOURCES)
+
+.PHONY: format format-check
+
 # Seeds come from golden data; what a fuzzer finds stays in build/fuzz/NAME, and a failing input beside it.
 FUZZ_SECONDS ?= 60
 FUZZ_FLAVOUR  = SAN=fuzzer-no-link,address,undefined CC=clang B=build/fuzz
@@ -201,6 +211,10 @@ fuzz-replay: $(FUZZERS)
 	    python3 tests/fuzz/seed_$$fuzzer.py $(B)/seeds/$$fuzzer && $(B)/bin/fuzz_$$fuzzer $(B)/seeds/$$fuzzer || exit 1; done
 
 .PHONY: fuzz fuzz-run fuzz-replay
+
+nightly: ## All of .ci/run, then fuzzing for half an hour each
+	$(Q).ci/run
+	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=1800
 
 bench: all ## Measure CPU time, memory and start of dohle beside Apache Kafka and the machine's floor
 	$(Q)$(MAKE) --no-print-directory $(B)/bin/bench_load $(B)/bin/bench_machine
