@@ -152,6 +152,29 @@ static void clean_stop_of_an_unchanged_log_touches_no_file_of_it(void **state)
     assert_int_equal(log_fixture_open(&test->f, true), 0);
 }
 
+static void clean_stop_leaves_a_snapshot_at_the_log_end(void **state)
+{
+    struct load_test *test = *state;
+    reload(test, true);
+    assert_int_equal(log_fixture_append(&test->f, (struct batch_spec){.leader_epoch = 3}, NULL), 0);
+    assert_int_equal(log_fixture_close(&test->f), 0);
+    assert_true(memory_io_exists(test->memory, segment_path(81, ".snapshot")));
+    start(test, true);
+}
+
+/* What recovery made again is on the disk when the next stop says that it was clean. */
+static void clean_stop_after_a_recovery_survives_a_power_cut(void **state)
+{
+    struct load_test *test = *state;
+    reload(test, true);
+    reload(test, false);
+    stop(test, true);
+    memory_io_power_cut(test->memory, 0);
+    start(test, true);
+    assert_string_equal(test->f.reports, "");
+    assert_int_equal(log_fixture_count_records(&test->f, 900), 80);
+}
+
 static void clean_load_makes_a_missing_index_again(void **state)
 {
     struct load_test *test = *state;
@@ -519,6 +542,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(clean_load_scans_nothing_and_finds_everything, setup, teardown),
         cmocka_unit_test_setup_teardown(clean_load_knows_the_producers, setup, teardown),
         cmocka_unit_test_setup_teardown(clean_stop_of_an_unchanged_log_touches_no_file_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(clean_stop_leaves_a_snapshot_at_the_log_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(clean_stop_after_a_recovery_survives_a_power_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(clean_load_makes_a_missing_index_again, setup, teardown),
         cmocka_unit_test_setup_teardown(clean_load_makes_an_odd_index_again, setup, teardown),
         cmocka_unit_test_setup_teardown(clean_load_cuts_no_sealed_segment, setup, teardown),

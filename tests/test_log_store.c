@@ -353,6 +353,23 @@ static void retention_by_time_deletes_the_old_segments(void **state)
     assert_false(memory_io_exists(test->memory, "/data/t-0/00000000000000000004.log.deleted"));
 }
 
+static void retention_survives_a_clean_stop_and_a_power_cut(void **state)
+{
+    struct store_test *test = *state;
+    fill_segments(test);
+    assert_int_equal(log_fixture_close(&test->f), 0);
+    assert_int_equal(log_fixture_open(&test->f, true), 0);
+    assert_int_equal(log_end_offset(test->f.log), 10);
+    test->f.config.retention_bytes = 500;
+    pass_time(test, 31000);
+    int64_t start = log_start_offset(test->f.log);
+    assert_true(start > 0);
+    assert_int_equal(log_fixture_close(&test->f), 0);
+    memory_io_power_cut(test->memory, 0);
+    assert_int_equal(log_fixture_open(&test->f, true), 0);
+    assert_int_equal(log_start_offset(test->f.log), start);
+}
+
 /* The offsets never go back: the last segment gives way to an empty one at the log end. */
 static void retention_may_empty_the_log(void **state)
 {
@@ -409,6 +426,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(deleted_folder_of_a_long_name_fits_the_file_system, setup, teardown),
         cmocka_unit_test_setup_teardown(folder_names_are_told_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(retention_by_time_deletes_the_old_segments, setup, teardown),
+        cmocka_unit_test_setup_teardown(retention_survives_a_clean_stop_and_a_power_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(retention_may_empty_the_log, setup, teardown),
         cmocka_unit_test_setup_teardown(retention_by_size_keeps_at_least_the_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(retention_spares_a_compacted_log, setup, teardown),
