@@ -390,7 +390,7 @@ static bool replay_feature_level(struct catalog *catalog, const struct kp_featur
     while (position < catalog->features_count &&
            topic_names_compare(record->name, kp_string_of(catalog->features[position].name)) > 0)
         position++;
-    struct feature_level *at = &catalog->features[position];
+    struct feature_level *at = catalog->features_count > 0 ? &catalog->features[position] : NULL;
     bool found = position < catalog->features_count && kp_string_is(record->name, at->name);
     size_t behind = (size_t)(catalog->features_count - position);
     if (found && record->feature_level == 0) {

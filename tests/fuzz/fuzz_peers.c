@@ -13,7 +13,7 @@
  *       restart           all peers go, a clean stop, and a start
  *
  * What must hold: the broker goes on, answers are whole frames in the order of their requests, and when all peers are
- * gone nothing waits, no request keeps memory, and a stop is clean. seed_broker.py makes inputs. */
+ * gone nothing waits, no request keeps memory, and a stop is clean. seed_peers.py makes inputs. */
 #include "../lib/broker_fixture.h"
 #include "broker/dispatch.h"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write inputs for fuzz_broker: seed_broker.py FOLDER.
+"""Write inputs for fuzz_peers: seed_peers.py FOLDER.
 
 A few lives of clients, and each golden request of an API that is served, between a produce and a fetch.
 """
@@ -8,14 +8,14 @@ import pathlib
 import struct
 import sys
 
-# actions of fuzz_broker.c
+# actions of fuzz_peers.c
 CLOSE, FRAME, ASK, PRODUCE, FETCH, TAKE, TURN, JOBS, TIME, RESTART = 0, 1, 2, 4, 5, 6, 7, 8, 9, 10
 
 folder = pathlib.Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 root = pathlib.Path(__file__).resolve().parents[2]
 
-# API by name: (key, first version); those that are served, by key, as fuzz_broker.c counts them
+# API by name: (key, first version); those that are served, by key, as fuzz_peers.c counts them
 schemas = {}
 for path in (root / "protocol" / "schema").glob("*.msg"):
     for words in (line.split() for line in path.read_text().splitlines() if line.startswith("api ")):
