@@ -140,9 +140,16 @@ check: ## Run the tests under sanitizers, static analysis, layering
 	$(Q)$(SUITE) sanitizers $(MAKE) --no-print-directory SAN=address,undefined WERROR=1 sanitized
 	$(Q)if command -v python3 >/dev/null; then \
 	    $(SUITE) fuzz-seeds $(MAKE) --no-print-directory SAN=address,undefined WERROR=1 fuzz-replay; fi
+	$(Q)if command -v python3 >/dev/null; then $(SUITE) hostile tests/hostile/run --quick --binary $(B)/bin/dohle; fi
 	$(Q)$(SUITE) docs $(MAKE) --no-print-directory docs-check
 	$(Q)$(SUITE) layers tests/layers $(B)
 	$(Q)if command -v cppcheck >/dev/null; then $(SUITE) cppcheck $(CPPCHECK) protocol storage broker; fi
+	$(Q)$(SUITE) --total
+
+nightly: all ## Run what takes minutes: hostile peers with many partitions, the fuzzers
+	$(Q)$(SUITE) --start
+	$(Q)$(SUITE) hostile tests/hostile/run --binary $(B)/bin/dohle
+	$(Q)$(SUITE) fuzz $(MAKE) --no-print-directory fuzz
 	$(Q)$(SUITE) --total
 
 CPPCHECK = cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \

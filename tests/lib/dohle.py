@@ -1,4 +1,5 @@
 """A dohle process as tests see it: start it, learn its address, stop or kill it. The same calls as apache_kafka.Server."""
+import resource
 import selectors
 import subprocess
 import time
@@ -14,13 +15,15 @@ class DohleError(Exception):
 
 
 class Dohle:
-    """The broker of one folder: its log is folder/dohle.log; its data folder/data, or with `ephemeral` none that stays."""
+    """The broker of one folder: its log is folder/dohle.log; its data folder/data, or with `ephemeral` none that stays.
+    It may open `descriptors` files, or as many as we."""
 
-    def __init__(self, folder, binary=BINARY, ephemeral=False):
+    def __init__(self, folder, binary=BINARY, ephemeral=False, descriptors=None):
         self.folder = Path(folder).resolve()
         self.data = self.folder / "data"
         self.binary = binary
         self.ephemeral = ephemeral
+        self.descriptors = descriptors
         self.process = None
         self._address = None
 
@@ -38,13 +41,17 @@ class Dohle:
         self.folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         with open(self.folder / "dohle.log", "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                                            preexec_fn=self._limit if self.descriptors else None)
         line = self._first_line(wait_s)
         if not line.startswith(READY):
             self.kill()
             raise DohleError(f"not ready: {line!r}{self._log_tail()}")
         self._address = line[len(READY):].strip()
         return time.monotonic() - began
+
+    def _limit(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
 
     def pid(self):
         return self.process.pid if self.process and self.process.poll() is None else None

@@ -1,0 +1,292 @@
+"""Checks: peers that do not behave, while one that does is always answered. Each takes an Arena."""
+import random
+import signal
+import struct
+import threading
+import time
+
+from process import MIB, Process
+from wire import (Closed, Peer, api_versions, batch, create, fetch, fetched, frame, garbage, metadata_of_unknown,
+                  produce, produce_errors)
+
+# The budgets of broker/limits.h, and what is beside them: the program, the allocator's waste.
+INPUT_BYTES, REQUESTS_BYTES, ARENA_BYTES, BESIDE_BYTES = 256 * MIB, 384 * MIB, 128 * MIB, 96 * MIB
+REQUEST_MAX_BYTES = 100 * MIB
+# 5 lines a second from one place of the code, of which a peer reaches fewer than 10.
+LOG_LINES_PER_SECOND = 50
+SECONDS = 20  # nets for what should take milliseconds
+
+
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def until(condition, what):
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        expect(time.monotonic() < deadline, f"not in {SECONDS} s: {what}")
+        time.sleep(0.01)
+
+
+class GoodClient:
+    """Produces 150 KB, more than one read of the broker takes, and fetches it; again and again until stop()."""
+
+    RECORDS = batch(bytes(150_000))
+
+    def __init__(self, address):
+        self.peer = Peer(address)
+        self.answered, self.failure, self.stopping = 0, None, False
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self):
+        try:
+            while not self.stopping:
+                errors = produce_errors(self.peer.ask(produce("good", [0], self.RECORDS)))
+                records = fetched(self.peer.ask(fetch("good", [0])))
+                expect(errors == {0: 0} and records[0], f"produce answered {errors}, fetch {records}")
+                self.answered += 1
+                time.sleep(0.02)
+        except BaseException as failure:
+            self.failure = failure or type(failure).__name__
+
+    def stop(self):
+        """It must have been answered at least once from now on, and always before."""
+        seen = self.answered
+        until(lambda: self.failure or self.answered > seen, "the well-behaved client is answered")
+        self.stopping = True
+        self.thread.join()
+        self.peer.close()
+        expect(self.failure is None, f"the well-behaved client failed: {self.failure!r}")
+
+
+class Arena:
+    """A running broker and what is watched of it."""
+
+    def __init__(self, dohle, descriptors):
+        self.dohle, self.address, self.descriptors = dohle, dohle.address(), descriptors
+        self.process = Process(dohle.pid())
+        self.peers = []
+
+    def peer(self, **options):
+        self.peers.append(Peer(self.address, **options))
+        return self.peers[-1]
+
+    def many(self, count, **options):
+        return [self.peer(**options) for _ in range(count)]
+
+    def log_lines(self):
+        return (self.dohle.folder / "dohle.log").read_bytes().count(b"\n")
+
+    def clear(self):
+        for peer in self.peers:
+            peer.close()
+        self.peers = []
+
+    def expect_peak_below(self, size):
+        peak = self.process.peak()
+        expect(peak is None or peak < size, f"memory grew to {peak}, more than {size}")
+
+    def check(self, check):
+        """Run one check beside the well-behaved client; then everything is given back."""
+        before, lines, began = self.process.descriptors(), self.log_lines(), time.monotonic()
+        self.process.reset_peak()
+        good = GoodClient(self.address)
+        try:
+            check(self)
+            good.stop()
+        finally:
+            good.stopping = True
+            self.clear()
+        if before is not None:  # a few files of logs may have been opened
+            until(lambda: self.process.descriptors() <= before + 16, "the connections are closed")
+        grown, seconds = self.log_lines() - lines, time.monotonic() - began
+        expect(grown <= LOG_LINES_PER_SECOND * (seconds + 2), f"{grown} log lines in {seconds:.1f} s")
+
+
+# ---- beside the well-behaved client ----------------------------------------------------------------------------------
+
+
+def byte_by_byte(arena):
+    """Requests that come a byte at a time are answered."""
+    peers = arena.many(50)
+    for byte in api_versions():
+        for peer in peers:
+            peer.send(bytes([byte]))
+    for peer in peers:
+        expect(peer.answer()[0] == 1, "an answer")
+
+
+def announced_and_not_sent(arena):
+    """An announced length takes no memory."""
+    before = arena.process.memory()
+    for peer in arena.many(500):
+        peer.send(struct.pack(">i", REQUEST_MAX_BYTES))
+    arena.peer().ask(api_versions())
+    expect(before is None or arena.process.memory() < before + 32 * MIB, "memory on the word of a length")
+
+
+def announced_and_stalled(arena):
+    """Frames of 100 MiB that stall after the first one: those that stall longest go, within the budget."""
+    peers = arena.many(400)
+    part = bytes(MIB)
+    for peer in peers:
+        try:
+            peer.send(struct.pack(">i", REQUEST_MAX_BYTES) + part)
+        except Closed:
+            pass
+    until(lambda: peers[0].is_closed(0.1), "who stalls longest is dropped")
+    expect(not peers[-1].is_closed(0.1), "who stalls shortest is not dropped")
+    arena.expect_peak_below(INPUT_BYTES + BESIDE_BYTES)
+
+
+def never_reading(arena):
+    """Peers that ask for megabytes and take nothing: they are not read any more, and go above the budget."""
+    asked = metadata_of_unknown(20_000)
+    wanted = asked * 8
+    taken = sum(peer.send_what_fits(wanted) for peer in arena.many(150, receive_bytes=4096))
+    arena.peer().ask(api_versions())
+    expect(taken < 150 * len(wanted), "their requests are not all taken")
+    arena.expect_peak_below(REQUESTS_BYTES + ARENA_BYTES + INPUT_BYTES + BESIDE_BYTES)
+
+
+def vanishing_while_parked(arena):
+    """Fetches that wait for ten minutes are forgotten when their peers vanish."""
+    peers = arena.many(300)
+    for peer in peers:
+        peer.send(fetch("empty", [0], max_wait_ms=600_000))
+    arena.peer().ask(api_versions())
+    for peer in peers:
+        peer.vanish()
+
+
+def parked_and_pipelining(arena):
+    """What is sent behind a request that waits is not taken without bound. As it is not read, nor is the end of the
+    connection: that is noticed when the request has waited."""
+    peers = arena.many(20)
+    for peer in peers:
+        peer.send(fetch("empty", [0], max_wait_ms=2000) + struct.pack(">i", REQUEST_MAX_BYTES))
+    part = bytes(32 * MIB)
+    for peer in peers:
+        expect(peer.send_what_fits(part) < len(part), "the rest is not taken")
+    arena.expect_peak_below(INPUT_BYTES // 2 + BESIDE_BYTES)
+
+
+def not_kafka(arena):
+    """Garbage, other protocols, and impossible lengths close the connection, with few lines."""
+    others = [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", bytes.fromhex("16030100a5010000a10303"), struct.pack(">i", -1),
+              struct.pack(">i", -(1 << 31)), struct.pack(">i", REQUEST_MAX_BYTES + 1), frame(b""), frame(b"\xff" * 64)]
+    for data in others * 50:
+        peer = arena.peer()
+        peer.send(data)
+        # eleven bytes of a TLS greeting announce 369 MB
+        expect(peer.is_closed(), f"{data[:16]} closes")
+    for seed in range(200):
+        arena.peer().send_what_fits(b"\x7f" + garbage(seed, 1 << 16))
+        arena.peer().send_what_fits(frame(garbage(seed, 1 << 12)))
+
+
+def pipelined(arena):
+    """Thousands of requests in one go are answered in order."""
+    count = 5000
+    peer = arena.peer()
+    sender = threading.Thread(target=peer.send, args=(b"".join(api_versions(i) for i in range(count)),))
+    sender.start()
+    for i in range(count):
+        expect(peer.answer()[0] == i, "answers in order")
+    sender.join()
+
+
+def churn(arena):
+    """Connections that come and go, in the middle of everything."""
+    data, chance = api_versions(), random.Random(1)
+    for i in range(2000):
+        peer = Peer(arena.address)
+        peer.send(data[:chance.randrange(len(data) + 1)])
+        if i % 2:
+            peer.vanish()
+        else:
+            peer.close()
+
+
+BESIDE = [byte_by_byte, announced_and_not_sent, announced_and_stalled, never_reading, vanishing_while_parked,
+          parked_and_pipelining, not_kafka, pipelined, churn]
+
+# ---- alone -----------------------------------------------------------------------------------------------------------
+
+
+def idle_connections(arena):
+    """10,000 connections, or as many as descriptors allow, cost some memory and no time."""
+    count = min(10_000, arena.descriptors - 200, (arena.descriptors - 64) * 3 // 4 - 50)
+    before = arena.process.memory()
+    for peer in arena.many(count):
+        peer.send(api_versions())
+    for peer in arena.peers:
+        peer.answer()
+    arena.process.reset_peak()
+    cpu = arena.process.cpu_s()
+    time.sleep(2)
+    if cpu is None:
+        return f"{count} connections"
+    used, grown = arena.process.cpu_s() - cpu, arena.process.memory() - before
+    expect(used < 0.5, f"{used} s of CPU in 2 s of nothing")
+    expect(grown < count * 16 * 1024, f"{grown} bytes for {count} connections")
+    arena.peers[0].ask(api_versions())
+    return f"{count} connections, {grown // count} bytes each, {used:.2f} s of CPU in 2 s"
+
+
+def stop_with_peers(arena):
+    """SIGTERM: who waits is answered, who takes nothing is left, the exit is clean and soon."""
+    parked = arena.many(50)
+    for peer in parked:
+        peer.send(fetch("empty", [0], max_wait_ms=600_000))
+    for peer in arena.many(30, receive_bytes=4096):
+        peer.send_what_fits(metadata_of_unknown(20_000) * 4)
+    for peer in arena.many(20):
+        peer.send(struct.pack(">i", REQUEST_MAX_BYTES) + bytes(1000))
+    arena.peer().ask(api_versions())
+    arena.dohle.stop(wait_s=SECONDS)
+    for peer in parked:
+        expect(peer.answer()[0] == 1, "who waited is answered")
+
+
+def second_signal(arena):
+    """A second SIGTERM ends the broker although peers keep it waiting."""
+    for peer in arena.many(10, receive_bytes=4096):
+        peer.send_what_fits(metadata_of_unknown(20_000) * 4)
+    arena.peer().ask(api_versions())
+    process = arena.dohle.process
+    process.send_signal(signal.SIGTERM)
+    until(lambda: b"Stopping" in (arena.dohle.folder / "dohle.log").read_bytes(), "it begins to stop")
+    process.send_signal(signal.SIGTERM)
+    status = process.wait(SECONDS)
+    arena.dohle.kill()
+    expect(status == 128 + signal.SIGTERM, f"status {status}")
+
+
+ALONE = [idle_connections, stop_with_peers, second_signal]
+
+
+def connections_bounded(start):
+    """max.connections and max.connections.per.ip: who is too many is closed at once, and others are served."""
+    dohle = start(["max.connections=20", "max.connections.per.ip=15"])
+    try:
+        kept = [Peer(dohle.address()) for _ in range(15)]
+        for peer in kept:
+            peer.ask(api_versions())
+        expect(Peer(dohle.address()).is_closed(), "the 16th of an address is closed")
+        others = [Peer(dohle.address(), source="127.0.0.2") for _ in range(5)]
+        for peer in others:
+            peer.ask(api_versions())
+        expect(Peer(dohle.address(), source="127.0.0.3").is_closed(), "the 21st is closed")
+        others[0].close()
+
+        def served():
+            try:
+                return Peer(dohle.address(), source="127.0.0.3").ask(api_versions())
+            except Closed:
+                return False
+        until(served, "there is room again")
+    finally:
+        dohle.stop()

@@ -1,0 +1,209 @@
+"""Kafka requests as bytes, for peers that do not behave and for one that does. The standard library alone."""
+import random
+import socket
+import struct
+import time
+
+API_VERSIONS, METADATA, PRODUCE, FETCH, CREATE_TOPICS = 18, 3, 0, 1, 19
+NOWHERE = b"a topic that does not exist"
+WAIT_S = 30  # a net, not a measure: an answer that takes longer does not come
+
+
+def frame(body):
+    return struct.pack(">i", len(body)) + body
+
+
+def string(text):
+    data = text.encode() if isinstance(text, str) else text
+    return struct.pack(">h", len(data)) + data
+
+
+def request(key, version, correlation_id, body):
+    return frame(struct.pack(">hhi", key, version, correlation_id) + string("hostile") + body)
+
+
+def api_versions(correlation_id=1):
+    return request(API_VERSIONS, 0, correlation_id, b"")
+
+
+def metadata_of_unknown(count, correlation_id=1):
+    """A request whose answer is about as large as itself."""
+    return request(METADATA, 4, correlation_id, struct.pack(">i", count) + string(NOWHERE) * count + b"\0")
+
+
+def create_topics(names, partitions, correlation_id=1):
+    topics = b"".join(string(name) + struct.pack(">ihii", partitions, 1, 0, 0) for name in names)
+    return request(CREATE_TOPICS, 2, correlation_id, struct.pack(">i", len(names)) + topics + struct.pack(">ib", 30000, 0))
+
+
+def fetch(topic, partitions, max_wait_ms=0, correlation_id=1):
+    """From offset 0 of each partition, up to 64 KiB of it; one byte is enough."""
+    body = struct.pack(">iiiib", -1, max_wait_ms, 1, 1 << 26, 0)
+    body += struct.pack(">i", 1) + string(topic) + struct.pack(">i", len(partitions))
+    body += b"".join(struct.pack(">iqi", partition, 0, 1 << 16) for partition in partitions)
+    return request(FETCH, 4, correlation_id, body)
+
+
+def _crc32c_table():
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+_TABLE = _crc32c_table()
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    return crc ^ 0xFFFFFFFF
+
+
+def varint(value):
+    value = value << 1 ^ value >> 63
+    out = b""
+    while value > 0x7F:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def batch(value):
+    """A record batch with one record."""
+    record = b"\0" + varint(0) + varint(0) + varint(-1) + varint(len(value)) + value + varint(0)
+    records = varint(len(record)) + record
+    now_ms = int(time.time() * 1000)
+    checked = struct.pack(">hiqqqhii", 0, 0, now_ms, now_ms, -1, -1, -1, 1) + records
+    return struct.pack(">qiibI", 0, 9 + len(checked), -1, 2, crc32c(checked)) + checked
+
+
+def produce(topic, partitions, records, correlation_id=1):
+    """The same batch to each of the partitions."""
+    body = struct.pack(">hhi", -1, 1, 30000) + struct.pack(">i", 1) + string(topic) + struct.pack(">i", len(partitions))
+    body += b"".join(struct.pack(">ii", partition, len(records)) + records for partition in partitions)
+    return request(PRODUCE, 3, correlation_id, body)
+
+
+class Closed(Exception):
+    """The broker closed the connection."""
+
+
+class Peer:
+    """A connection. Nothing waits for longer than WAIT_S."""
+
+    def __init__(self, address, source=None, receive_bytes=None):
+        host, port = address.rsplit(":", 1)
+        self.socket = socket.socket()
+        self.socket.settimeout(WAIT_S)
+        if receive_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        if source:
+            self.socket.bind((source, 0))
+        self.socket.connect((host, int(port)))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, data):
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            raise Closed from None
+
+    def send_what_fits(self, data):
+        """Send until the broker takes no more. Returns the bytes it took."""
+        self.socket.setblocking(False)
+        sent = 0
+        try:
+            while sent < len(data):
+                sent += self.socket.send(data[sent:sent + (1 << 16)])
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+            pass
+        self.socket.settimeout(WAIT_S)
+        return sent
+
+    def _receive(self, size):
+        data = b""
+        while len(data) < size:
+            try:
+                part = self.socket.recv(size - len(data))
+            except ConnectionResetError:
+                part = b""
+            if not part:
+                raise Closed
+            data += part
+        return data
+
+    def answer(self):
+        """The next answer: (correlation id, body)."""
+        data = self._receive(struct.unpack(">i", self._receive(4))[0])
+        return struct.unpack_from(">i", data)[0], data[4:]
+
+    def ask(self, data):
+        self.send(data)
+        return self.answer()[1]
+
+    def is_closed(self, wait_s=WAIT_S):
+        """Does the broker close it in time? What comes before is thrown away."""
+        self.socket.settimeout(wait_s)
+        try:
+            while self.socket.recv(1 << 16):
+                pass
+            return True
+        except ConnectionResetError:
+            return True
+        except socket.timeout:
+            return False
+        finally:
+            self.socket.settimeout(WAIT_S)
+
+    def vanish(self):
+        """Close with a reset, as a machine that dies."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def close(self):
+        self.socket.close()
+
+
+def create(address, names, partitions):
+    peer = Peer(address)
+    body = peer.ask(create_topics(names, partitions))
+    at, errors = 8, []  # behind throttle time and the count
+    for _ in names:
+        at += 2 + struct.unpack_from(">h", body, at)[0]
+        errors.append(struct.unpack_from(">hh", body, at))
+        at += 4 + max(errors[-1][1], 0)
+    peer.close()
+    if any(error for error, _ in errors):
+        raise RuntimeError(f"topics were not created: {errors}")
+
+
+def produce_errors(body):
+    """Error codes of an answer of produce(), by partition."""
+    at = 4
+    at += 2 + struct.unpack_from(">h", body, at)[0]
+    (count,) = struct.unpack_from(">i", body, at)
+    return dict(struct.unpack_from(">ih", body, at + 4 + 22 * i) for i in range(count))
+
+
+def fetched(body):
+    """Record bytes of an answer of fetch(), by partition; an error code instead of them when there is one."""
+    at = 8
+    at += 2 + struct.unpack_from(">h", body, at)[0]
+    (count,) = struct.unpack_from(">i", body, at)
+    at += 4
+    found = {}
+    for _ in range(count):
+        partition, error, _, _, aborted = struct.unpack_from(">ihqqi", body, at)
+        at += 26 + 16 * max(aborted, 0)
+        (size,) = struct.unpack_from(">i", body, at)
+        found[partition] = error if error else body[at + 4:at + 4 + max(size, 0)]
+        at += 4 + max(size, 0)
+    return found
+
+
+def garbage(seed, size):
+    return random.Random(seed).randbytes(size)
