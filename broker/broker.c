@@ -205,7 +205,8 @@ void broker_stop(struct broker *broker)
 bool broker_close(struct broker *broker)
 {
     int64_t broker_epoch = controller_broker_epoch(broker);
-    bool clean = close_store(broker);
+    bool clean = metadata_log_sync_now(broker->metadata_log) == 0;
+    clean = close_store(broker) && clean;
     if (clean)
         clean = data_folders_mark_clean(&broker->folders, broker_epoch);
     release(broker);

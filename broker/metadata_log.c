@@ -49,6 +49,7 @@ struct metadata_log {
     int64_t bytes_since_snapshot;
     struct log_flush flush;
     bool flushing, failed;
+    bool quorum_state_written; /* of this epoch */
     struct list held; /* struct held_request, by rising offset */
 };
 
@@ -176,8 +177,11 @@ static int32_t read_quorum_epoch(const struct metadata_log *log)
     return epoch > 0 && epoch < INT32_MAX ? (int32_t)epoch : 0;
 }
 
-static int write_quorum_state(const struct metadata_log *log)
+/* Before the first sync of this run, so that a start need not wait for the disk. */
+static void write_quorum_state(struct metadata_log *log)
 {
+    if (log->quorum_state_written)
+        return;
     char path[STORAGE_PATH_MAX], text[QUORUM_STATE_BYTES_MAX], nobody[KP_UUID_TEXT_SIZE];
     quorum_state_path(log, path);
     kp_uuid_text(KP_ZERO_UUID, nobody);
@@ -186,7 +190,11 @@ static int write_quorum_state(const struct metadata_log *log)
                  "{\"leaderId\":%" PRId32 ",\"leaderEpoch\":%" PRId32 ",\"votedId\":-1,\"votedDirectoryId\":\"%s\","
                  "\"data_version\":1}",
                  log->options.node_id, log->epoch, nobody);
-    return file_replace(log->options.env->files, path, text, (size_t)size, log->options.sync);
+    int status = file_replace(log->options.env->files, path, text, (size_t)size, log->options.sync);
+    if (status == 0)
+        log->quorum_state_written = true;
+    else /* Kafka takes a higher epoch from the log, and so do we */
+        LOG_WARN("Cannot write quorum-state", "path=%s error=\"%s\"", path, strerror(-status));
 }
 
 /* ---- replay at start ------------------------------------------------------------------------------------------------ */
@@ -408,10 +416,7 @@ static bool begin_epoch(struct opening *opening)
     if (opening->highest_epoch >= INT32_MAX - 1)
         return fail(opening->error, "The metadata log in %s is in its last epoch", log->folder);
     log->epoch = opening->highest_epoch + 1;
-    if (!append_leader_change(opening) || (opening->in_transaction && !append_abort(opening)))
-        return false;
-    int status = write_quorum_state(log);
-    return status == 0 || fail(opening->error, "%s/quorum-state cannot be written: %s", log->folder, strerror(-status));
+    return append_leader_change(opening) && (!opening->in_transaction || append_abort(opening));
 }
 
 /* ---- checkpoints ---------------------------------------------------------------------------------------------------- */
@@ -449,6 +454,7 @@ static void start_flush(struct metadata_log *log)
 {
     if (log->flushing || list_empty(&log->held))
         return;
+    write_quorum_state(log);
     log->flushing = true;
     log->flushing_offset = log->end_offset;
     log->flush.done = flush_done;
@@ -515,6 +521,7 @@ int metadata_log_sync_now(struct metadata_log *log)
         return STORAGE_OFFLINE;
     if (!log->options.sync || log->durable_offset >= log->end_offset)
         return 0;
+    write_quorum_state(log);
     int64_t offset = log->end_offset;
     int status = log_flush_now(log->log, &fault);
     if (status == 0)

@@ -12,7 +12,7 @@
  * The format is Kafka's, so that Kafka starts on the folder, and we on its. On our side:
  *
  * (1) Each start is a new epoch, one above the highest that log, checkpoints and quorum-state know, and begins with a
- *     LeaderChange control batch. quorum-state has the same epoch.
+ *     LeaderChange control batch. quorum-state gets the same epoch before the first change is synced, or at the stop.
  *
  * (2) A change is one batch, uncompressed, keys null, all records with the same timestamp.
  *
