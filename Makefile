@@ -146,12 +146,6 @@ check: ## Run the tests under sanitizers, static analysis, layering
 	$(Q)if command -v cppcheck >/dev/null; then $(SUITE) cppcheck $(CPPCHECK) protocol storage broker; fi
 	$(Q)$(SUITE) --total
 
-nightly: all ## Run what takes minutes: hostile peers with many partitions, the fuzzers
-	$(Q)$(SUITE) --start
-	$(Q)$(SUITE) hostile tests/hostile/run --binary $(B)/bin/dohle
-	$(Q)$(SUITE) fuzz $(MAKE) --no-print-directory fuzz
-	$(Q)$(SUITE) --total
-
 CPPCHECK = cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
            --suppress=missingIncludeSystem --suppressions-list=tests/cppcheck.suppressions -I. -I$(B)/gen -j2
 
@@ -219,8 +213,9 @@ fuzz-replay: $(FUZZERS)
 
 .PHONY: fuzz fuzz-run fuzz-replay
 
-nightly: ## All of .ci/run, then fuzzing for half an hour each
+nightly: ## All of .ci/run, hostile peers with many partitions, then fuzzing for half an hour each
 	$(Q).ci/run
+	$(Q)tests/hostile/run --binary $(B)/bin/dohle
 	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=1800
 
 bench: all ## Measure CPU time, memory and start of dohle beside Apache Kafka and the machine's floor
