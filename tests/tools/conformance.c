@@ -410,6 +410,22 @@ static void parse_options(int argc, char **argv, struct options *options)
         fail("--record records whole files, of Apache Kafka (--kafka)");
 }
 
+/* HOST:PORT or [HOST]:PORT, which is changed: *host is a part of it. Returns the port. */
+static int32_t split_address(char *address, char **host)
+{
+    char *colon = strrchr(address, ':'), *end;
+    long port = colon ? strtol(colon + 1, &end, 10) : 0;
+    if (!colon || *end || port < 1 || port > UINT16_MAX)
+        fail("'%s' is not HOST:PORT", address);
+    *colon = '\0';
+    *host = address;
+    if (address[0] == '[' && colon[-1] == ']') {
+        colon[-1] = '\0';
+        *host = address + 1;
+    }
+    return (int32_t)port;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
@@ -418,18 +434,16 @@ int main(int argc, char **argv)
     pid_t broker = options.start ? start_broker(options.start, &address) : 0;
     if (!broker)
         address = xstrdup(options.bootstrap);
-    char *colon = strrchr(address, ':');
-    if (!colon)
-        fail("'%s' is not HOST:PORT", address);
-    *colon = '\0';
+    char *host;
+    int32_t port = split_address(address, &host);
 
     struct player player;
     struct totals totals = {0};
     const char *error = NULL;
     int64_t began_ms = client_mono_ms();
-    bool ok = player_init(&player, address, (int32_t)strtol(colon + 1, NULL, 10), options.kafka, &error);
+    bool ok = player_init(&player, host, port, options.kafka, &error);
     if (!ok)
-        printf("conformance: %s:%s: %s\n", address, colon + 1, error);
+        printf("conformance: %s port %d: %s\n", host, port, error);
     for (int i = optind; i < argc && ok && !player.gone; i++)
         play_file(&player, &options, argv[i], &totals);
     if (player.gone)
