@@ -16,6 +16,23 @@
 #define SEND_TIMEOUT_MS 10000
 #define FRAME_BYTES_MAX (256 << 20) /* more than any test asks for */
 
+/* A send to a peer that is gone is an error, not a signal. macOS knows that as an option of the socket. */
+#ifdef MSG_NOSIGNAL
+#define SEND_FLAGS MSG_NOSIGNAL
+#else
+#define SEND_FLAGS 0
+#endif
+
+static void client_ignore_sigpipe(int opened)
+{
+#ifdef SO_NOSIGPIPE
+    int one = 1;
+    setsockopt(opened, SOL_SOCKET, SO_NOSIGPIPE, &one, sizeof one);
+#else
+    (void)opened;
+#endif
+}
+
 static int64_t clock_ms(clockid_t clock)
 {
     struct timespec now;
@@ -47,6 +64,7 @@ bool kafka_client_open(struct kafka_client *client, const char *host, int32_t po
         int opened = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
         if (opened < 0)
             continue;
+        client_ignore_sigpipe(opened);
         int one = 1;
         if (connect(opened, address->ai_addr, address->ai_addrlen) == 0 && fcntl(opened, F_SETFL, O_NONBLOCK) == 0 &&
             setsockopt(opened, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0)
@@ -81,7 +99,7 @@ bool kafka_client_send(struct kafka_client *client, const void *bytes, size_t si
 {
     const uint8_t *at = bytes;
     while (size) {
-        ssize_t sent = send(client->socket, at, size, MSG_NOSIGNAL);
+        ssize_t sent = send(client->socket, at, size, SEND_FLAGS);
         if (sent > 0) {
             at += sent;
             size -= (size_t)sent;
