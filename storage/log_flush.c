@@ -162,7 +162,6 @@ static int conclude(struct log *log, struct log_sync *sync, struct storage_fault
                 cached_file_path(step->pinned, file_path);
             path = step->pinned != NULL ? file_path : step->path;
         }
-        log->state = LOG_READY;                         /* so that it is reported even when it is the second failure */
         (void)log_fail(log, fault, "sync", path, -EIO); /* also a disk that is full: what was promised is not there */
         return STORAGE_IO;
     }

@@ -47,7 +47,7 @@ static void note_name(void *context, const char *name, bool is_directory)
 
 void loading_path(const struct loading *loading, const struct file_name *name, char path[STORAGE_PATH_MAX])
 {
-    static const char *const suffixes[] = {"", ".deleted", ".cleaned", ".swap"};
+    static const char *const suffixes[] = {"", ".deleted", ".cleaned", ".swap", ".tmp"};
     (void)folder_file_path(loading->log->folder, name->base_offset, name->kind, false, path);
     size_t length = strlen(path);
     snprintf(path + length, STORAGE_PATH_MAX - length, "%s", suffixes[name->suffix]);
@@ -89,8 +89,8 @@ static int next_offset_of(struct loading *loading, const struct file_name *name,
     return error < 0 ? loading_fail(loading, "read", path, error) : 0;
 }
 
-/* .deleted and .cleaned files go, and .swap files at or above the first .cleaned one (a split that was not complete).
- * The other .swap files are complete: what they replace goes, then they take their real names. */
+/* .deleted, .cleaned and .tmp files go, and .swap files at or above the first .cleaned one (a split that was not
+ * complete). The other .swap files are complete: what they replace goes, then they take their real names. */
 static int settle_temporary_files(struct loading *loading)
 {
     int64_t first_cleaned = INT64_MAX, first_swap = INT64_MAX, end_swap = -1;
@@ -100,7 +100,7 @@ static int settle_temporary_files(struct loading *loading)
             first_cleaned = loading->names[i].base_offset;
     for (int32_t i = loading->names_count - 1; error == 0 && i >= 0; i--) {
         const struct file_name *name = &loading->names[i];
-        if (name->suffix == SUFFIX_DELETED || name->suffix == SUFFIX_CLEANED ||
+        if (name->suffix == SUFFIX_DELETED || name->suffix == SUFFIX_CLEANED || name->suffix == SUFFIX_TMP ||
             (name->suffix == SUFFIX_SWAP && name->base_offset >= first_cleaned))
             error = remove_name(loading, i);
     }

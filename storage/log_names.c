@@ -8,7 +8,8 @@
  *     00000000000000000042.log                           a segment's file; also .index .timeindex .txnindex .snapshot
  *     00000000000000000042.log.deleted                   to be removed
  *     00000000000000000042.log.cleaned                   compaction's output, not complete
- *     00000000000000000042.log.swap                      complete, about to replace what it was made from */
+ *     00000000000000000042.log.swap                      complete, about to replace what it was made from
+ *     00000000000000000042.snapshot.tmp                  a small file that was being written */
 #include "log_internal.h"
 
 #include <string.h>
@@ -19,7 +20,7 @@
 bool file_name_parse(const char *name, struct file_name *result)
 {
     static const char *const kinds[FILE_KINDS] = {".log", ".index", ".timeindex", ".txnindex", ".snapshot"};
-    static const char *const suffixes[] = {"", ".deleted", ".cleaned", ".swap"};
+    static const char *const suffixes[] = {"", ".deleted", ".cleaned", ".swap", ".tmp"};
     uint64_t offset = 0;
     for (int i = 0; i < OFFSET_DIGITS; i++) {
         if (name[i] < '0' || name[i] > '9' || offset > INT64_MAX / 10)

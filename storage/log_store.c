@@ -207,7 +207,7 @@ void log_delete(struct log *log, int64_t now_ms)
 {
     struct log_store *store = log->store;
     struct storage_fault fault;
-    if (log->state == LOG_UNLOADED && log_find_folder(log, &fault) < 0)
+    if (log->state != LOG_READY && log->dir == NULL && log_find_folder(log, &fault) < 0)
         store_report(store, 1, "The folder of a deleted topic cannot be looked for", "path=%s error=%s", fault.path,
                      strerror(fault.error));
     if (log->dir != NULL) {

@@ -24,7 +24,7 @@ struct removal {
     struct segment *segment; /* and this one's files */
     int64_t due_ms;
     bool busy;
-    char path[STORAGE_PATH_MAX]; /* of the folder; for the pool, which must not look at what is shared */
+    char path[STORAGE_PATH_MAX]; /* of the folder: a copy for the pool, which must not look at what is shared */
     int error;
 };
 
@@ -62,12 +62,13 @@ static int remove_folder(struct file_io *io, const char *path)
     return error == -ENOENT ? 0 : error;
 }
 
-/* The segment is nobody else's any more, so its names may be read here. */
-static int remove_segment_files(struct file_io *io, const struct segment *segment)
+/* The folder is shared, and its path may change meanwhile: then the files are not there, and go with the folder. */
+static int remove_segment_files(struct file_io *io, char *folder_path, int64_t base_offset)
 {
+    const struct folder folder = {.path = folder_path};
     for (int kind = 0; kind < FILE_KINDS; kind++) {
         char path[STORAGE_PATH_MAX];
-        (void)folder_file_path(segment->folder, segment->base_offset, (enum file_kind)kind, true, path);
+        (void)folder_file_path(&folder, base_offset, (enum file_kind)kind, true, path);
         int error = io->unlink(io, path);
         if (error < 0 && error != -ENOENT)
             return error;
@@ -78,8 +79,9 @@ static int remove_segment_files(struct file_io *io, const struct segment *segmen
 static void removal_work(struct job *job)
 {
     struct removal *removal = CONTAINER_OF(job, struct removal, job);
-    removal->error = removal->segment != NULL ? remove_segment_files(removal->io, removal->segment)
-                                              : remove_folder(removal->io, removal->path);
+    removal->error = removal->segment != NULL
+                         ? remove_segment_files(removal->io, removal->path, removal->segment->base_offset)
+                         : remove_folder(removal->io, removal->path);
 }
 
 static void removal_free(struct removal *removal)

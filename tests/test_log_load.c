@@ -484,7 +484,9 @@ static void temporary_files_are_settled(void **state)
     memory_io_put(test->memory, FOLDER "00000000000000000500.index", "", 0);
     memory_io_put(test->memory, FOLDER "00000000000000000003.snapshot", "x",
                   1); /* older, and no segment begins there */
+    memory_io_put(test->memory, FOLDER "00000000000000000003.snapshot.tmp", "x", 1);
     start(test, true);
+    assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000003.snapshot.tmp"));
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000010.log.swap"));
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000010.log"));
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000003.snapshot"));

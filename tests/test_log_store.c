@@ -271,6 +271,19 @@ static void deleted_log_frees_its_name_at_once_and_its_files_later(void **state)
     assert_true(memory_io_exists(test->memory, "/data/t-0"));
 }
 
+/* A topic whose log is broken can be deleted all the same. */
+static void deleted_log_that_could_not_be_loaded_frees_its_name(void **state)
+{
+    struct store_test *test = *state;
+    assert_int_equal(append_to(test, test->f.log, 10), 0);
+    assert_int_equal(log_fixture_close(&test->f), 0);
+    assert_int_equal(log_fixture_open(&test->f, true), 0);
+    memory_io_fail(test->memory, CALL_LIST, 1, EIO, false);
+    assert_int_equal(log_load(test->f.log, NULL), STORAGE_IO);
+    log_delete(test->f.log, test->f.now_ms);
+    assert_false(memory_io_exists(test->memory, "/data/t-0"));
+}
+
 static void folders_left_to_be_deleted_go_at_the_next_start(void **state)
 {
     struct store_test *test = *state;
@@ -422,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(log_that_cannot_be_loaded_is_offline_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(new_logs_go_to_the_folder_with_the_fewest_partitions, setup, teardown),
         cmocka_unit_test_setup_teardown(deleted_log_frees_its_name_at_once_and_its_files_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(deleted_log_that_could_not_be_loaded_frees_its_name, setup, teardown),
         cmocka_unit_test_setup_teardown(folders_left_to_be_deleted_go_at_the_next_start, setup, teardown),
         cmocka_unit_test_setup_teardown(deleted_folder_of_a_long_name_fits_the_file_system, setup, teardown),
         cmocka_unit_test_setup_teardown(folder_names_are_told_apart, setup, teardown),
