@@ -339,6 +339,18 @@ static void who_takes_no_answers_goes_when_the_memory_for_requests_is_used_up(vo
     assert_true(closed(test, silent));
 }
 
+/* What keeps the memory need not be who can be dropped: a sync that ends soon, for example. */
+static void a_request_waits_for_memory_that_nobody_can_be_dropped_for(void **state)
+{
+    struct test *test = *state;
+    int client = connect_client(test);
+    test->broker.broker->requests_bytes += REQUESTS_BYTES_MAX + 1;
+    ask(test, client);
+    assert_false(answered(test, client));
+    test->broker.broker->requests_bytes -= REQUESTS_BYTES_MAX + 1;
+    assert_true(answered(test, client));
+}
+
 /* Only what has not moved for a while counts as stalled: others may be in the middle of a request. */
 static void a_stalled_connection_makes_room_for_a_new_one(void **state)
 {
@@ -372,6 +384,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(memory_of_requests_goes_back_with_the_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(who_takes_no_answers_goes_when_the_memory_for_requests_is_used_up, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_request_waits_for_memory_that_nobody_can_be_dropped_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stalled_connection_makes_room_for_a_new_one, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

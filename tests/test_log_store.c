@@ -113,6 +113,29 @@ static void pinned_slices_keep_their_descriptors(void **state)
     assert_in_range(memory_io_open_count(test->memory), 1, 16);
 }
 
+/* Who waits for a socket that takes nothing lets go of the descriptor, and reads on all the same. */
+static void slices_that_let_go_of_their_descriptors_can_be_read(void **state)
+{
+    struct store_test *test = *state;
+    struct log_slice slices[20];
+    uint8_t byte;
+    test->f.store->cache.open_max = 16;
+    test->f.config.segment_bytes = 150;
+    for (size_t i = 0; i < COUNT_OF(slices); i++)
+        assert_int_equal(append_to(test, test->f.log, 50), 0); /* a segment each */
+    (void)log_fixture_run_jobs(&test->f);
+    for (size_t i = 0; i < COUNT_OF(slices); i++) {
+        assert_int_equal(log_read(test->f.log, (int64_t)i, 1, true, ISOLATION_READ_UNCOMMITTED, &slices[i], NULL), 0);
+        assert_int_equal(log_slice_descriptor(&slices[i]), -1);
+        log_slice_unpin(&slices[i]);
+    }
+    assert_in_range(memory_io_open_count(test->memory), 1, 16);
+    for (size_t i = 0; i < COUNT_OF(slices); i++) {
+        assert_int_equal(log_slice_read(&slices[i], 0, &byte, 1), 0);
+        log_slice_release(&slices[i]);
+    }
+}
+
 /* ---- checkpoints ----------------------------------------------------------------------------------------------- */
 
 static void checkpoints_are_written_when_their_interval_has_passed(void **state)
@@ -426,6 +449,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(many_logs_work_with_few_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(pinned_slices_keep_their_descriptors, setup, teardown),
+        cmocka_unit_test_setup_teardown(slices_that_let_go_of_their_descriptors_can_be_read, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_are_written_when_their_interval_has_passed, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_are_not_written_when_nothing_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_keep_the_lines_of_logs_that_were_not_loaded, setup, teardown),
