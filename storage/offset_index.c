@@ -83,9 +83,12 @@ static int floor_by(struct offset_index *index, index_key key, int64_t target, i
 {
     uint8_t entry[OFFSET_INDEX_ENTRY_BYTES];
     int found = index_file_floor(&index->entries, key, target, entry);
-    if (found >= 0)
-        *position = found == 1 ? position_of(entry) : 0;
-    return found < 0 ? found : 0;
+    if (found < 0)
+        return found;
+    *position = found == 1 ? position_of(entry) : 0;
+    if (*position < 0 || *position > index->last_position) /* a damaged entry: the start is always right */
+        *position = 0;
+    return 0;
 }
 
 int offset_index_floor(struct offset_index *index, int64_t offset, int64_t *position)

@@ -171,22 +171,43 @@ int segment_read(struct segment *segment, void *bytes, size_t size, int64_t posi
     return error < 0 ? error : file_read_all(io_of(segment), file, bytes, size, position);
 }
 
-int segment_find(struct segment *segment, int64_t offset, int64_t *position)
+/* The first batch from `start` on that ends at or behind `offset`. -EBADMSG when no batch begins at `start`, or one
+ * that lies behind `offset` although `start` is said to come before it. */
+static int find_from(struct segment *segment, int64_t start, int64_t offset, int64_t *position)
 {
-    int64_t start;
-    int error = offset_index_floor(&segment->offset_index, offset, &start);
-    if (error < 0)
-        return error;
     struct segment_scan scan;
     segment_scan_init(&scan, segment, start, segment->size_bytes, SCAN_HEADERS);
     int step;
     while ((step = segment_scan_next(&scan)) == 1) {
+        if (start > 0 && scan.position == start && scan.batch.base_offset > offset)
+            return -EBADMSG;
         if (record_batch_last_offset(&scan.batch) >= offset) {
             *position = scan.position;
             return 0;
         }
     }
     *position = segment->size_bytes;
+    return step;
+}
+
+int segment_find(struct segment *segment, int64_t offset, int64_t *position)
+{
+    int64_t start;
+    int error = offset_index_floor(&segment->offset_index, offset, &start);
+    if (error < 0)
+        return error;
+    error = find_from(segment, start, offset, position);
+    if (error == -EBADMSG && start > 0) /* the index lies, or the log is damaged: the start decides */
+        error = find_from(segment, 0, offset, position);
+    return error;
+}
+
+static int boundary_from(struct segment *segment, int64_t from, int64_t limit, struct segment_scan *scan)
+{
+    segment_scan_init(scan, segment, from, segment->size_bytes, SCAN_HEADERS);
+    int step;
+    while ((step = segment_scan_next(scan)) == 1 && scan->next <= limit)
+        ;
     return step;
 }
 
@@ -198,10 +219,9 @@ int segment_floor_boundary(struct segment *segment, int64_t start, int64_t limit
     if (error < 0)
         return error;
     struct segment_scan scan;
-    segment_scan_init(&scan, segment, floor > start ? floor : start, segment->size_bytes, SCAN_HEADERS);
-    int step;
-    while ((step = segment_scan_next(&scan)) == 1 && scan.next <= limit)
-        ;
+    int step = boundary_from(segment, floor > start ? floor : start, limit, &scan);
+    if (step == -EBADMSG && floor > start) /* the index lies */
+        step = boundary_from(segment, start, limit, &scan);
     if (step < 0)
         return step;
     *boundary = step == 1 ? scan.position : segment->size_bytes;

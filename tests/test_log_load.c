@@ -204,6 +204,26 @@ static void clean_load_makes_an_odd_index_again(void **state)
     }
 }
 
+/* An index is in no checksum: whatever its entries say, a read gives what was asked for. */
+static void read_does_not_believe_a_damaged_index(void **state)
+{
+    struct load_test *test = *state;
+    size_t size;
+    reload(test, true);
+    uint8_t *index = memory_io_bytes(test->memory, segment_path(0, ".index"), &size);
+    for (size_t at = 0; at < size; at++) {
+        for (int bit = 0; bit < 8; bit++) {
+            index[at] ^= (uint8_t)(1 << bit);
+            for (int64_t offset = 0; offset < 30; offset++) {
+                int64_t first, next;
+                assert_int_equal(log_fixture_read(&test->f, offset, 1, &first, &next), 2);
+                assert_int_equal(first, offset - offset % 2);
+            }
+            index[at] ^= (uint8_t)(1 << bit);
+        }
+    }
+}
+
 /* A sealed segment was synced: damage in it is the disk's, and what lies behind is still good. */
 static void clean_load_cuts_no_sealed_segment(void **state)
 {
@@ -548,6 +568,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(clean_stop_after_a_recovery_survives_a_power_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(clean_load_makes_a_missing_index_again, setup, teardown),
         cmocka_unit_test_setup_teardown(clean_load_makes_an_odd_index_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(read_does_not_believe_a_damaged_index, setup, teardown),
         cmocka_unit_test_setup_teardown(clean_load_cuts_no_sealed_segment, setup, teardown),
         cmocka_unit_test_setup_teardown(clean_load_recovers_an_active_segment_that_is_torn, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_keeps_what_is_whole, setup, teardown),
