@@ -9,7 +9,6 @@
 
 #define FIELD(member)       CONFIG_SERVED, offsetof(struct config, member)
 #define SERVED              CONFIG_SERVED, 0
-#define LATER_FIELD(member) CONFIG_LATER, offsetof(struct config, member)
 #define LATER               CONFIG_LATER, 0
 #define UNUSED              CONFIG_UNUSED, 0
 #define REFUSED(because)    CONFIG_REFUSED_##because, 0
@@ -199,8 +198,9 @@ const struct config_definition config_definitions[] = {
     {"log.cleaner.min.compaction.lag.ms", CONFIG_LONG, "0", ">= 0", CONFIG_CLUSTER, false, LATER,
      "Time for which a record is not compacted."},
     {"log.cleaner.threads", CONFIG_INT, "1", ">= 0", CONFIG_CLUSTER, false, LATER, NULL},
-    {"log.cleanup.policy", CONFIG_LIST, "delete", "[compact, delete]", CONFIG_CLUSTER, false, LATER,
-     "What happens to old records: delete removes segments, compact keeps the last record of each key."},
+    {"log.cleanup.policy", CONFIG_LIST, "delete", "[compact, delete]", CONFIG_CLUSTER, false, SERVED,
+     "What happens to old records: delete removes old segments; compact demands keys, and keeps all until compaction is "
+     "built."},
     {"log.dir", CONFIG_LIST, "/tmp/kafka-logs", NULL, CONFIG_FIXED, false, SERVED,
      "Data folder, when log.dirs is not set."},
     {"log.dir.failure.timeout.ms", CONFIG_LONG, "30000", ">= 1", CONFIG_FIXED, false, UNUSED, NULL},
@@ -236,16 +236,16 @@ const struct config_definition config_definitions[] = {
      "Accepted; files always have their true size, which Kafka reads as well."},
     {"log.remote.copy.lag.bytes", CONFIG_LONG, "-1", ">= -1", CONFIG_CLUSTER, false, LATER, NULL},
     {"log.remote.copy.lag.ms", CONFIG_LONG, "0", ">= -1", CONFIG_CLUSTER, false, LATER, NULL},
-    {"log.retention.bytes", CONFIG_LONG, "-1", NULL, CONFIG_CLUSTER, false, LATER,
+    {"log.retention.bytes", CONFIG_LONG, "-1", NULL, CONFIG_CLUSTER, false, SERVED,
      "Bytes of a partition above which old segments are deleted; -1: no limit."},
     {"log.retention.check.interval.ms", CONFIG_LONG,
-     "300000", ">= 1", CONFIG_FIXED, false, LATER_FIELD(log_retention_check_interval_ms),
+     "300000", ">= 1", CONFIG_FIXED, false, FIELD(log_retention_check_interval_ms),
      "How often logs are looked through for segments to delete."},
-    {"log.retention.hours", CONFIG_INT, "168", NULL, CONFIG_FIXED, false, LATER,
+    {"log.retention.hours", CONFIG_INT, "168", NULL, CONFIG_FIXED, false, SERVED,
      "Hours that records are kept, when neither the .minutes nor the .ms setting is there."},
-    {"log.retention.minutes", CONFIG_INT, NULL, NULL, CONFIG_FIXED, false, LATER,
+    {"log.retention.minutes", CONFIG_INT, NULL, NULL, CONFIG_FIXED, false, SERVED,
      "Minutes that records are kept, when the .ms setting is not there."},
-    {"log.retention.ms", CONFIG_LONG, NULL, NULL, CONFIG_CLUSTER, false, LATER,
+    {"log.retention.ms", CONFIG_LONG, NULL, NULL, CONFIG_CLUSTER, false, SERVED,
      "Milliseconds that records are kept; -1: no limit."},
     {"log.roll.hours", CONFIG_INT, "168", ">= 1", CONFIG_FIXED, false, SERVED,
      "Hours after which a new segment starts, when the .ms setting is not there."},

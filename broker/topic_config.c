@@ -11,8 +11,9 @@
 
 /* clang-format off */
 const struct topic_config_definition topic_config_definitions[] = {
-    {"cleanup.policy", CONFIG_LIST, "delete", "[compact, delete]", "log.cleanup.policy", false, CONFIG_LATER,
-     "What happens to old records: delete removes segments, compact keeps the last record of each key."},
+    {"cleanup.policy", CONFIG_LIST, "delete", "[compact, delete]", "log.cleanup.policy", false, CONFIG_SERVED,
+     "What happens to old records: delete removes old segments; compact demands keys, and keeps all until compaction is "
+     "built."},
     {"compression.gzip.level", CONFIG_INT, "-1", "-1 or 1 to 9", "compression.gzip.level", false, CONFIG_SERVED,
      "Level when batches are recompressed with gzip; -1 is zlib's own choice."},
     {"compression.lz4.level", CONFIG_INT, "9", "1 to 17", "compression.lz4.level", false, CONFIG_SERVED,
@@ -81,9 +82,9 @@ const struct topic_config_definition topic_config_definitions[] = {
      "Delete what is in tiered storage when it is turned off for the topic."},
     {"remote.storage.enable", CONFIG_BOOLEAN, "false", NULL, NULL, false, CONFIG_REFUSED_TIERED,
      "Keep old segments in tiered storage, which is not served."},
-    {"retention.bytes", CONFIG_LONG, "-1", NULL, "log.retention.bytes", false, CONFIG_LATER,
+    {"retention.bytes", CONFIG_LONG, "-1", NULL, "log.retention.bytes", false, CONFIG_SERVED,
      "Bytes of a partition above which old segments are deleted; -1: no limit."},
-    {"retention.ms", CONFIG_LONG, "604800000", ">= -1", "log.retention.ms", false, CONFIG_LATER,
+    {"retention.ms", CONFIG_LONG, "604800000", ">= -1", "log.retention.ms", false, CONFIG_SERVED,
      "Milliseconds that records are kept; -1: no limit."},
     {"segment.bytes", CONFIG_INT, "1073741824", ">= 1048576", "log.segment.bytes", false, CONFIG_SERVED,
      "Size at which a new segment starts."},
