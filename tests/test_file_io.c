@@ -35,7 +35,7 @@ static int setup_posix(void **state)
 {
     struct io_test *test = xcalloc(1, sizeof *test);
     test->io = file_io_posix();
-    strcpy(test->folder, "/tmp/dohle-test-XXXXXX");
+    snprintf(test->folder, sizeof test->folder, "%s/dohle-test-XXXXXX", P_tmpdir);
     *state = test;
     return mkdtemp(test->folder) == NULL;
 }
