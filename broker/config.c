@@ -13,8 +13,7 @@
 
 _Static_assert(CONFIG_LAYERS == STATIC_LAYER + 1, "a layer for each source above the default");
 
-/* ---- names
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 static int compare_name(const char *name, size_t size, const char *known)
 {
@@ -95,8 +94,7 @@ const char *config_nearest(const char *name)
     return best;
 }
 
-/* ---- values
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 const char *config_text(const struct config *config, int setting)
 {
@@ -270,8 +268,7 @@ bool config_set_dynamic(struct config *config, enum config_source layer, struct 
     return true;
 }
 
-/* ---- what concerns several settings
- * ------------------------------------------------------------------------------------ */
+/* ---- what concerns several settings ------------------------------------------------------------------------------ */
 
 static int row_of(const char *name)
 {
@@ -418,8 +415,7 @@ bool config_finish(struct config *config, char *error)
            finish_log_dirs(config, error);
 }
 
-/* ---- DescribeConfigs
- * --------------------------------------------------------------------------------------------------- */
+/* ---- DescribeConfigs --------------------------------------------------------------------------------------------- */
 
 const char *config_documentation(const struct config_definition *definition)
 {

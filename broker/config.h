@@ -148,8 +148,7 @@ const char *config_text(const struct config *config, int setting);
 /* Where that text comes from. */
 enum config_source config_text_source(const struct config *config, int setting);
 
-/* ---- as DescribeConfigs wants it
- * -------------------------------------------------------------------------------------- */
+/* ---- as DescribeConfigs wants it --------------------------------------------------------------------------------- */
 
 struct config_synonym {
     const char *name;

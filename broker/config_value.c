@@ -19,8 +19,7 @@ const char *config_type_name(enum config_type type)
     return names[type];
 }
 
-/* ---- lists
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
 
 bool config_list_next(const char **rest, const char **item, size_t *size)
 {
@@ -74,8 +73,7 @@ static bool canonical_list(char *text)
     return true;
 }
 
-/* ---- choices
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- choices ----------------------------------------------------------------------------------------------------- */
 
 /* Does "[a, b, c]" name `item`? */
 static bool choice_allows(const char *allowed, const char *item, size_t size)
@@ -137,8 +135,7 @@ static bool text_allowed(enum config_type type, const char *allowed, const char 
     return true;
 }
 
-/* ---- numbers
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 /* `number` against ">= N", "N to M" or "-1 or N to M". long double holds every int64_t and every double exactly enough.
  */
@@ -211,8 +208,7 @@ void config_double_text(double number, char text[CONFIG_DOUBLE_SIZE])
     snprintf(text, CONFIG_DOUBLE_SIZE, "%s%sE%d", digits, strchr(digits, '.') == NULL ? ".0" : "", exponent);
 }
 
-/* ---- all types
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- all types --------------------------------------------------------------------------------------------------- */
 
 static char *trimmed_copy(const char *text)
 {

@@ -52,8 +52,7 @@ static bool fail_io(const char *sentence, const char *path, int error)
     return false;
 }
 
-/* ---- folder and lock
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- folder and lock --------------------------------------------------------------------------------------------- */
 
 /* Make the folder and those above it. */
 static bool make_folder(struct file_io *files, const char *path)
@@ -97,8 +96,7 @@ static bool take_lock(struct file_io *files, struct data_folder *folder)
     return error == 0;
 }
 
-/* ---- meta.properties
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- meta.properties --------------------------------------------------------------------------------------------- */
 
 static bool read_meta_property(void *context, const char *key, const char *value, int line)
 {
@@ -251,8 +249,7 @@ static bool write_metas(struct data_folders *folders, int32_t node_id, bool sync
     return true;
 }
 
-/* ---- the mark of a clean stop
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the mark of a clean stop ------------------------------------------------------------------------------------ */
 
 /* The number behind "brokerEpoch" in the mark's JSON, -1 when there is none: old Kafkas left the file empty. */
 static int64_t parse_broker_epoch(const char *text)

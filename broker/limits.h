@@ -39,7 +39,7 @@ static_assert(WAITING_INPUT_BYTES_MAX <= READ_BUFFER_BYTES, "a frame with a buff
 #define OUTPUT_REQUESTS_MAX 64
 
 /* Slices up to this size are copied behind their answer's head, so that it leaves in one write; larger ones go by sendfile().
- * Measured: docs/decisions/0012-zero-copy-fetch.md. */
+ * Measured: docs/decisions/0006-zero-copy-fetch.md. */
 #define SENDFILE_BYTES_MIN KIB(2)
 /* What is copied from a slice when the socket takes nothing, to be told when it does again; small where the rest then goes by
  * sendfile(). */

@@ -91,8 +91,7 @@ static int set(struct config *config, const char *name, const char *value, const
                   : fail(err, OPTIONS_EXIT_CONFIG, "%s: %s=%s: %s", origin, name, value, error);
 }
 
-/* ---- command line
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- command line ------------------------------------------------------------------------------------------------ */
 
 /* The value of option `name` at argv[*i]: "--name=value" or the next word. False when argv[*i] is another option. */
 static bool option_value(char *const argv[], int *i, const char *name, const char **value)
@@ -212,8 +211,7 @@ static int apply_port(struct config *config, const char *port, FILE *err)
     return status;
 }
 
-/* ---- file
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- file -------------------------------------------------------------------------------------------------------- */
 
 static bool read_property(void *context, const char *key, const char *value, int line)
 {
@@ -248,8 +246,7 @@ static int read_file(struct config *config, const char *path, struct file_io *fi
     return ok ? OPTIONS_RUN : OPTIONS_EXIT_CONFIG;
 }
 
-/* ---- environment
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- environment ------------------------------------------------------------------------------------------------- */
 
 /* Write the setting's name for `size` characters behind the prefix, by the rule at the head of this file. */
 static void setting_name(const char *from, size_t size, char *name)
@@ -297,8 +294,7 @@ static int read_environment(struct config *config, char *const environment[], FI
     return OPTIONS_RUN;
 }
 
-/* ---- all
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- all --------------------------------------------------------------------------------------------------------- */
 
 static int apply(struct config *config, const struct command_line *line, char *const environment[],
                  struct file_io *files, FILE *err)

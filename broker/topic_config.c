@@ -122,8 +122,7 @@ int topic_config_find(struct kp_string name)
     return -1;
 }
 
-/* ---- overrides
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- overrides --------------------------------------------------------------------------------------------------- */
 
 /* The place of `name`, or where it would be; *found says which. */
 static int32_t override_place(const struct topic_overrides *overrides, const char *name, bool *found)
@@ -273,8 +272,7 @@ bool topic_overrides_alter(struct topic_overrides *overrides, enum config_operat
     return true;
 }
 
-/* ---- what counts
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- what counts ------------------------------------------------------------------------------------------------- */
 
 /* Milliseconds of one unit of a setting named .hours or .minutes; 1 for all others. */
 static int64_t unit_of(const char *name)
@@ -443,8 +441,7 @@ bool topic_overrides_check(const struct topic_overrides *overrides, const struct
     return true;
 }
 
-/* ---- DescribeConfigs
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- DescribeConfigs --------------------------------------------------------------------------------------------- */
 
 bool topic_config_describe(const struct config *config, const struct topic_overrides *overrides, int setting,
                            struct arena *arena, struct config_entry *entry)

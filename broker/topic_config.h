@@ -25,8 +25,7 @@ extern const int topic_config_definitions_count;
 /* The row of a name, -1 when Kafka has no such topic setting. */
 int topic_config_find(struct kp_string name);
 
-/* ---- what a topic overrides
- * -------------------------------------------------------------------------------------------- */
+/* ---- what a topic overrides -------------------------------------------------------------------------------------- */
 
 struct topic_override {
     char *name;
@@ -65,8 +64,7 @@ enum config_operation {
 bool topic_overrides_alter(struct topic_overrides *overrides, enum config_operation operation, struct kp_string name,
                            struct kp_string value, char *error) WARN_UNUSED;
 
-/* ---- what counts
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- what counts ------------------------------------------------------------------------------------------------- */
 
 /* What the logs of a topic with these overrides (NULL: none) act on. Values that cannot be read are passed over. */
 void topic_config_effective(const struct config *config, const struct topic_overrides *overrides,

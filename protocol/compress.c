@@ -64,8 +64,7 @@ int codec_level_default(enum codec codec)
     return methods == NULL ? 0 : methods->level_default;
 }
 
-/* ---- buffers --------------------------------------------------------------------------------------------------------
- */
+/* ---- buffers ----------------------------------------------------------------------------------------------------- */
 
 bool buffer_reserve(uint8_t **buffer, size_t *capacity, size_t size)
 {
@@ -122,8 +121,7 @@ bool sink_append(struct sink *sink, const void *bytes, size_t size)
     return true;
 }
 
-/* ---- decompressor ---------------------------------------------------------------------------------------------------
- */
+/* ---- decompressor ------------------------------------------------------------------------------------------------ */
 
 struct decompressor {
     void *decoders[CODEC_COUNT];         /* by codec; NULL: was not met yet */
@@ -191,8 +189,7 @@ void decompressor_end(struct decompressor *decompressor)
     decompressor->decoder = NULL;
 }
 
-/* ---- compressor -----------------------------------------------------------------------------------------------------
- */
+/* ---- compressor -------------------------------------------------------------------------------------------------- */
 
 struct compressor {
     const struct codec_methods *methods;

@@ -4,8 +4,7 @@
 
 #include "value.h"
 
-/* ---- text -----------------------------------------------------------------------------------------------------------
- */
+/* ---- text -------------------------------------------------------------------------------------------------------- */
 
 /* Reads text that is kept by the caller. Scenario files use it too, so that there is one set of tokens. */
 struct value_reader {
