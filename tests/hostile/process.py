@@ -43,5 +43,12 @@ class Process:
         fields = (self.folder / "stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def descriptors(self):
-        return len(os.listdir(self.folder / "fd")) if self.measured else None
+    def sockets(self):
+        return sum(_link(path).startswith("socket:") for path in (self.folder / "fd").iterdir()) if self.measured else None
+
+
+def _link(path):
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:  # closed since it was listed
+        return ""
