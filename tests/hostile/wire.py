@@ -1,5 +1,6 @@
 """Kafka requests as bytes, for peers that do not behave and for one that does. The standard library alone."""
 import random
+import select
 import socket
 import struct
 import time
@@ -112,12 +113,12 @@ class Peer:
         except (BrokenPipeError, ConnectionResetError):
             raise Closed from None
 
-    def send_what_fits(self, data):
-        """Send until the broker takes no more. Returns the bytes it took."""
+    def send_what_fits(self, data, patience_s=0):
+        """Send until the broker takes nothing for `patience_s`. Returns the bytes it took."""
         self.socket.setblocking(False)
         sent = 0
         try:
-            while sent < len(data):
+            while sent < len(data) and select.select([], [self.socket], [], patience_s)[1]:
                 sent += self.socket.send(data[sent:sent + (1 << 16)])
         except (BlockingIOError, BrokenPipeError, ConnectionResetError):
             pass
