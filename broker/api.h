@@ -1,5 +1,5 @@
-/* The handlers, one per API, by file. Each gets a decoded request and answers it, closes its connection, or parks it; see
- * request.h. */
+/* The handlers, one per API, by file. Each gets a decoded request and answers it, closes its connection, or parks it;
+ * see request.h. */
 #ifndef DOHLE_BROKER_API_H
 #define DOHLE_BROKER_API_H
 

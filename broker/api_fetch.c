@@ -6,10 +6,10 @@
  *                    |                                     | no
  *                    +--- append, delete, time: again <-- park in the purgatory
  *
- * A slice says where batches lie; their bytes go from the log's file to the socket (conn.c). Rules of KIP-74: partitions are
- * read in order until max_bytes are used up, and the first records found are given at least one whole batch. An incremental
- * answer (KIP-227, fetch_session.c) names only partitions with something new, and those that gave records are read last the
- * next time, which is fair.
+ * A slice says where batches lie; their bytes go from the log's file to the socket (conn.c). Rules of KIP-74:
+ * partitions are read in order until max_bytes are used up, and the first records found are given at least one whole
+ * batch. An incremental answer (KIP-227, fetch_session.c) names only partitions with something new, and those that gave
+ * records are read last the next time, which is fair.
  *
  * What waits counts the bytes that a read could give, by positions, without reading; only then it reads. */
 #include "api.h"
@@ -19,7 +19,8 @@
 #include "partition.h"
 #include "purgatory.h"
 
-/* Kafka's replica ids: a consumer, and one that reads for debugging; others are followers, which one node does not have. */
+/* Kafka's replica ids: a consumer, and one that reads for debugging; others are followers, which one node does not
+ * have. */
 #define REPLICA_CONSUMER (-1)
 #define REPLICA_DEBUG    (-2)
 
@@ -47,18 +48,20 @@ struct fetch {
     int32_t items_count;      /* of either */
     struct fetch_read *reads; /* by position; room for reads_max */
     int32_t reads_max;
-    bool waited;              /* it was parked */
-    bool must_answer;         /* an error or a diverging epoch was met */
-    int64_t bytes;            /* that were read */
+    bool waited;      /* it was parked */
+    bool must_answer; /* an error or a diverging epoch was met */
+    int64_t bytes;    /* that were read */
     struct purgatory_wait wait;
 };
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
 
-static struct partition *find_partition(const struct fetch *fetch, const struct fetch_item *item, enum kafka_error *error)
+static struct partition *find_partition(const struct fetch *fetch, const struct fetch_item *item,
+                                        enum kafka_error *error)
 {
     struct catalog *catalog = fetch->request->broker->catalog;
-    struct topic *topic = fetch->by_id ? catalog_topic_by_id(catalog, item->topic_id) : catalog_topic(catalog, item->topic);
+    struct topic *topic =
+        fetch->by_id ? catalog_topic_by_id(catalog, item->topic_id) : catalog_topic(catalog, item->topic);
     struct partition *partition = topic == NULL ? NULL : topic_partition(topic, item->partition);
     if (partition == NULL)
         *error = topic == NULL && fetch->by_id && !item->was_known ? KAFKA_UNKNOWN_TOPIC_ID
@@ -88,8 +91,13 @@ static bool check_divergence(struct fetch_read *read, struct log *log)
 
 static void read_item(struct fetch *fetch, struct fetch_read *read, struct fetch_item *item)
 {
-    *read = (struct fetch_read){.item = item, .high_watermark = -1, .last_stable_offset = -1, .log_start_offset = -1,
-                                .leader_epoch = -1, .diverging_epoch = -1, .diverging_end_offset = -1};
+    *read = (struct fetch_read){.item = item,
+                                .high_watermark = -1,
+                                .last_stable_offset = -1,
+                                .log_start_offset = -1,
+                                .leader_epoch = -1,
+                                .diverging_epoch = -1,
+                                .diverging_end_offset = -1};
     struct partition *partition = find_partition(fetch, item, &read->error);
     if (partition == NULL) {
         read->unknown = !fetch->waited;
@@ -418,8 +426,8 @@ static bool take_items(struct fetch *fetch, const struct kp_fetch_request *body)
     return true;
 }
 
-/* Bring the session up to date with what the request adds, changes and forgets. False: no room for what it adds; the session
- * ends. */
+/* Bring the session up to date with what the request adds, changes and forgets. False: no room for what it adds; the
+ * session ends. */
 static bool update_session(struct fetch *fetch, const struct kp_fetch_request *body)
 {
     struct fetch_session *session = fetch->session;
@@ -485,8 +493,8 @@ void api_fetch(struct request *request)
     int32_t max_bytes_allowed = request->broker->config->fetch_max_bytes;
     fetch->request = request;
     fetch->by_id = request->header.api_version >= 13;
-    fetch->isolation = body->isolation_level == ISOLATION_READ_COMMITTED ? ISOLATION_READ_COMMITTED
-                                                                          : ISOLATION_READ_UNCOMMITTED;
+    fetch->isolation =
+        body->isolation_level == ISOLATION_READ_COMMITTED ? ISOLATION_READ_COMMITTED : ISOLATION_READ_UNCOMMITTED;
     fetch->replica_id = request->header.api_version >= 15 ? body->replica_state.replica_id : body->replica_id;
     fetch->max_bytes = body->max_bytes < max_bytes_allowed ? body->max_bytes : max_bytes_allowed;
     fetch->min_bytes = body->min_bytes < fetch->max_bytes ? body->min_bytes : fetch->max_bytes;

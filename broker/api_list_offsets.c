@@ -4,8 +4,8 @@
 #include "errors.h"
 #include "partition.h"
 
-/* What a timestamp below zero stands for, and the version that it came with. No storage is tiered here: all is local, and
- * nothing was or waits to be uploaded. */
+/* What a timestamp below zero stands for, and the version that it came with. No storage is tiered here: all is local,
+ * and nothing was or waits to be uploaded. */
 enum offset_word {
     OFFSET_LATEST = -1,
     OFFSET_EARLIEST = -2,
@@ -41,7 +41,8 @@ static int32_t epoch_at(const struct partition *partition, int64_t offset)
     return epoch >= 0 ? epoch : partition->leader_epoch;
 }
 
-static int find_offset(struct partition *partition, int64_t timestamp, enum isolation isolation, struct log_found *found)
+static int find_offset(struct partition *partition, int64_t timestamp, enum isolation isolation,
+                       struct log_found *found)
 {
     struct log *log = partition->log;
     *found = (struct log_found){.offset = -1, .timestamp_ms = -1, .leader_epoch = -1};
@@ -107,8 +108,8 @@ static enum kafka_error list_partition(struct request *request, struct kp_string
     if (error != KAFKA_NONE)
         return error;
     struct log_found found;
-    enum isolation isolation = body->isolation_level == ISOLATION_READ_COMMITTED ? ISOLATION_READ_COMMITTED
-                                                                                  : ISOLATION_READ_UNCOMMITTED;
+    enum isolation isolation =
+        body->isolation_level == ISOLATION_READ_COMMITTED ? ISOLATION_READ_COMMITTED : ISOLATION_READ_UNCOMMITTED;
     error = kafka_error_of_storage(find_offset(partition, asked->timestamp, isolation, &found));
     if (error == KAFKA_NONE) {
         response->offset = found.offset;

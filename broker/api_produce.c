@@ -1,11 +1,11 @@
 /* Produce: one record batch for each partition, appended in the order of the request.
  *
- * The batch is validated and written from the frame itself (storage/log.h): base offset and leader epoch go into it in place,
- * and its bytes are copied by the kernel alone. Every partition has its own outcome.
+ * The batch is validated and written from the frame itself (storage/log.h): base offset and leader epoch go into it in
+ * place, and its bytes are copied by the kernel alone. Every partition has its own outcome.
  *
- * acks: 0 gets no answer at all, and a failure closes the connection, the only way to tell; 1 and -1 are the same on one
- * node, whatever min.insync.replicas says, since Kafka wants no more replicas than a partition has.
- * When the flush policy of a topic asks for it the answer waits for the sync, while the connection goes on. */
+ * acks: 0 gets no answer at all, and a failure closes the connection, the only way to tell; 1 and -1 are the same on
+ * one node, whatever min.insync.replicas says, since Kafka wants no more replicas than a partition has. When the flush
+ * policy of a topic asks for it the answer waits for the sync, while the connection goes on. */
 #include "api.h"
 #include "broker.h"
 #include "errors.h"
@@ -42,7 +42,8 @@ static void flush_done(struct log_flush *flush, int status)
 static bool wait_for_flush(struct produce *produce, struct log *log)
 {
     if (produce->flushes == NULL)
-        produce->flushes = arena_calloc(&produce->request->arena, (size_t)produce->partitions_count, sizeof *produce->flushes);
+        produce->flushes =
+            arena_calloc(&produce->request->arena, (size_t)produce->partitions_count, sizeof *produce->flushes);
     if (produce->flushes == NULL)
         return false;
     struct produce_flush *flush = &produce->flushes[produce->flushes_count++];
@@ -74,7 +75,8 @@ static struct partition *find_partition(const struct produce *produce, const top
     return *error == KAFKA_NONE ? partition : NULL;
 }
 
-static bool fill_record_errors(struct produce *produce, const struct batch_verdict *verdict, partition_response *response)
+static bool fill_record_errors(struct produce *produce, const struct batch_verdict *verdict,
+                               partition_response *response)
 {
     struct kp_produce_response_responses_partition_responses_record_errors *errors;
     errors = arena_calloc(&produce->request->arena, (size_t)verdict->record_errors_count, sizeof *errors);
@@ -89,8 +91,8 @@ static bool fill_record_errors(struct produce *produce, const struct batch_verdi
     return true;
 }
 
-/* Kafka names the log start beside an error only when it went into the batch: not for what it refuses before, nor for sizes
- * and checksums. */
+/* Kafka names the log start beside an error only when it went into the batch: not for what it refuses before, nor for
+ * sizes and checksums. */
 static bool tells_log_start(enum kafka_error error, const struct batch_verdict *verdict)
 {
     switch (error) {
@@ -106,7 +108,8 @@ static bool tells_log_start(enum kafka_error error, const struct batch_verdict *
 }
 
 static void produce_partition(struct produce *produce, const topic_data *data,
-                              const struct kp_produce_request_topic_data_partition_data *from, partition_response *response)
+                              const struct kp_produce_request_topic_data_partition_data *from,
+                              partition_response *response)
 {
     struct request *request = produce->request;
     struct broker *broker = request->broker;
@@ -148,8 +151,10 @@ static void produce_partition(struct produce *produce, const topic_data *data,
         produce->failed = true;
 }
 
-/* Append everything; or, with an error for the whole request, say so of every partition. False: no memory for the answer. */
-static bool produce_topics(struct produce *produce, enum kafka_error request_error, struct kp_produce_response *response)
+/* Append everything; or, with an error for the whole request, say so of every partition. False: no memory for the
+ * answer. */
+static bool produce_topics(struct produce *produce, enum kafka_error request_error,
+                           struct kp_produce_response *response)
 {
     struct arena *arena = &produce->request->arena;
     const struct kp_produce_request *body = produce->body;
@@ -186,7 +191,8 @@ static bool produce_topics(struct produce *produce, enum kafka_error request_err
     return !produce->failed;
 }
 
-/* Transactional records need a transaction, and none can be begun yet: InitProducerId refuses transactional ids for good. */
+/* Transactional records need a transaction, and none can be begun yet: InitProducerId refuses transactional ids for
+ * good. */
 static enum kafka_error check_request(const struct kp_produce_request *body)
 {
     if (body->acks < -1 || body->acks > 1)
@@ -196,8 +202,7 @@ static enum kafka_error check_request(const struct kp_produce_request *body)
         for (int32_t p = 0; p < data->partition_data_count; p++) {
             struct record_batch batch;
             const struct kp_records *records = &data->partition_data[p].records;
-            if (records->size > 0 &&
-                record_batch_view(&batch, records->data, (size_t)records->size) == BATCH_OK &&
+            if (records->size > 0 && record_batch_view(&batch, records->data, (size_t)records->size) == BATCH_OK &&
                 (batch.attributes & BATCH_TRANSACTIONAL) != 0)
                 return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
         }

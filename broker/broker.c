@@ -1,6 +1,6 @@
 /* The broker: from folders on a disk to something that answers requests, and back.
  *
- *     open:   lock the folders -> read the store's checkpoints -> replay the metadata log -> (unclean: recover all logs)
+ *     open:   lock the folders -> read the store's checkpoints -> replay the metadata log -> recover (unclean)
  *     close:  sync and checkpoint all logs -> mark the stop as clean -> give the locks back
  *
  * The mark of a clean stop is removed before anything is written, so a crash at any later point is seen as one. */
@@ -56,8 +56,8 @@ static bool open_store(struct broker *broker, int open_files_max)
     struct storage_fault fault = {0};
     int error = log_store_open(&broker->store, &options, &fault);
     if (error != 0)
-        LOG_ERROR("Cannot open the data folders", "reason=\"%s\" operation=%s path=%s errno=%d", storage_error_text(error),
-                  fault.operation, fault.path, fault.error);
+        LOG_ERROR("Cannot open the data folders", "reason=\"%s\" operation=%s path=%s errno=%d",
+                  storage_error_text(error), fault.operation, fault.path, fault.error);
     return error == 0;
 }
 
@@ -78,8 +78,8 @@ static bool open_controller(struct broker *broker)
     return opened;
 }
 
-/* After a crash every log is read from its recovery point on before anything is served. One that cannot be is offline, and
- * the others are served. */
+/* After a crash every log is read from its recovery point on before anything is served. One that cannot be is offline,
+ * and the others are served. */
 static void recover_logs(struct broker *broker)
 {
     int64_t began_ms = broker->env->now(broker->env).mono_ms, told_ms = began_ms;
@@ -107,13 +107,24 @@ static void recover_logs(struct broker *broker)
 
 /* ---- time ----------------------------------------------------------------------------------------------------------- */
 
+/* The store wants to be called at a wall time; the timers run on the other clock. */
+static void watch_store(struct broker *broker, int64_t due_wall_ms)
+{
+    broker->store_due_wall_ms = due_wall_ms;
+    if (due_wall_ms == INT64_MAX) {
+        timer_stop(&broker->timers, &broker->store_timer);
+        return;
+    }
+    struct now now = broker->env->now(broker->env);
+    int64_t wait_ms = due_wall_ms > now.wall_ms ? due_wall_ms - now.wall_ms : 1;
+    timer_start(&broker->timers, &broker->store_timer, now.mono_ms + wait_ms);
+    broker->env->wake_at(broker->env, now.mono_ms + wait_ms);
+}
+
 static void store_due(struct timer *timer)
 {
     struct broker *broker = CONTAINER_OF(timer, struct broker, store_timer);
-    struct now now = broker->env->now(broker->env);
-    int64_t next_ms = log_store_tick(broker->store, now.wall_ms);
-    if (next_ms != INT64_MAX)
-        timer_start(&broker->timers, timer, now.mono_ms + (next_ms > now.wall_ms ? next_ms - now.wall_ms : 1));
+    watch_store(broker, log_store_tick(broker->store, broker->env->now(broker->env).wall_ms));
 }
 
 void broker_tick(struct broker *broker)
@@ -125,6 +136,9 @@ void broker_tick(struct broker *broker)
 void broker_turn_end(struct broker *broker)
 {
     purgatory_run(broker);
+    int64_t due_wall_ms = log_store_next_ms(broker->store);
+    if (due_wall_ms < broker->store_due_wall_ms) /* what was appended is to be synced sooner, or a topic was deleted */
+        watch_store(broker, due_wall_ms);
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------------------- */

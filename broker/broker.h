@@ -1,5 +1,5 @@
-/* The root of all state. Everything hangs from struct broker and is passed on explicitly; there are no mutable globals, so a
- * second broker in a test is only a second struct. One thread, the loop's, owns all of it. */
+/* The root of all state. Everything hangs from struct broker and is passed on explicitly; there are no mutable globals,
+ * so a second broker in a test is only a second struct. One thread, the loop's, owns all of it. */
 #ifndef DOHLE_BROKER_BROKER_H
 #define DOHLE_BROKER_BROKER_H
 
@@ -19,30 +19,32 @@ struct broker {
     struct config *config;
     int32_t node_id;
     char cluster_id[CLUSTER_ID_SIZE];
-    struct kp_uuid directory_id;        /* of the folder with the metadata log */
-    struct kp_uuid new_directory_id;    /* of the folder for new partitions; with several, Kafka's id for "not chosen yet" */
+    struct kp_uuid directory_id; /* of the folder with the metadata log */
+    struct kp_uuid
+        new_directory_id; /* of the folder for new partitions; with several, Kafka's id for "not chosen yet" */
     struct data_folders folders;
     struct log_store *store;
-    struct timer store_timer;           /* of log_store_tick() */
+    struct timer store_timer; /* of log_store_tick() */
+    int64_t store_due_wall_ms;          /* when that is; INT64_MAX: never */
     struct metadata_log *metadata_log;
     struct catalog *catalog;
     struct timers timers;
-    struct list waits;                  /* struct purgatory_wait, all of them */
-    struct list woken;                  /* struct partition that changed in this turn */
-    struct list ready;                  /* struct purgatory_wait that watches one of those */
+    struct list waits; /* struct purgatory_wait, all of them */
+    struct list woken; /* struct partition that changed in this turn */
+    struct list ready; /* struct purgatory_wait that watches one of those */
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
     struct listener *listeners;
     int32_t listeners_count;
-    struct list spare_requests;         /* recycled, with their arenas' first chunks */
+    struct list spare_requests; /* recycled, with their arenas' first chunks */
     int32_t spare_requests_count;
-    size_t requests_bytes;              /* of the arenas of all that are answered or parked; REQUESTS_BYTES_MAX */
-    bool stopping;                      /* no new requests; parked ones are answered with what there is */
+    size_t requests_bytes; /* of the arenas of all that are answered or parked; REQUESTS_BYTES_MAX */
+    bool stopping;         /* no new requests; parked ones are answered with what there is */
 };
 
-/* What the folder holds is replayed, recovered where needed, and ready to be served. `config` and `env` are borrowed for the
- * broker's life; logs keep at most `open_files_max` files open. On failure *broker is NULL and one line was logged that says
- * why. */
+/* What the folder holds is replayed, recovered where needed, and ready to be served. `config` and `env` are borrowed
+ * for the broker's life; logs keep at most `open_files_max` files open. On failure *broker is NULL and one line was
+ * logged that says why. */
 bool broker_open(struct broker **broker, struct config *config, struct env *env, int open_files_max) WARN_UNUSED;
 
 /* Time has passed: purgatory, store, metadata log do what is due and wish for their next wake. */

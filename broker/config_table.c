@@ -7,11 +7,11 @@
  * kernel's retries, a second each. The sentences are for DescribeConfigs and docs/configuration.md. */
 #include "config.h"
 
-#define FIELD(member)       CONFIG_SERVED, offsetof(struct config, member)
-#define SERVED              CONFIG_SERVED, 0
-#define LATER               CONFIG_LATER, 0
-#define UNUSED              CONFIG_UNUSED, 0
-#define REFUSED(because)    CONFIG_REFUSED_##because, 0
+#define FIELD(member)    CONFIG_SERVED, offsetof(struct config, member)
+#define SERVED           CONFIG_SERVED, 0
+#define LATER            CONFIG_LATER, 0
+#define UNUSED           CONFIG_UNUSED, 0
+#define REFUSED(because) CONFIG_REFUSED_##because, 0
 
 /* clang-format off */
 const struct config_definition config_definitions[] = {

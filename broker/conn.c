@@ -1,22 +1,23 @@
 /* A connection: a socket on one side, the broker's struct peer on the other.
  *
- * Reading. One read takes up to 64 KiB into a buffer that all connections share. Frames that lie wholly in it are served in
- * place. What is left, the beginning of a frame or requests that must wait, goes into the connection's own buffer, which grows
- * with what has arrived and never on the word of a length prefix; the rest of a large frame is read directly into it.
+ * Reading. One read takes up to 64 KiB into a buffer that all connections share. Frames that lie wholly in it are
+ * served in place. What is left, the beginning of a frame or requests that must wait, goes into the connection's own
+ * buffer, which grows with what has arrived and never on the word of a length prefix; the rest of a large frame is read
+ * directly into it.
  *
  *     input:  [length][frame ........][length][frame][len          <- begins with a frame that is not handled
  *
- * While a request that holds the connection is parked, frames wait here; we go on reading up to a bound, so that we notice
- * when the peer goes away. A peer that does not take its answers is not read either.
+ * While a request that holds the connection is parked, frames wait here; we go on reading up to a bound, so that we
+ * notice when the peer goes away. A peer that does not take its answers is not read either.
  *
- * Writing, at the end of the turn. Memory pieces and small slices of logs go out in one sendmsg(), large slices by sendfile()
- * from the log's descriptor. What the socket does not take at once is handed to uv_write(), one bounded chunk at a time; its
- * callback resumes. After a few MB the other connections have their turn.
+ * Writing, at the end of the turn. Memory pieces and small slices of logs go out in one sendmsg(), large slices by
+ * sendfile() from the log's descriptor. What the socket does not take at once is handed to uv_write(), one bounded
+ * chunk at a time; its callback resumes. After a few MB the other connections have their turn.
  *
  * Stopping. Answers leave, then our end of the stream; what still comes is read and dropped until the peer closes.
  *
- * Closing. An undecodable or oversized frame, an I/O error inside an answer, a stalled peer at a full budget: uv_close(), and
- * the struct is freed in its callback; a write in flight is called back before that. */
+ * Closing. An undecodable or oversized frame, an I/O error inside an answer, a stalled peer at a full budget:
+ * uv_close(), and the struct is freed in its callback; a write in flight is called back before that. */
 #include "conn.h"
 
 #include "config.h"
@@ -137,8 +138,8 @@ static size_t handle_frames(struct conn *conn, uint8_t *bytes, size_t size)
         int32_t length = (int32_t)load_be32(bytes + used);
         if (length < 0 || length > conn->server->broker->config->socket_request_max_bytes) {
             char reason[96];
-            snprintf(reason, sizeof reason, "it announced a request of %d bytes (socket.request.max.bytes is %d)", length,
-                     conn->server->broker->config->socket_request_max_bytes);
+            snprintf(reason, sizeof reason, "it announced a request of %d bytes (socket.request.max.bytes is %d)",
+                     length, conn->server->broker->config->socket_request_max_bytes);
             conn_close(conn, reason);
             break;
         }
@@ -160,8 +161,8 @@ static size_t first_frame_bytes(const struct conn *conn)
     return conn->input_size < LENGTH_BYTES ? 0 : LENGTH_BYTES + (size_t)load_be32(conn->input);
 }
 
-/* Make room for `size` bytes in conn->input: twice the room of before, but not more than its frame needs. False: there is no
- * memory for it, and the connection is to be closed. */
+/* Make room for `size` bytes in conn->input: twice the room of before, but not more than its frame needs. False: there
+ * is no memory for it, and the connection is to be closed. */
 static bool input_reserve(struct conn *conn, size_t size)
 {
     if (size <= conn->input_capacity)
@@ -209,7 +210,8 @@ static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 
 static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);
 
-/* Read on, or not: not with a bound reached behind a parked request or the end of the turn, nor when answers are not taken. */
+/* Read on, or not: not with a bound reached behind a parked request or the end of the turn, nor when answers are not
+ * taken. */
 static void reading_adjust(struct conn *conn)
 {
     if (conn->closed || conn->lingers)
@@ -244,7 +246,8 @@ static void input_keep(struct conn *conn, const uint8_t *bytes, size_t size)
 static void start_requests(struct conn *conn)
 {
     if (conn->input_size > 0 && may_start(conn)) {
-        /* a frame may be large and its handling may close the connection, which drops the input: it is taken out first */
+        /* a frame may be large and its handling may close the connection, which drops the input: it is taken out first
+         */
         uint8_t *bytes = conn->input;
         size_t size = conn->input_size, capacity = conn->input_capacity;
         conn->input = NULL;
@@ -298,8 +301,9 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     reading_adjust(conn);
 }
 
-/* Say that no more answers come, and take what the peer still sends until it closes too. Closing with unread bytes would be a
- * reset, which takes away answers that the peer has not read: it would repeat requests that were carried out. */
+/* Say that no more answers come, and take what the peer still sends until it closes too. Closing with unread bytes
+ * would be a reset, which takes away answers that the peer has not read: it would repeat requests that were carried
+ * out. */
 static void linger(struct conn *conn)
 {
     uv_os_fd_t descriptor;
@@ -447,8 +451,9 @@ static ssize_t send_slice(struct conn *conn, int descriptor, struct out_piece *p
     return -1;
 }
 
-/* Write the front of the output: small pieces together, or a large slice. Returns the bytes sent, 0 when there is nothing,
- * -1 with errno: EINPROGRESS when what is to be sent must be read first, and conn_flush() is called again after that. */
+/* Write the front of the output: small pieces together, or a large slice. Returns the bytes sent, 0 when there is
+ * nothing, -1 with errno: EINPROGRESS when what is to be sent must be read first, and conn_flush() is called again
+ * after that. */
 static ssize_t send_some(struct conn *conn, int descriptor, struct out_piece **first)
 {
     struct out_piece *pieces[IOV_MAX_PIECES];

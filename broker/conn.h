@@ -9,9 +9,9 @@ struct conn {
     struct server *server;
     struct peer peer;
     struct server_address *address; /* counts the connections of this client; NULL before it is known */
-    struct list by_activity; /* in server->conns */
-    struct list writable;    /* in server->writable */
-    int64_t active_ms;       /* monotonic: the last time that bytes moved */
+    struct list by_activity;        /* in server->conns */
+    struct list writable;           /* in server->writable */
+    int64_t active_ms;              /* monotonic: the last time that bytes moved */
 
     /* Bytes that arrived and are not handled: they begin with a frame's length. NULL when there are none. */
     uint8_t *input;

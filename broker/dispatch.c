@@ -1,8 +1,8 @@
 /* Frames to handlers.
  *
- * What Kafka closes we close: an unknown key, a version outside of the range, a body that cannot be decoded. ApiVersions in
- * an unknown version is the exception: a newer client learns from the answer, in version 0, what we speak. Bytes behind a
- * body are ignored, as Kafka ignores them. */
+ * What Kafka closes we close: an unknown key, a version outside of the range, a body that cannot be decoded.
+ * ApiVersions in an unknown version is the exception: a newer client learns from the answer, in version 0, what we
+ * speak. Bytes behind a body are ignored, as Kafka ignores them. */
 #include "dispatch.h"
 
 #include "api.h"
@@ -14,18 +14,18 @@ static const struct {
     int16_t key;
     api_handler handle;
 } HANDLERS[] = {
-    {KP_API_PRODUCE, api_produce},
-    {KP_API_FETCH, api_fetch},
-    {KP_API_LIST_OFFSETS, api_list_offsets},
-    {KP_API_METADATA, api_metadata},
-    {KP_API_API_VERSIONS, api_api_versions},
-    {KP_API_CREATE_TOPICS, api_create_topics},
-    {KP_API_DELETE_TOPICS, api_delete_topics},
-    {KP_API_INIT_PRODUCER_ID, api_init_producer_id},
-    {KP_API_DESCRIBE_CONFIGS, api_describe_configs},
-    {KP_API_CREATE_PARTITIONS, api_create_partitions},
+    {KP_API_PRODUCE,                   api_produce                  },
+    {KP_API_FETCH,                     api_fetch                    },
+    {KP_API_LIST_OFFSETS,              api_list_offsets             },
+    {KP_API_METADATA,                  api_metadata                 },
+    {KP_API_API_VERSIONS,              api_api_versions             },
+    {KP_API_CREATE_TOPICS,             api_create_topics            },
+    {KP_API_DELETE_TOPICS,             api_delete_topics            },
+    {KP_API_INIT_PRODUCER_ID,          api_init_producer_id         },
+    {KP_API_DESCRIBE_CONFIGS,          api_describe_configs         },
+    {KP_API_CREATE_PARTITIONS,         api_create_partitions        },
     {KP_API_INCREMENTAL_ALTER_CONFIGS, api_incremental_alter_configs},
-    {KP_API_DESCRIBE_CLUSTER, api_describe_cluster},
+    {KP_API_DESCRIBE_CLUSTER,          api_describe_cluster         },
     {KP_API_DESCRIBE_TOPIC_PARTITIONS, api_describe_topic_partitions},
 };
 

@@ -1,4 +1,5 @@
-/* The mapping of storage errors. What is about files is KAFKA_STORAGE_ERROR, which clients retry after asking for metadata. */
+/* The mapping of storage errors. What is about files is KAFKA_STORAGE_ERROR, which clients retry after asking for
+ * metadata. */
 #include "errors.h"
 
 enum kafka_error kafka_error_of_storage(int error)

@@ -5,12 +5,13 @@
  *       0,  0    full fetch; the answer opens a session, or says 0 when there is no room
  *      id,  0    the same, and the old session ends
  *      id, -1    full fetch, and the session ends
- *      id,  n    incremental: n is the epoch that is expected, and what the request names is added, changed or forgotten
+ *      id,  n    incremental: n is the epoch that is expected, and the request names what is added, changed, forgotten
  *
- * Eviction as in Kafka's FetchSessionCache: a session that was unused for two minutes goes first; else one that is older than
- * two minutes and smaller than the new one. A second bound of ours is on the memory of all sessions together, also of those
- * that were dropped while a parked fetch still reads them: above it no session is given and none grows, and clients go on
- * with full fetches. A topic's name counts in each of its partitions, as a request says it once for many. */
+ * Eviction as in Kafka's FetchSessionCache: a session that was unused for two minutes goes first; else one that is
+ * older than two minutes and smaller than the new one. A second bound of ours is on the memory of all sessions
+ * together, also of those that were dropped while a parked fetch still reads them: above it no session is given and
+ * none grows, and clients go on with full fetches. A topic's name counts in each of its partitions, as a request says
+ * it once for many. */
 #include "fetch_session.h"
 
 #include "limits.h"

@@ -1,5 +1,5 @@
-/* Fetch sessions (KIP-227): what a consumer fetches is kept here, so that a request names only what changed, and an answer
- * only what is new. See fetch_session.c. */
+/* Fetch sessions (KIP-227): what a consumer fetches is kept here, so that a request names only what changed, and an
+ * answer only what is new. See fetch_session.c. */
 #ifndef DOHLE_BROKER_FETCH_SESSION_H
 #define DOHLE_BROKER_FETCH_SESSION_H
 
@@ -32,15 +32,15 @@ struct fetch_item {
 struct fetch_session {
     struct fetch_sessions *sessions; /* whose budget its items are charged to, also when it was dropped */
     int32_t id;
-    int32_t epoch;         /* that the next request is to have: 1 to 2^31-1 and again 1 */
+    int32_t epoch; /* that the next request is to have: 1 to 2^31-1 and again 1 */
     bool uses_topic_ids;
     struct hash_map by_key;
-    struct list items;     /* in the order of reading: those that gave records go last */
+    struct list items; /* in the order of reading: those that gave records go last */
     int32_t items_count;
     int64_t created_ms, used_ms; /* monotonic */
-    int32_t references;    /* the cache's and those of fetches that are parked */
-    struct list by_use;    /* in the cache, longest unused first; alone when it was dropped */
-    struct hash_node node; /* in the cache */
+    int32_t references;          /* the cache's and those of fetches that are parked */
+    struct list by_use;          /* in the cache, longest unused first; alone when it was dropped */
+    struct hash_node node;       /* in the cache */
 };
 
 struct fetch_sessions;
@@ -61,8 +61,8 @@ void fetch_session_advance(struct fetch_session *session);
 void fetch_session_ref(struct fetch_session *session);
 void fetch_session_unref(struct fetch_session *session);
 
-/* Add what `item` names, or change it if it is there; what it borrows is copied. Returns the session's own; NULL: no room, as
- * all sessions together reach FETCH_SESSION_BYTES_MAX. */
+/* Add what `item` names, or change it if it is there; what it borrows is copied. Returns the session's own; NULL: no
+ * room, as all sessions together reach FETCH_SESSION_BYTES_MAX. */
 struct fetch_item *fetch_session_put(struct fetch_session *session, const struct fetch_item *item);
 void fetch_session_remove(struct fetch_session *session, const struct fetch_item *key);
 

@@ -4,15 +4,15 @@
 
 #include <assert.h>
 
-#define KIB(n) ((size_t)(n) * 1024)
-#define MIB(n) ((size_t)(n) * 1024 * 1024)
+#define KIB(n) ((size_t)(n)*1024)
+#define MIB(n) ((size_t)(n)*1024 * 1024)
 
 /* What one read takes at most from a socket into the loop's shared buffer: many small requests, served in place. */
 #define READ_BUFFER_BYTES KIB(64)
 
-/* Frames that have not arrived whole or wait, of all connections together, unless queued.max.request.bytes says otherwise. Two
- * of the largest requests (socket.request.max.bytes, 100 MiB) fit; above it, the connections whose frames stall longest are
- * dropped. */
+/* Frames that have not arrived whole or wait, of all connections together, unless queued.max.request.bytes says
+ * otherwise. Two of the largest requests (socket.request.max.bytes, 100 MiB) fit; above it, the connections whose
+ * frames stall longest are dropped. */
 #define INPUT_BYTES_MAX MIB(256)
 static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 
@@ -23,26 +23,28 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 /* Decoded body and answer of one request. A body of 100 MiB whose array elements take 4 bytes on the wire could ask for
  * gigabytes of structs. */
 #define REQUEST_ARENA_BYTES_MAX MIB(128)
-/* The same of all requests that are parked or whose answers are not taken: above it, who takes nothing for longest is dropped,
- * then who waits for longest. */
+/* The same of all requests that are parked or whose answers are not taken: above it, who takes nothing for longest is
+ * dropped, then who waits for longest. */
 #define REQUESTS_BYTES_MAX MIB(384)
-static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX, "one that waits does not keep another from being answered");
+static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
+              "one that waits does not keep another from being answered");
 
 /* Bytes of a pipelining client that wait behind a parked request before we stop reading its socket. While we read we
  * notice that it goes away. */
 #define WAITING_INPUT_BYTES_MAX KIB(64)
-static_assert(WAITING_INPUT_BYTES_MAX <= READ_BUFFER_BYTES, "a frame with a buffer of its own that is whole is not read on");
+static_assert(WAITING_INPUT_BYTES_MAX <= READ_BUFFER_BYTES,
+              "a frame with a buffer of its own that is whole is not read on");
 
 /* Requests in memory whose answers a client has not taken: above it no further one of the connection starts... */
 #define OUTPUT_BYTES_HIGH MIB(1)
 /* ...nor with so many answers, each of which may pin files. */
 #define OUTPUT_REQUESTS_MAX 64
 
-/* Slices up to this size are copied behind their answer's head, so that it leaves in one write; larger ones go by sendfile().
- * Measured: docs/decisions/0006-zero-copy-fetch.md. */
+/* Slices up to this size are copied behind their answer's head, so that it leaves in one write; larger ones go by
+ * sendfile(). Measured: docs/decisions/0006-zero-copy-fetch.md. */
 #define SENDFILE_BYTES_MIN KIB(2)
-/* What is copied from a slice when the socket takes nothing, to be told when it does again; small where the rest then goes by
- * sendfile(). */
+/* What is copied from a slice when the socket takes nothing, to be told when it does again; small where the rest then
+ * goes by sendfile(). */
 #ifdef __linux__
 #define WRITE_CHUNK_BYTES KIB(4)
 #else
@@ -51,14 +53,15 @@ static_assert(WAITING_INPUT_BYTES_MAX <= READ_BUFFER_BYTES, "a frame with a buff
 /* What one connection sends before the others have their turn. */
 #define SEND_BYTES_PER_TURN MIB(4)
 
-/* Partitions of all fetch sessions together, about 160 bytes and a topic name each: half a million with usual names. Kafka's
- * bound is on the number of sessions alone. */
+/* Partitions of all fetch sessions together, about 160 bytes and a topic name each: half a million with usual names.
+ * Kafka's bound is on the number of sessions alone. */
 #define FETCH_SESSION_BYTES_MAX MIB(96)
 
 /* Recycled request structs with their arenas' first chunks. */
 #define SPARE_REQUESTS 256
 
-/* A frame or an answer that has not moved for so long is stalled when connections are too many: it makes room for a new one. */
+/* A frame or an answer that has not moved for so long is stalled when connections are too many: it makes room for a new
+ * one. */
 #define STALLED_MS 5000
 
 /* How long slow readers keep a stop waiting. */

@@ -1,12 +1,13 @@
 /* Listening sockets and what all connections share: the count, the budgets, the idle ones, the stop.
  *
- * A listener of the configuration becomes one socket, or two: "localhost", the default, is 127.0.0.1 and ::1 on the same
- * port, also when any free port is asked for; an empty host is all addresses of both families. A machine without IPv6 just
- * has the first.
+ * A listener of the configuration becomes one socket, or two: "localhost", the default, is 127.0.0.1 and ::1 on the
+ * same port, also when any free port is asked for; an empty host is all addresses of both families. A machine without
+ * IPv6 just has the first.
  *
- * Connections are in a list by activity. From its quiet end are taken: those that were idle for connections.max.idle.ms; the
- * stalled ones when a budget of limits.h is used up or the connections are too many. A new connection beyond max.connections
- * or max.connections.per.ip is closed at once, so that the client is told rather than left waiting. */
+ * Connections are in a list by activity. From its quiet end are taken: those that were idle for
+ * connections.max.idle.ms; the stalled ones when a budget of limits.h is used up or the connections are too many. A new
+ * connection beyond max.connections or max.connections.per.ip is closed at once, so that the client is told rather than
+ * left waiting. */
 #include "listener.h"
 
 #include "conn.h"
@@ -40,7 +41,8 @@ static bool is_parked(const struct conn *conn)
 }
 
 /* Drop the one of such connections that was quiet longest. False: there is none but `asks`. */
-static bool drop_quietest(struct server *server, bool (*such)(const struct conn *), const struct conn *asks, const char *reason)
+static bool drop_quietest(struct server *server, bool (*such)(const struct conn *), const struct conn *asks,
+                          const char *reason)
 {
     list_for_each (&server->conns, node) {
         struct conn *conn = CONTAINER_OF(node, struct conn, by_activity);
@@ -78,7 +80,8 @@ uint8_t *server_buffer_get(struct server *server, const struct conn *asks, size_
     uint8_t *buffer = NULL;
     *capacity = size;
     for (int i = 0; i < SPARE_BUFFERS && size >= READ_BUFFER_BYTES && buffer == NULL; i++) {
-        if (server->spare[i].capacity < size || server->spare[i].capacity > server->input_bytes_max - server->input_bytes)
+        if (server->spare[i].capacity < size ||
+            server->spare[i].capacity > server->input_bytes_max - server->input_bytes)
             continue;
         buffer = server->spare[i].bytes;
         *capacity = server->spare[i].capacity;
@@ -92,7 +95,8 @@ uint8_t *server_buffer_get(struct server *server, const struct conn *asks, size_
     return buffer;
 }
 
-uint8_t *server_buffer_grow(struct server *server, const struct conn *asks, uint8_t *buffer, size_t capacity, size_t size)
+uint8_t *server_buffer_grow(struct server *server, const struct conn *asks, uint8_t *buffer, size_t capacity,
+                            size_t size)
 {
     if (!input_fits(server, asks, size - capacity))
         return NULL;
@@ -138,7 +142,8 @@ struct server_address *server_address_get(struct server *server, const struct so
         memcpy(bytes + 12, &((const struct sockaddr_in *)address)->sin_addr, 4);
     uint64_t hash = hash_bytes(&server->by_address, bytes, sizeof bytes);
     struct server_address *found;
-    for (struct hash_node *node = hash_map_first(&server->by_address, hash); node != NULL; node = hash_node_next(node)) {
+    for (struct hash_node *node = hash_map_first(&server->by_address, hash); node != NULL;
+         node = hash_node_next(node)) {
         found = CONTAINER_OF(node, struct server_address, node);
         if (memcmp(found->bytes, bytes, sizeof bytes) == 0) {
             found->count++;
@@ -195,7 +200,8 @@ static void connection_cb(uv_stream_t *stream, int status)
     struct server_socket *socket = CONTAINER_OF(stream, struct server_socket, tcp);
     struct server *server = socket->server;
     if (status != 0) {
-        LOG_PEER_WARN("Could not accept a connection", "listener=%s error=%s", socket->listener->name, uv_strerror(status));
+        LOG_PEER_WARN("Could not accept a connection", "listener=%s error=%s", socket->listener->name,
+                      uv_strerror(status));
         return;
     }
     int64_t conns_max = server->broker->config->max_connections;
@@ -258,7 +264,8 @@ static int listen_on(struct server *server, const struct listener *listener, con
     if (error == 0 && receive_bytes > 0) /* connections inherit it; set later it would not widen their window */
         error = uv_recv_buffer_size((uv_handle_t *)&socket->tcp, &receive_bytes);
     if (error == 0)
-        error = uv_listen((uv_stream_t *)&socket->tcp, server->broker->config->socket_listen_backlog_size, connection_cb);
+        error =
+            uv_listen((uv_stream_t *)&socket->tcp, server->broker->config->socket_listen_backlog_size, connection_cb);
     /* a failed one stays in its place until it is closed for good: the next try takes another place */
     server->sockets_count++;
     if (error != 0)
@@ -281,7 +288,8 @@ static bool no_such_family(int error)
     return error == UV_EAFNOSUPPORT || error == UV_EADDRNOTAVAIL || error == UV_EINVAL;
 }
 
-/* Two sockets of one port, one per family. With port 0 the first gets any free port, which the second may find taken. */
+/* Two sockets of one port, one per family. With port 0 the first gets any free port, which the second may find taken.
+ */
 static int listen_on_both(struct server *server, struct listener *listener, const char *v4, const char *v6)
 {
     int error = UV_EADDRINUSE;

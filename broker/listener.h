@@ -1,4 +1,5 @@
-/* The server side of sockets: listening addresses, accepted connections as a whole, their common budgets. See listener.c. */
+/* The server side of sockets: listening addresses, accepted connections as a whole, their common budgets. See
+ * listener.c. */
 #ifndef DOHLE_BROKER_LISTENER_H
 #define DOHLE_BROKER_LISTENER_H
 
@@ -29,7 +30,7 @@ struct server {
     uv_timer_t idle_timer;
     uv_timer_t stop_timer;
     bool stopping;
-    int open_handles;     /* sockets and timers that are not closed yet */
+    int open_handles; /* sockets and timers that are not closed yet */
     uint8_t read_buffer[READ_BUFFER_BYTES];
     size_t input_bytes, input_bytes_max; /* of all connections' own buffers */
     struct {
@@ -49,8 +50,8 @@ struct server_address {
  * server_stop() is to be called. `conns_max` bounds the connections of all listeners together. */
 bool server_start(struct server *server, struct loop *loop, struct broker *broker, int64_t conns_max) WARN_UNUSED;
 
-/* Stop accepting; connections go when they have sent what is answered, at the latest after STOP_GRACE_MS. The loop goes on
- * until the last one is closed. */
+/* Stop accepting; connections go when they have sent what is answered, at the latest after STOP_GRACE_MS. The loop goes
+ * on until the last one is closed. */
 void server_stop(struct server *server);
 
 /* Free what it keeps, once the loop has ended. */
@@ -58,14 +59,16 @@ void server_release(struct server *server);
 
 /* ---- between listener.c and conn.c ---- */
 
-/* A buffer of at least `size` bytes for a frame: a spare one, or from malloc. NULL: the budget is used up even after stalled
- * connections other than `asks` were dropped. */
+/* A buffer of at least `size` bytes for a frame: a spare one, or from malloc. NULL: the budget is used up even after
+ * stalled connections other than `asks` were dropped. */
 uint8_t *server_buffer_get(struct server *server, const struct conn *asks, size_t size, size_t *capacity);
-/* The same buffer grown in place, without a second one beside it: for large frames. NULL as above; `buffer` is unchanged then. */
-uint8_t *server_buffer_grow(struct server *server, const struct conn *asks, uint8_t *buffer, size_t capacity, size_t size);
+/* The same buffer grown in place, without a second one beside it: for large frames. NULL as above; `buffer` is
+ * unchanged then. */
+uint8_t *server_buffer_grow(struct server *server, const struct conn *asks, uint8_t *buffer, size_t capacity,
+                            size_t size);
 void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity);
-/* May `asks` start a request? Drops connections whose requests keep more memory than REQUESTS_BYTES_MAX. False: others keep it
- * that need not be dropped, as what they wait for, a sync or the end of the turn, comes soon. */
+/* May `asks` start a request? Drops connections whose requests keep more memory than REQUESTS_BYTES_MAX. False: others
+ * keep it that need not be dropped, as what they wait for, a sync or the end of the turn, comes soon. */
 bool server_has_room(struct server *server, const struct conn *asks);
 /* One more connection of that address, or one less. */
 struct server_address *server_address_get(struct server *server, const struct sockaddr_storage *address);

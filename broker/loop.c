@@ -1,12 +1,12 @@
 /* The event loop: one thread that owns all state, and a small pool for what may block.
  *
- * A turn of libuv's loop is: timers, prepare, wait for events and call back, check. All callbacks gather; the prepare handle,
- * which comes after timers and after the events of the turn before, acts: the broker wakes what waits for what was appended,
- * then the connections write what was answered. So appends of a turn wake their waiters once, and answers of a turn leave in
- * one write.
+ * A turn of libuv's loop is: timers, prepare, wait for events and call back, check. All callbacks gather; the prepare
+ * handle, which comes after timers and after the events of the turn before, acts: the broker wakes what waits for what
+ * was appended, then the connections write what was answered. So appends of a turn wake their waiters once, and answers
+ * of a turn leave in one write.
  *
- * The pool. Each job kind has its share of threads; a job that finds none free waits in its kind's queue. Completion comes
- * back through libuv on the loop's thread. */
+ * The pool. Each job kind has its share of threads; a job that finds none free waits in its kind's queue. Completion
+ * comes back through libuv on the loop's thread. */
 #include "loop.h"
 
 #include "broker.h"
@@ -107,7 +107,8 @@ static void env_wake_at(struct env *env, int64_t mono_ms)
     if (mono_ms >= loop->wake_ms)
         return;
     loop->wake_ms = mono_ms;
-    /* libuv counts from the time of its turn, which may be a little old: a wake may come early, and is then wished for again */
+    /* libuv counts from the time of its turn, which may be a little old: a wake may come early, and is then wished for
+     * again */
     uv_update_time(&loop->uv);
     int64_t wait = mono_ms - env->now(env).mono_ms;
     uv_timer_start(&loop->wake, wake_cb, wait > 0 ? (uint64_t)wait : 0, 0);

@@ -10,7 +10,8 @@
 struct broker;
 struct loop;
 
-/* Threads of the pool by job kind: syncs and cold reads go on side by side, and cleaning up never keeps them waiting. */
+/* Threads of the pool by job kind: syncs and cold reads go on side by side, and cleaning up never keeps them waiting.
+ */
 #define LOOP_FLUSH_THREADS   2
 #define LOOP_READ_THREADS    2
 #define LOOP_CLEANUP_THREADS 1
@@ -34,11 +35,11 @@ struct loop {
     uv_timer_t wake;
     int64_t wake_ms; /* monotonic; INT64_MAX: not wanted */
     uv_prepare_t turn_end;
-    uv_idle_t again; /* active: the loop does not wait, a connection has more to send */
-    int64_t longest_turn_ms;            /* the longest that any client had to wait for another so far */
-    struct broker *broker;              /* NULL until it is open */
+    uv_idle_t again;                         /* active: the loop does not wait, a connection has more to send */
+    int64_t longest_turn_ms;                 /* the longest that any client had to wait for another so far */
+    struct broker *broker;                   /* NULL until it is open */
     void (*flush_output)(struct loop *loop); /* at each turn's end, after the broker's; may be NULL */
-    void *server;                       /* of flush_output's owner */
+    void *server;                            /* of flush_output's owner */
 };
 
 /* Ready for uv_run(); the environment is loop->env. Ends the process when the system refuses even that. */

@@ -1,9 +1,10 @@
 /* The program: from the command line to a running broker, and to its end.
  *
  * Start: configuration, data folders, replay and recovery, sockets; only then one line on standard output says that all
- * is ready. The first SIGTERM or SIGINT stops: no new connections, parked requests are answered with what there is, slow
- * readers get a second, everything is synced, and the clean-shutdown marker is written. The second one exits at once, as does
- * one while the broker is not served yet or no more: then the loop does not run, and the system ends the process. */
+ * is ready. The first SIGTERM or SIGINT stops: no new connections, parked requests are answered with what there is,
+ * slow readers get a second, everything is synced, and the clean-shutdown marker is written. The second one exits at
+ * once, as does one while the broker is not served yet or no more: then the loop does not run, and the system ends the
+ * process. */
 #include "listener.h"
 #include "logger.h"
 #include "notify.h"
@@ -17,8 +18,8 @@
 
 extern char **environ;
 
-/* Descriptors that are neither connections nor files of logs: standard streams, the loop's own, listeners, locks, and those
- * that slices pin for a moment. */
+/* Descriptors that are neither connections nor files of logs: standard streams, the loop's own, listeners, locks, and
+ * those that slices pin for a moment. */
 #define DESCRIPTORS_RESERVED 64
 #define DESCRIPTORS_MIN      128
 

@@ -50,7 +50,7 @@ struct metadata_log {
     struct log_flush flush;
     bool flushing, failed;
     bool quorum_state_written; /* of this epoch */
-    struct list held; /* struct held_request, by rising offset */
+    struct list held;          /* struct held_request, by rising offset */
 };
 
 /* What is known while the log is opened. */

@@ -5,8 +5,8 @@
 #include "catalog.h"
 #include "../protocol/errors.h"
 
-/* Does the leader epoch that a client knows (-1: it does not say) match ours? KIP-320: a client that is behind is fenced, one
- * that is ahead is told to wait for us. */
+/* Does the leader epoch that a client knows (-1: it does not say) match ours? KIP-320: a client that is behind is
+ * fenced, one that is ahead is told to wait for us. */
 static inline enum kafka_error partition_check_epoch(const struct partition *partition, int32_t current_leader_epoch)
 {
     if (current_leader_epoch < 0 || current_leader_epoch == partition->leader_epoch)

@@ -5,8 +5,8 @@
  *     wake: the partition into broker->woken, once
  *     at the end of the turn: its waits into broker->ready, once; then wait->retry()
  *
- * So a turn that appends a hundred times to a partition wakes its fetches once, and an append costs the same however many
- * wait for it. */
+ * So a turn that appends a hundred times to a partition wakes its fetches once, and an append costs the same however
+ * many wait for it. */
 #include "purgatory.h"
 
 static void wait_expired(struct timer *timer)
@@ -16,10 +16,11 @@ static void wait_expired(struct timer *timer)
     wait->retry(wait, true);
 }
 
-void purgatory_begin(struct purgatory_wait *wait, struct broker *broker, int64_t deadline_ms, struct purgatory_watch *watches,
-                     void (*retry)(struct purgatory_wait *wait, bool expired))
+void purgatory_begin(struct purgatory_wait *wait, struct broker *broker, int64_t deadline_ms,
+                     struct purgatory_watch *watches, void (*retry)(struct purgatory_wait *wait, bool expired))
 {
-    *wait = (struct purgatory_wait){.broker = broker, .watches = watches, .retry = retry, .timer.expired = wait_expired};
+    *wait =
+        (struct purgatory_wait){.broker = broker, .watches = watches, .retry = retry, .timer.expired = wait_expired};
     list_init(&wait->ready);
     list_init(&wait->all);
     list_append(&broker->waits, &wait->all);

@@ -20,14 +20,14 @@ struct purgatory_wait {
     struct timer timer;
     struct purgatory_watch *watches; /* the owner's memory, for as many as it watches */
     int32_t watches_count;
-    /* Something happened to a watched partition, or (expired) the time is over. Once for all that happened in a turn. The
-     * wait goes on unless it is ended in here; after `expired` it must be. */
+    /* Something happened to a watched partition, or (expired) the time is over. Once for all that happened in a turn.
+     * The wait goes on unless it is ended in here; after `expired` it must be. */
     void (*retry)(struct purgatory_wait *wait, bool expired);
 };
 
 /* Begin to wait until `deadline_ms` (monotonic). `watches` has room for all partitions that are then watched. */
-void purgatory_begin(struct purgatory_wait *wait, struct broker *broker, int64_t deadline_ms, struct purgatory_watch *watches,
-                     void (*retry)(struct purgatory_wait *wait, bool expired));
+void purgatory_begin(struct purgatory_wait *wait, struct broker *broker, int64_t deadline_ms,
+                     struct purgatory_watch *watches, void (*retry)(struct purgatory_wait *wait, bool expired));
 void purgatory_watch(struct purgatory_wait *wait, struct partition *partition);
 /* Stop waiting, in any state. */
 void purgatory_end(struct purgatory_wait *wait);

@@ -1,7 +1,7 @@
 /* The life of requests and of the answers that leave a peer in order. See request.h for the states.
  *
- * Requests are recycled with the first chunk of their arena, and an answer is encoded into that arena: a busy connection
- * allocates nothing per request. */
+ * Requests are recycled with the first chunk of their arena, and an answer is encoded into that arena: a busy
+ * connection allocates nothing per request. */
 #include "request.h"
 
 #include "broker.h"
@@ -133,8 +133,9 @@ static const char *encode(struct request *request, const void *response)
     struct kp_size size;
     if (!kp_measure(schema, response, version, &size)) {
         const char *field = size.field == NULL ? "the version" : size.field;
-        const char *reason = arena_printf(&request->arena, "its %s answer in version %d cannot be encoded because of %s",
-                                          request->api->name, version, field);
+        const char *reason =
+            arena_printf(&request->arena, "its %s answer in version %d cannot be encoded because of %s",
+                         request->api->name, version, field);
         return reason != NULL ? reason : "its answer cannot be encoded";
     }
     size_t head_bytes = 4 + kp_response_header_size(key, version);

@@ -1,7 +1,7 @@
 /* A request on its way through the broker, and the peer that it came from.
  *
- * The peer is what conn.c makes of a socket, and a test of nothing: frames come in by broker_handle_frame(), answers are
- * taken with peer_output(). A request lives from then until its answer is sent or its peer is gone.
+ * The peer is what conn.c makes of a socket, and a test of nothing: frames come in by broker_handle_frame(), answers
+ * are taken with peer_output(). A request lives from then until its answer is sent or its peer is gone.
  *
  *                             request_respond()             peer_sent()
  *     broker_handle_frame() ------------------> answered ---------------> recycled
@@ -10,12 +10,13 @@
  *            |                                     |
  *            +--------- request_park() ------------+  request_respond()     waits for data, members or time
  *
- * Strings and records in request->body borrow the frame, which is gone when the handler returns: a handler that parks copies
- * into request->arena what it needs later; one that only waits for durability holds the answer, which is encoded at once.
+ * Strings and records in request->body borrow the frame, which is gone when the handler returns: a handler that parks
+ * copies into request->arena what it needs later; one that only waits for durability holds the answer, which is encoded
+ * at once.
  *
- * Rules. (1) Requests of a connection start in order, answers leave in order. (2) One that is held lets the next start; one
- * that is parked does not, unless it said so. (3) When the peer is gone a parked request is canceled, a held one is freed by
- * its unhold. */
+ * Rules. (1) Requests of a connection start in order, answers leave in order. (2) One that is held lets the next start;
+ * one that is parked does not, unless it said so. (3) When the peer is gone a parked request is canceled, a held one is
+ * freed by its unhold. */
 #ifndef DOHLE_BROKER_REQUEST_H
 #define DOHLE_BROKER_REQUEST_H
 
@@ -42,35 +43,35 @@ struct peer {
     const struct listener *listener; /* which of the listeners; decides the advertised address */
     char local_host[64];             /* the address that the client connected to, text without brackets */
     int32_t local_port;
-    char remote[80];                 /* HOST:PORT of the client, for logs */
-    char client_software[64];        /* "name version" from ApiVersions 3+, for logs; empty until then */
-    struct list requests;            /* struct request, oldest first: in progress or not yet sent */
-    int32_t requests_count;          /* of that list */
-    int32_t parked_count;            /* of those: parked, so none may start */
-    size_t memory_bytes;             /* of the arenas of those that are answered or parked */
-    bool closing;                    /* the broker wants it closed: nothing more is started */
+    char remote[80];          /* HOST:PORT of the client, for logs */
+    char client_software[64]; /* "name version" from ApiVersions 3+, for logs; empty until then */
+    struct list requests;     /* struct request, oldest first: in progress or not yet sent */
+    int32_t requests_count;   /* of that list */
+    int32_t parked_count;     /* of those: parked, so none may start */
+    size_t memory_bytes;      /* of the arenas of those that are answered or parked */
+    bool closing;             /* the broker wants it closed: nothing more is started */
     /* The broker's calls on the owner; both only note what the owner does at the end of its turn. */
-    void (*output_ready)(struct peer *peer);               /* peer_output() has something new */
+    void (*output_ready)(struct peer *peer);              /* peer_output() has something new */
     void (*close)(struct peer *peer, const char *reason); /* once; `reason` is a sentence for the log, rate limited */
 };
 
 struct request {
     struct peer *peer; /* NULL: gone, while held */
     struct broker *broker;
-    struct list link;             /* in peer->requests */
-    struct arena arena;           /* decoded body, and what the handler builds for its answer */
+    struct list link;   /* in peer->requests */
+    struct arena arena; /* decoded body, and what the handler builds for its answer */
     const struct kp_api *api;
     struct kp_request_header header; /* client_id borrows the frame */
-    const void *body;             /* the decoded struct of this API: const struct kp_NAME_request *; NULL only for ApiVersions
-                                     in a version that we do not know, to be answered in version 0 */
+    const void *body; /* the decoded struct of this API: const struct kp_NAME_request *; NULL only for ApiVersions
+                         in a version that we do not know, to be answered in version 0 */
     int32_t holds;
-    bool answered;                /* pieces are set; leaves when holds is 0 */
-    size_t charged_bytes;         /* of the arena, that peer and broker count */
-    struct out_piece *pieces;     /* in the arena */
-    int32_t pieces_count;         /* 0: no answer at all (acks 0) */
+    bool answered;            /* pieces are set; leaves when holds is 0 */
+    size_t charged_bytes;     /* of the arena, that peer and broker count */
+    struct out_piece *pieces; /* in the arena */
+    int32_t pieces_count;     /* 0: no answer at all (acks 0) */
     int32_t pieces_sent;
     void (*canceled)(struct request *request); /* set while parked */
-    void *parked;                 /* what belongs to who parked it */
+    void *parked;                              /* what belongs to who parked it */
 };
 
 /* ---- for the owner of a peer (conn.c, tests) ------------------------------------------------------------------------ */
@@ -80,7 +81,8 @@ void peer_init(struct peer *peer, struct broker *broker, const struct listener *
 bool peer_may_start(const struct peer *peer);
 /* Handle one frame (the bytes behind the length). `frame` is borrowed and may be written to. */
 void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size);
-/* The oldest pieces that are ready to be sent, up to `max`, none of them empty. Returns how many; valid until peer_sent(). */
+/* The oldest pieces that are ready to be sent, up to `max`, none of them empty. Returns how many; valid until
+ * peer_sent(). */
 int peer_output(struct peer *peer, struct out_piece **pieces, int max);
 /* The oldest of them is sent whole. */
 void peer_sent(struct peer *peer);
@@ -94,9 +96,9 @@ void requests_release(struct broker *broker);
 
 /* ---- for handlers --------------------------------------------------------------------------------------------------- */
 
-/* Answer with a struct of the API's response (const struct kp_NAME_response *) in the request's version. It is encoded at
- * once; slices of its records hand over their reference, in any case. Nothing of the request may be used afterwards, unless
- * it is held. */
+/* Answer with a struct of the API's response (const struct kp_NAME_response *) in the request's version. It is encoded
+ * at once; slices of its records hand over their reference, in any case. Nothing of the request may be used afterwards,
+ * unless it is held. */
 void request_respond(struct request *request, const void *response);
 /* Done, with no answer (Produce with acks 0). */
 void request_respond_nothing(struct request *request);

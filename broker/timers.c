@@ -2,8 +2,8 @@
  *
  *     heap[1] is the earliest; the children of heap[i] are heap[2i] and heap[2i+1]
  *
- * Each timer knows its position, so that one in the middle can be taken out: the last one takes its place and moves up or
- * down. */
+ * Each timer knows its position, so that one in the middle can be taken out: the last one takes its place and moves up
+ * or down. */
 #include "timers.h"
 
 #include "../protocol/base.h"

@@ -1,5 +1,5 @@
-/* Deadlines: a heap of timers, each embedded in what waits. Starting and stopping one costs O(log n), whatever the number.
- * See timers.c. */
+/* Deadlines: a heap of timers, each embedded in what waits. Starting and stopping one costs O(log n), whatever the
+ * number. See timers.c. */
 #ifndef DOHLE_BROKER_TIMERS_H
 #define DOHLE_BROKER_TIMERS_H
 

@@ -1,7 +1,8 @@
 /* Memory with one lifetime: many small allocations, one release. See arena.c for the layout.
  *
- * A request decodes into its arena, builds its answer there, and gives all back at once. The limit bounds what a peer can
- * make us allocate; an arena that was reset keeps its first chunk, so a busy connection allocates nothing per request. */
+ * A request decodes into its arena, builds its answer there, and gives all back at once. The limit bounds what a peer
+ * can make us allocate; an arena that was reset keeps its first chunk, so a busy connection allocates nothing per
+ * request. */
 #ifndef DOHLE_PROTOCOL_ARENA_H
 #define DOHLE_PROTOCOL_ARENA_H
 

@@ -1,8 +1,8 @@
 /* Big-endian loads and stores, and the variable-length integers of the Kafka protocol.
  *
- * Everything on Kafka's wire and in its files is big-endian. Varints carry 7 bits a byte, lowest group first, the high bit
- * set on all bytes but the last; the signed ones of records are zigzag-coded first. All functions here work on raw memory
- * without alignment; the readers of varints take the bytes that are left and never pass them. */
+ * Everything on Kafka's wire and in its files is big-endian. Varints carry 7 bits a byte, lowest group first, the high
+ * bit set on all bytes but the last; the signed ones of records are zigzag-coded first. All functions here work on raw
+ * memory without alignment; the readers of varints take the bytes that are left and never pass them. */
 #ifndef DOHLE_PROTOCOL_BYTES_H
 #define DOHLE_PROTOCOL_BYTES_H
 

@@ -4,8 +4,8 @@
 const char *kafka_error_name(int16_t code)
 {
     switch (code) {
-#define KAFKA_ERROR_NAME(name, number, retriable) \
-    case number:                                  \
+#define KAFKA_ERROR_NAME(name, number, retriable)                                                                      \
+    case number:                                                                                                       \
         return #name;
         KAFKA_ERRORS(KAFKA_ERROR_NAME)
 #undef KAFKA_ERROR_NAME
@@ -17,8 +17,8 @@ const char *kafka_error_name(int16_t code)
 bool kafka_error_retriable(int16_t code)
 {
     switch (code) {
-#define KAFKA_ERROR_RETRIABLE(name, number, retriable) \
-    case number:                                       \
+#define KAFKA_ERROR_RETRIABLE(name, number, retriable)                                                                 \
+    case number:                                                                                                       \
         return retriable;
         KAFKA_ERRORS(KAFKA_ERROR_RETRIABLE)
 #undef KAFKA_ERROR_RETRIABLE

@@ -1,4 +1,5 @@
-/* A doubly linked list through a member of the listed struct; the head is a node too, and an empty list points to itself.
+/* A doubly linked list through a member of the listed struct; the head is a node too, and an empty list points to
+ * itself.
  *
  *     head <-> first <-> ... <-> last <-> head
  *
@@ -45,8 +46,8 @@ static inline void list_prepend(struct list *head, struct list *node)
 }
 
 /* Walk a list; the node at hand may be removed, no other. */
-#define list_for_each(head, node)                                                               \
-    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);           \
+#define list_for_each(head, node)                                                                                      \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);                                  \
          node = node##_next, node##_next = node->next)
 
 #endif

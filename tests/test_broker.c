@@ -1,4 +1,5 @@
-/* The whole broker, over files in memory and a clock of its own: what clients are promised about time, order and crashes. */
+/* The whole broker, over files in memory and a clock of its own: what clients are promised about time, order and
+ * crashes. */
 #include "lib/broker_fixture.h"
 
 #include "protocol/errors.h"
@@ -46,7 +47,8 @@ static int teardown(void **state)
 }
 
 /* A fetch of partition 0 that waits up to a minute for one byte. */
-static int32_t send_fetch(struct test_peer *peer, const char *topic, int64_t offset, int32_t session_id, int32_t session_epoch)
+static int32_t send_fetch(struct test_peer *peer, const char *topic, int64_t offset, int32_t session_id,
+                          int32_t session_epoch)
 {
     struct kp_fetch_request request = kp_fetch_request_default;
     struct kp_fetch_request_topics_partitions partition = kp_fetch_request_topics_partitions_default;
@@ -183,7 +185,8 @@ static void a_session_refuses_an_epoch_out_of_turn(void **state)
     test_create_topic(&test->producer, "t", 1);
     test_produce(&test->producer, "t", 0, 1);
     assert_true(receive_fetch(&test->consumer, send_fetch(&test->consumer, "t", 0, 0, 0), &response));
-    assert_true(receive_fetch(&test->consumer, send_fetch(&test->consumer, NULL, 0, response.session_id, 2), &response));
+    assert_true(
+        receive_fetch(&test->consumer, send_fetch(&test->consumer, NULL, 0, response.session_id, 2), &response));
     assert_int_equal(response.error_code, KAFKA_INVALID_FETCH_SESSION_EPOCH);
     assert_true(receive_fetch(&test->consumer, send_fetch(&test->consumer, NULL, 0, 12345, 1), &response));
     assert_int_equal(response.error_code, KAFKA_FETCH_SESSION_ID_NOT_FOUND);
@@ -251,6 +254,28 @@ static void a_power_cut_loses_no_acknowledged_topic(void **state)
     }
 }
 
+/* flush.ms counts from the append, although the store had nothing to do before. */
+static void an_append_is_synced_after_flush_ms(void **state)
+{
+    struct test *test = *state;
+    close_peers(test);
+    broker_fixture_close(&test->broker);
+    broker_fixture_set(&test->broker, "log.flush.interval.ms", "1000");
+    broker_fixture_open(&test->broker);
+    open_peers(test);
+    test_create_topic(&test->producer, "t", 1);
+    test_produce(&test->producer, "t", 0, 1);
+    broker_fixture_run_jobs(&test->broker);
+    int64_t syncs = memory_io_calls(test->broker.memory, CALL_SYNC);
+    assert_true(test->broker.env.wake_ms <= test->broker.env.now.mono_ms + 1000);
+    broker_fixture_advance(&test->broker, 999);
+    broker_fixture_run_jobs(&test->broker);
+    assert_int_equal(memory_io_calls(test->broker.memory, CALL_SYNC), syncs);
+    broker_fixture_advance(&test->broker, 2);
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(memory_io_calls(test->broker.memory, CALL_SYNC) > syncs);
+}
+
 static void a_request_that_is_not_served_closes_the_connection(void **state)
 {
     struct test *test = *state;
@@ -272,9 +297,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stop_answers_what_is_parked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_session_tells_only_what_is_new, setup, teardown),
         cmocka_unit_test_setup_teardown(a_session_refuses_an_epoch_out_of_turn, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_topic_is_answered_when_it_is_durable_and_answers_keep_their_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_topic_is_answered_when_it_is_durable_and_answers_keep_their_order, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_clean_restart_finds_everything, setup, teardown),
         cmocka_unit_test_setup_teardown(a_power_cut_loses_no_acknowledged_topic, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_append_is_synced_after_flush_ms, setup, teardown),
         cmocka_unit_test_setup_teardown(a_request_that_is_not_served_closes_the_connection, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,7 +124,8 @@ static void each_start_is_a_new_epoch_and_quorum_state_knows_it(void **state)
     struct seen seen = look(f);
     assert_int_equal(seen.control_batches, 3);
     assert_int_equal(seen.epoch, 3);
-    assert_int_equal(fixture_create_topic(f, "t", 1), 0); /* a start alone writes nothing that it would have to wait for */
+    assert_int_equal(fixture_create_topic(f, "t", 1),
+                     0); /* a start alone writes nothing that it would have to wait for */
     size_t size;
     const char *text = (const char *)memory_io_bytes(f->memory, FIXTURE_METADATA "/quorum-state", &size);
     const char expected[] = "{\"leaderId\":1,\"leaderEpoch\":3,\"votedId\":-1,"

@@ -217,11 +217,13 @@ int16_t test_produce(struct test_peer *peer, const char *topic, int32_t partitio
     struct batch_builder builder;
     batch_builder_init(&builder, now_ms);
     for (int32_t i = 0; i < records; i++)
-        batch_builder_add(&builder, now_ms, null, (struct kp_bytes){value, sizeof value}, (struct kp_bytes){NULL, 0}, 0);
+        batch_builder_add(&builder, now_ms, null, (struct kp_bytes){value, sizeof value}, (struct kp_bytes){NULL, 0},
+                          0);
     const struct batch_header header = BATCH_HEADER_PLAIN;
     assert_true(batch_builder_finish(&builder, &header));
     struct kp_produce_request_topic_data_partition_data data = {
-        .index = partition, .records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes}};
+        .index = partition, .records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes}
+    };
     struct kp_produce_request_topic_data topic_data = {
         .name = kp_string_of(topic), .partition_data = &data, .partition_data_count = 1};
     struct kp_produce_request request = kp_produce_request_default;

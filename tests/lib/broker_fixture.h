@@ -60,6 +60,7 @@ int16_t test_delete_topic(struct test_peer *peer, const char *name);
 /* Produce one batch of `records` records of 100 bytes. Returns the error code. */
 int16_t test_produce(struct test_peer *peer, const char *topic, int32_t partition, int32_t records);
 /* A fetch of version 11 from one partition. */
-struct kp_fetch_request_topics test_fetch_topic(const char *topic, struct kp_fetch_request_topics_partitions *partition);
+struct kp_fetch_request_topics test_fetch_topic(const char *topic,
+                                                struct kp_fetch_request_topics_partitions *partition);
 
 #endif

@@ -42,11 +42,8 @@ void test_env_init(struct test_env *env, struct file_io *files)
         .seed = 1,
         .wake_ms = INT64_MAX,
     };
-    env->env = (struct env){.files = files,
-                            .executor = &env->executor,
-                            .now = test_now,
-                            .random = test_random,
-                            .wake_at = test_wake_at};
+    env->env = (struct env){
+        .files = files, .executor = &env->executor, .now = test_now, .random = test_random, .wake_at = test_wake_at};
     list_init(&env->jobs);
 }
 

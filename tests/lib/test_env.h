@@ -1,5 +1,5 @@
-/* An environment that the test drives: its clock stands until the test moves it, jobs run when the test says, and chance is
- * a counter from a seed. Files are whatever the test puts in. */
+/* An environment that the test drives: its clock stands until the test moves it, jobs run when the test says, and
+ * chance is a counter from a seed. Files are whatever the test puts in. */
 #ifndef DOHLE_TESTS_TEST_ENV_H
 #define DOHLE_TESTS_TEST_ENV_H
 
