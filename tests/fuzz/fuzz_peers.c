@@ -10,7 +10,7 @@
  *       fetch P p o w     a fetch of partition p from offset o that waits w times 100 ms, in the session of P's last
  * answer take P            what is answered is taken turn, jobs        the end of a turn; the pool has done its work
  *       time n            n times n ms pass
- *       restart           all peers go, a clean stop, and a start
+ *       restart           a clean stop, which answers what is parked, and a start
  *
  * What must hold: the broker goes on, answers are whole frames in the order of their requests, and when all peers are
  * gone nothing waits, no request keeps memory, and a stop is clean. seed_peers.py makes inputs. */
@@ -209,6 +209,13 @@ static void close_all(struct fuzz *fuzz)
 
 static void restart(struct fuzz *fuzz)
 {
+    broker_stop(fuzz->broker.broker);
+    for (int i = 0; i < PEERS; i++) {
+        if (fuzz->peers[i].open) {
+            ASSERT(fuzz->peers[i].test.peer.parked_count == 0);
+            take_answers(&fuzz->peers[i]);
+        }
+    }
     close_all(fuzz);
     broker_fixture_close(&fuzz->broker);
     broker_fixture_open(&fuzz->broker);
