@@ -293,6 +293,17 @@ def stop_takes_no_answer_back(arena):
     expect(end == b"", "the end of the stream")
 
 
+def stop_takes_no_answer_back(arena):
+    """Behind the last answer comes an orderly end, also with requests left unread: a reset could take answers with it, and
+    a producer would repeat what was appended."""
+    peer = arena.peer()
+    peer.send(fetch("empty", [0], max_wait_ms=600_000))
+    peer.send_what_fits(api_versions() * 1_000_000)
+    arena.dohle.stop(wait_s=SECONDS)
+    expect(peer.answer()[0] == 1, "who waited is answered")
+    expect(peer.socket.recv(1) == b"", "then comes the end, which a reset is not")
+
+
 def second_signal(arena):
     """A second SIGTERM ends the broker although peers keep it waiting."""
     for peer in arena.many(10, receive_bytes=4096):
