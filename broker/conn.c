@@ -73,7 +73,6 @@ static void free_when_released(struct conn *conn)
 {
     if (!conn->released || conn->warming)
         return;
-    server_conn_closed(conn->server);
     free(conn->write_chunk);
     free(conn);
 }
@@ -100,6 +99,7 @@ void conn_close(struct conn *conn, const char *reason)
     input_drop(conn);
     peer_gone(&conn->peer);
     uv_close((uv_handle_t *)&conn->tcp, close_cb);
+    server_conn_closed(conn->server);
 }
 
 static void reading_stop(struct conn *conn)

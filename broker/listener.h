@@ -73,7 +73,7 @@ bool server_has_room(struct server *server, const struct conn *asks);
 /* One more connection of that address, or one less. */
 struct server_address *server_address_get(struct server *server, const struct sockaddr_storage *address);
 void server_address_put(struct server *server, struct server_address *address);
-/* A connection closed: forget it. */
+/* A connection is closed, though its struct may live on: it counts no more. */
 void server_conn_closed(struct server *server);
 
 #endif

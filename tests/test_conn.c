@@ -351,6 +351,17 @@ static void a_request_waits_for_memory_that_nobody_can_be_dropped_for(void **sta
     assert_true(answered(test, client));
 }
 
+/* Its descriptor is free at once; its struct is freed later, when libuv or a job has let go of it. */
+static void a_closed_connection_counts_no_more(void **state)
+{
+    struct test *test = *state;
+    int client = connect_client(test);
+    assert_int_equal(test->server.conns_count, 1);
+    conn_close(CONTAINER_OF(test->server.conns.next, struct conn, by_activity), NULL);
+    assert_int_equal(test->server.conns_count, 0);
+    assert_true(closed(test, client));
+}
+
 /* Only what has not moved for a while counts as stalled: others may be in the middle of a request. */
 static void a_stalled_connection_makes_room_for_a_new_one(void **state)
 {
@@ -385,6 +396,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_takes_no_answers_goes_when_the_memory_for_requests_is_used_up, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_request_waits_for_memory_that_nobody_can_be_dropped_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_closed_connection_counts_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stalled_connection_makes_room_for_a_new_one, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
