@@ -143,6 +143,7 @@ check: ## Run the tests under sanitizers, static analysis, layering
 	$(Q)if command -v python3 >/dev/null; then $(SUITE) hostile tests/hostile/run --quick --binary $(B)/bin/dohle; fi
 	$(Q)$(SUITE) docs $(MAKE) --no-print-directory docs-check
 	$(Q)$(SUITE) layers tests/layers $(B)
+	$(Q)if clang-format --version 2>/dev/null | grep -q ' 14\.'; then $(SUITE) format $(MAKE) --no-print-directory format-check; fi
 	$(Q)if command -v cppcheck >/dev/null; then $(SUITE) cppcheck $(CPPCHECK) protocol storage broker; fi
 	$(Q)$(SUITE) --total
 
@@ -188,6 +189,7 @@ SOURCES := $(sort $(wildcard protocol/*.[ch] storage/*.[ch] broker/*.[ch] broker
 format: ## Format the C files by .clang-format
 	$(Q)clang-format -i $(SOURCES)
 
+# Other releases than 14 format some things differently.
 format-check:
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
 

@@ -24,8 +24,8 @@ struct broker {
         new_directory_id; /* of the folder for new partitions; with several, Kafka's id for "not chosen yet" */
     struct data_folders folders;
     struct log_store *store;
-    struct timer store_timer; /* of log_store_tick() */
-    int64_t store_due_wall_ms;          /* when that is; INT64_MAX: never */
+    struct timer store_timer;  /* of log_store_tick() */
+    int64_t store_due_wall_ms; /* when that is; INT64_MAX: never */
     struct metadata_log *metadata_log;
     struct catalog *catalog;
     struct timers timers;
