@@ -4,6 +4,8 @@
 
 #include "compress.h"
 
+#include <string.h>
+
 /* What a decompressor keeps for the next stream. Java's client writes blocks of 32 or 64 KiB, and zstd at its default
  * level uses a window of 2 MiB; who sends larger ones pays for an allocation each time, and an idle broker stays small.
  */
@@ -36,6 +38,17 @@ bool sink_append(struct sink *sink, const void *bytes, size_t size) WARN_UNUSED;
 bool buffer_reserve(uint8_t **buffer, size_t *capacity, size_t size) WARN_UNUSED;
 /* Free a buffer that is larger than what is worth keeping. */
 void buffer_trim(uint8_t **buffer, size_t *capacity);
+
+/* Move input to the end of a block of `block_max` bytes, until that is full or the input is used up. */
+static inline void block_fill(void *block, size_t block_max, size_t *block_bytes, const uint8_t **in, size_t *in_size)
+{
+    size_t room = block_max - *block_bytes;
+    size_t piece = *in_size < room ? *in_size : room;
+    memcpy((char *)block + *block_bytes, *in, piece);
+    *block_bytes += piece;
+    *in += piece;
+    *in_size -= piece;
+}
 
 /* One codec. A decoder is made at its first stream and then used for one after the other; an encoder lives for one
  * stream. */

@@ -250,12 +250,7 @@ static bool lz4_write(void *context, struct sink *sink, const uint8_t *in, size_
     while (in_size > 0) {
         if (encoder->block_bytes == LZ4_BLOCK_BYTES && !lz4_flush(encoder, sink))
             return false;
-        size_t room = LZ4_BLOCK_BYTES - encoder->block_bytes;
-        size_t piece = in_size < room ? in_size : room;
-        memcpy(encoder->block + encoder->block_bytes, in, piece);
-        encoder->block_bytes += piece;
-        in += piece;
-        in_size -= piece;
+        block_fill(encoder->block, LZ4_BLOCK_BYTES, &encoder->block_bytes, &in, &in_size);
     }
     return true;
 }

@@ -169,12 +169,7 @@ static bool snappy_write(void *context, struct sink *sink, const uint8_t *in, si
     while (in_size > 0) {
         if (encoder->block_bytes == SNAPPY_BLOCK_BYTES && !snappy_flush(encoder, sink))
             return false;
-        size_t room = SNAPPY_BLOCK_BYTES - encoder->block_bytes;
-        size_t piece = in_size < room ? in_size : room;
-        memcpy(encoder->block + encoder->block_bytes, in, piece);
-        encoder->block_bytes += piece;
-        in += piece;
-        in_size -= piece;
+        block_fill(encoder->block, SNAPPY_BLOCK_BYTES, &encoder->block_bytes, &in, &in_size);
     }
     return true;
 }
