@@ -15,7 +15,7 @@
  * at once.
  *
  * Rules. (1) Requests of a connection start in order, answers leave in order. (2) One that is held lets the next start;
- * one that is parked does not, unless it said so. (3) When the peer is gone a parked request is canceled, a held one is
+ * one that is parked does not. (3) When the peer is gone a parked request is canceled, a held one is
  * freed by its unhold. */
 #ifndef DOHLE_BROKER_REQUEST_H
 #define DOHLE_BROKER_REQUEST_H

@@ -26,10 +26,6 @@ void timers_release(struct timers *timers);
 void timer_start(struct timers *timers, struct timer *timer, int64_t deadline_ms);
 /* May be called for one that is not started. */
 void timer_stop(struct timers *timers, struct timer *timer);
-static inline bool timer_started(const struct timer *timer)
-{
-    return timer->position != 0;
-}
 
 /* Call what is due, earliest first; timers may be started and stopped from within, but for a time after `now_ms`. */
 void timers_run(struct timers *timers, int64_t now_ms);

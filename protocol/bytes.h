@@ -52,11 +52,6 @@ static inline void store_be64(void *to, uint64_t value)
     memcpy(to, &value, sizeof value);
 }
 
-static inline uint32_t zigzag32(int32_t value)
-{
-    return ((uint32_t)value << 1) ^ (uint32_t)(value >> 31);
-}
-
 static inline int32_t unzigzag32(uint32_t value)
 {
     return (int32_t)((value >> 1) ^ (~(value & 1) + 1));
@@ -76,12 +71,6 @@ static inline int64_t unzigzag64(uint64_t value)
 static inline size_t uvarint_size(uint32_t value)
 {
     return (size_t)(38 - __builtin_clz(value | 1)) / 7;
-}
-
-/* Bytes that `value` takes as an unsigned varlong: 1 to VARLONG_BYTES_MAX. */
-static inline size_t uvarlong_size(uint64_t value)
-{
-    return (size_t)(70 - __builtin_clzll(value | 1)) / 7;
 }
 
 /* Write an unsigned varlong (a varint is a small one); returns the bytes written. The caller keeps the room. */

@@ -4,25 +4,12 @@
 const char *kafka_error_name(int16_t code)
 {
     switch (code) {
-#define KAFKA_ERROR_NAME(name, number, retriable)                                                                      \
+#define KAFKA_ERROR_NAME(name, number)                                                                                 \
     case number:                                                                                                       \
         return #name;
         KAFKA_ERRORS(KAFKA_ERROR_NAME)
 #undef KAFKA_ERROR_NAME
     default:
         return "UNKNOWN";
-    }
-}
-
-bool kafka_error_retriable(int16_t code)
-{
-    switch (code) {
-#define KAFKA_ERROR_RETRIABLE(name, number, retriable)                                                                 \
-    case number:                                                                                                       \
-        return retriable;
-        KAFKA_ERRORS(KAFKA_ERROR_RETRIABLE)
-#undef KAFKA_ERROR_RETRIABLE
-    default:
-        return false;
     }
 }

@@ -100,7 +100,7 @@ static void a_timer_that_is_started_again_has_the_new_deadline(void **state)
     timer_start(&run->timers, &run->probes[5].timer, 5000);
     timers_run(&run->timers, 2000);
     assert_int_equal(run->probes[5].calls, 0);
-    assert_true(timer_started(&run->probes[5].timer));
+    assert_int_equal(timers_next(&run->timers), 5000);
     timers_run(&run->timers, 5000);
     assert_int_equal(run->probes[5].calls, 1);
 }
