@@ -1,73 +1,21 @@
 /* A file system in memory.
  *
- * A tree of nodes. Each knows two states: what calls see, and what would be there after a power cut:
+ * A tree of nodes. Each knows what calls see, what is on the disk for sure, and the changes in between, in order:
  *
- *     file       bytes                   synced_bytes, as of its last sync
- *     directory  entries (name, node)    durable entries, as of its last sync_directory(), and the changes since, in
- * order
+ *     file       bytes                   synced_bytes, as of its last sync           writes
+ *     directory  entries (name, node)    durable, as of its last sync_directory()    changes
  *
- * A power cut makes the durable state the visible one. With a seed some of the rest survives, as real disks have it:
- * any of a file's unsynced blocks of 512 bytes, old or new size; of a directory's changes a first part, because file
- * systems journal them in order. So a rename is never torn, but a file may be there without its content.
+ * What a power cut makes of the changes is in memory_power.c.
  *
  * Nodes are counted: an unlinked file lives until it is closed. */
-#include "memory_io.h"
+#include "memory_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define BLOCK_BYTES 512
-
-struct node;
-
-struct entry {
-    char *name;
-    struct node *node;
-};
-
-struct entries {
-    struct entry *list;
-    int count;
-};
-
-/* A change of a directory: `name` now means `node`, or nothing. */
-struct change {
-    char *name;
-    struct node *node;
-    bool with_next; /* the first half of a rename: kept or lost together */
-};
-
-struct node {
-    int refs;
-    bool is_directory, locked;
-    int64_t modified_ms;
-    uint8_t *bytes, *synced_bytes;
-    size_t size, capacity, synced_size;
-    struct entries entries, durable;
-    struct change *changes;
-    int changes_count;
-};
-
-struct file {
-    struct node *node;
-    bool writable, has_lock;
-};
-
-struct memory_io {
-    struct file_io io;
-    struct node *root;
-    int64_t capacity_bytes, used_bytes;
-    size_t write_at_most;
-    int fault_calls, fault_in, fault_error;
-    bool fault_for_good, fault_fired;
-    int open_count;
-    int64_t calls[10];
-    uint64_t random;
-};
-
 /* ---- nodes ----------------------------------------------------------------------------------------------------- */
 
-static struct node *node_new(bool is_directory)
+struct node *memory_node_new(bool is_directory)
 {
     struct node *node = xcalloc(1, sizeof *node);
     node->refs = 1;
@@ -75,20 +23,15 @@ static struct node *node_new(bool is_directory)
     return node;
 }
 
-static void entries_release(struct memory_io *memory, struct entries *entries);
-
-static void node_unref(struct memory_io *memory, struct node *node)
+void memory_node_unref(struct memory_io *memory, struct node *node)
 {
     if (node == NULL || --node->refs > 0)
         return;
-    entries_release(memory, &node->entries);
-    entries_release(memory, &node->durable);
-    for (int i = 0; i < node->changes_count; i++) {
-        free(node->changes[i].name);
-        node_unref(memory, node->changes[i].node);
-    }
+    memory_entries_release(memory, &node->entries);
+    memory_entries_release(memory, &node->durable);
+    memory_forget_changes(memory, node);
+    memory_forget_writes(node);
     memory->used_bytes -= (int64_t)node->size;
-    free(node->changes);
     free(node->bytes);
     free(node->synced_bytes);
     free(node);
@@ -103,13 +46,13 @@ static int entries_find(const struct entries *entries, const char *name, size_t 
 }
 
 /* `name` means `node` from now on; NULL: nothing. Takes a reference of its own. */
-static void entries_set(struct memory_io *memory, struct entries *entries, const char *name, struct node *node)
+void memory_entries_set(struct memory_io *memory, struct entries *entries, const char *name, struct node *node)
 {
     int i = entries_find(entries, name, strlen(name));
     if (node != NULL)
         node->refs++;
     if (i >= 0) {
-        node_unref(memory, entries->list[i].node);
+        memory_node_unref(memory, entries->list[i].node);
         entries->list[i].node = node;
         if (node == NULL) {
             free(entries->list[i].name);
@@ -121,38 +64,67 @@ static void entries_set(struct memory_io *memory, struct entries *entries, const
     }
 }
 
-static void entries_release(struct memory_io *memory, struct entries *entries)
+void memory_entries_release(struct memory_io *memory, struct entries *entries)
 {
     for (int i = 0; i < entries->count; i++) {
         free(entries->list[i].name);
-        node_unref(memory, entries->list[i].node);
+        memory_node_unref(memory, entries->list[i].node);
     }
     free(entries->list);
     *entries = (struct entries){0};
 }
 
-static void directory_change(struct memory_io *memory, struct node *directory, const char *name, struct node *node,
-                             bool with_next)
+void memory_forget_writes(struct node *node)
 {
-    entries_set(memory, &directory->entries, name, node);
-    if (node != NULL)
-        node->refs++;
-    directory->changes =
-        xrealloc(directory->changes, (size_t)(directory->changes_count + 1) * sizeof *directory->changes);
-    directory->changes[directory->changes_count++] = (struct change){xstrdup(name), node, with_next};
+    for (int i = 0; i < node->writes_count; i++)
+        free(node->writes[i].bytes);
+    free(node->writes);
+    node->writes = NULL;
+    node->writes_count = 0;
 }
 
-/* Make the first `count` changes of a directory durable, and forget the others. */
-static void directory_settle(struct memory_io *memory, struct node *directory, int count)
+void memory_forget_changes(struct memory_io *memory, struct node *directory)
 {
     for (int i = 0; i < directory->changes_count; i++) {
         struct change *change = &directory->changes[i];
-        if (i < count)
-            entries_set(memory, &directory->durable, change->name, change->node);
         free(change->name);
-        node_unref(memory, change->node);
+        memory_node_unref(memory, change->node);
+        memory_node_unref(memory, change->subject);
     }
+    free(directory->changes);
+    directory->changes = NULL;
     directory->changes_count = 0;
+}
+
+/* `name`, which is or was that of `subject`, now means it, or with `gone` nothing. */
+static void directory_change(struct memory_io *memory, struct node *directory, const char *name, struct node *subject,
+                             bool gone, bool with_next)
+{
+    struct node *node = gone ? NULL : subject;
+    subject->refs += gone ? 1 : 2;
+    memory_entries_set(memory, &directory->entries, name, node);
+    directory->changes =
+        xrealloc(directory->changes, (size_t)(directory->changes_count + 1) * sizeof *directory->changes);
+    directory->changes[directory->changes_count++] = (struct change){xstrdup(name), node, subject, with_next};
+}
+
+static void directory_settle(struct memory_io *memory, struct node *directory)
+{
+    for (int i = 0; i < directory->changes_count; i++)
+        memory_entries_set(memory, &directory->durable, directory->changes[i].name, directory->changes[i].node);
+    memory_forget_changes(memory, directory);
+}
+
+/* Note a write, or without bytes a new size. */
+static void note_write(struct node *node, int64_t position, const void *bytes, size_t size)
+{
+    struct write write = {.position = position, .size = size};
+    if (bytes != NULL && size > 0) {
+        write.bytes = xmalloc(size);
+        memcpy(write.bytes, bytes, size);
+    }
+    node->writes = xrealloc(node->writes, (size_t)(node->writes_count + 1) * sizeof *node->writes);
+    node->writes[node->writes_count++] = write;
 }
 
 /* The node at `path`, and when `parent` is given the directory that holds, or would hold, its last name (*name). */
@@ -265,13 +237,15 @@ static int memory_open(struct file_io *io, const char *path, int flags, struct f
     if (node != NULL && node->is_directory)
         return -EISDIR;
     if (node == NULL) {
-        node = node_new(false);
-        directory_change(memory, parent, name, node, false);
+        node = memory_node_new(false);
+        directory_change(memory, parent, name, node, false, false);
     } else {
         node->refs++;
     }
-    if (flags & FILE_TRUNCATE)
+    if (flags & FILE_TRUNCATE && node->size > 0) {
         resize(memory, node, 0);
+        note_write(node, 0, NULL, 0);
+    }
     *file = xmalloc(sizeof **file);
     **file = (struct file){.node = node, .writable = flags & FILE_WRITE};
     memory->open_count++;
@@ -283,7 +257,7 @@ static void memory_close(struct file_io *io, struct file *file)
     struct memory_io *memory = memory_of(io);
     if (file->has_lock)
         file->node->locked = false;
-    node_unref(memory, file->node);
+    memory_node_unref(memory, file->node);
     memory->open_count--;
     free(file);
 }
@@ -326,6 +300,7 @@ static ssize_t memory_pwrite(struct file_io *io, struct file *file, const void *
     if (end > node->size)
         resize(memory, node, end);
     memcpy(node->bytes + position, bytes, size);
+    note_write(node, position, bytes, size);
     return error < 0 ? error : (ssize_t)size;
 }
 
@@ -340,6 +315,7 @@ static int memory_sync(struct file_io *io, struct file *file)
     if (node->size > 0)
         memcpy(node->synced_bytes, node->bytes, node->size);
     node->synced_size = node->size;
+    memory_forget_writes(node);
     return 0;
 }
 
@@ -347,8 +323,10 @@ static int memory_truncate(struct file_io *io, struct file *file, int64_t size_b
 {
     struct memory_io *memory = memory_of(io);
     int error = fault(memory, CALL_TRUNCATE);
-    if (error == 0)
+    if (error == 0) {
         resize(memory, file->node, (size_t)size_bytes);
+        note_write(file->node, size_bytes, NULL, 0);
+    }
     return error;
 }
 
@@ -388,9 +366,9 @@ static int memory_rename(struct file_io *io, const char *from, const char *to)
     if (old != NULL && old->is_directory && old->entries.count > 0)
         return -ENOTEMPTY;
     node->refs++;
-    directory_change(memory, from_parent, from_name, NULL, from_parent == to_parent);
-    directory_change(memory, to_parent, to_name, node, false);
-    node_unref(memory, node);
+    directory_change(memory, from_parent, from_name, node, true, from_parent == to_parent);
+    directory_change(memory, to_parent, to_name, node, false, false);
+    memory_node_unref(memory, node);
     return 0;
 }
 
@@ -401,14 +379,14 @@ static int memory_remove(struct memory_io *memory, const char *path, bool direct
         return error;
     struct node *parent;
     const char *name;
-    const struct node *node = lookup(memory, path, &parent, &name);
+    struct node *node = lookup(memory, path, &parent, &name);
     if (node == NULL)
         return -ENOENT;
     if (node->is_directory != directory)
         return directory ? -ENOTDIR : -EISDIR;
     if (node->entries.count > 0)
         return -ENOTEMPTY;
-    directory_change(memory, parent, name, NULL, false);
+    directory_change(memory, parent, name, node, true, false);
     return 0;
 }
 
@@ -434,9 +412,9 @@ static int memory_mkdir(struct file_io *io, const char *path)
         return -EEXIST;
     if (parent == NULL)
         return -ENOENT;
-    struct node *node = node_new(true);
-    directory_change(memory, parent, name, node, false);
-    node_unref(memory, node);
+    struct node *node = memory_node_new(true);
+    directory_change(memory, parent, name, node, false, false);
+    memory_node_unref(memory, node);
     return 0;
 }
 
@@ -465,7 +443,7 @@ static int memory_sync_directory(struct file_io *io, const char *path)
     struct node *node = lookup(memory, path, NULL, NULL);
     if (node == NULL)
         return -ENOENT;
-    directory_settle(memory, node, node->changes_count);
+    directory_settle(memory, node);
     return 0;
 }
 
@@ -494,73 +472,6 @@ static int memory_space(struct file_io *io, const char *path, int64_t *total_byt
     return 0;
 }
 
-/* ---- power ----------------------------------------------------------------------------------------------------- */
-
-/* splitmix64; with seed 0 it stays 0. */
-static uint64_t next_random(struct memory_io *memory)
-{
-    if (memory->random == 0)
-        return 0;
-    uint64_t mixed = memory->random += UINT64_C(0x9e3779b97f4a7c15);
-    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94d049bb133111eb);
-    return mixed ^ mixed >> 31;
-}
-
-static bool keeps(struct memory_io *memory)
-{
-    return next_random(memory) >> 63;
-}
-
-static void lose_file(struct memory_io *memory, struct node *node)
-{
-    size_t size = keeps(memory) ? node->size : node->synced_size;
-    uint8_t *bytes = xcalloc(1, size + 1);
-    for (size_t at = 0; at < size; at += BLOCK_BYTES) {
-        bool now = keeps(memory);
-        const uint8_t *from = now ? node->bytes : node->synced_bytes;
-        size_t from_size = now ? node->size : node->synced_size;
-        size_t end = at + BLOCK_BYTES < size ? at + BLOCK_BYTES : size;
-        if (end > from_size)
-            end = from_size;
-        if (end > at)
-            memcpy(bytes + at, from + at, end - at);
-    }
-    memory->used_bytes += (int64_t)size - (int64_t)node->size;
-    free(node->bytes);
-    free(node->synced_bytes);
-    node->bytes = bytes;
-    node->size = node->capacity = size;
-    node->synced_bytes = xmalloc(size + 1);
-    memcpy(node->synced_bytes, bytes, size);
-    node->synced_size = size;
-}
-
-static void lose_directory(struct memory_io *memory, struct node *node)
-{
-    int kept = memory->random == 0 ? 0 : (int)(next_random(memory) % (uint64_t)(node->changes_count + 1));
-    while (kept > 0 && node->changes[kept - 1].with_next)
-        kept--;
-    directory_settle(memory, node, kept);
-    entries_release(memory, &node->entries);
-    for (int i = 0; i < node->durable.count; i++) {
-        struct node *child = node->durable.list[i].node;
-        entries_set(memory, &node->entries, node->durable.list[i].name, child);
-        if (child->is_directory)
-            lose_directory(memory, child);
-        else
-            lose_file(memory, child);
-    }
-}
-
-void memory_io_power_cut(struct memory_io *memory, uint64_t seed)
-{
-    ASSERT(memory->open_count == 0);
-    memory_io_fail(memory, 0, 0, 0, false);
-    memory->random = seed;
-    lose_directory(memory, memory->root);
-}
-
 /* ---- life, and looking ----------------------------------------------------------------------------------------- */
 
 struct memory_io *memory_io_new(void)
@@ -585,7 +496,7 @@ struct memory_io *memory_io_new(void)
         .descriptor = memory_descriptor,
         .space = memory_space,
     };
-    memory->root = node_new(true);
+    memory->root = memory_node_new(true);
     memory->capacity_bytes = -1;
     if (memory_mkdir(&memory->io, "/data") < 0 || memory_sync_directory(&memory->io, "/") < 0)
         abort();
@@ -595,7 +506,7 @@ struct memory_io *memory_io_new(void)
 void memory_io_free(struct memory_io *memory)
 {
     ASSERT(memory->open_count == 0);
-    node_unref(memory, memory->root);
+    memory_node_unref(memory, memory->root);
     free(memory);
 }
 
@@ -647,9 +558,9 @@ void memory_io_put(struct memory_io *memory, const char *path, const void *bytes
     struct node *node = lookup(memory, path, &parent, &name);
     ASSERT(parent != NULL);
     if (node == NULL) {
-        node = node_new(false);
-        directory_change(memory, parent, name, node, false);
-        directory_settle(memory, parent, parent->changes_count);
+        node = memory_node_new(false);
+        directory_change(memory, parent, name, node, false, false);
+        directory_settle(memory, parent);
         node->refs--;
     }
     resize(memory, node, size);

@@ -1,4 +1,5 @@
-/* struct file_io over a file system in memory that can fail, fill up and lose power. See memory_io.c. */
+/* struct file_io over a file system in memory that can fail, fill up and lose power. See memory_io.c and
+ * memory_power.c. */
 #ifndef DOHLE_TESTS_MEMORY_IO_H
 #define DOHLE_TESTS_MEMORY_IO_H
 
@@ -40,9 +41,30 @@ void memory_io_write_at_most(struct memory_io *memory, size_t bytes);
 /* The bytes of all files together: a pwrite beyond is short, then -ENOSPC. -1: no limit. */
 void memory_io_set_capacity(struct memory_io *memory, int64_t bytes);
 
-/* The power goes: what was not synced is lost. With seed 0 all of it; else what is kept is up to the seed: of each file
- * any of the unsynced blocks, of each directory's changes the first ones. All files must be closed. */
+/* ---- power (memory_power.c) ------------------------------------------------------------------------------------ */
+
+#define POWER_DECISIONS_MAX 32
+
+/* What a power cut decides about each change that was not synced: by chance from a seed, or all ways in turn. */
+struct power {
+    uint64_t random; /* 0: everything that was not synced is lost */
+    int kept_of_16;  /* of 16 changes that many are kept */
+    bool enumerated;
+    uint8_t decided[POWER_DECISIONS_MAX], ways[POWER_DECISIONS_MAX];
+    int decisions, at;
+};
+
+/* The power goes: each change that was not synced is kept or not as the seed decides; with seed 0 all are lost. All
+ * files must be closed. */
 void memory_io_power_cut(struct memory_io *memory, uint64_t seed);
+/* The same, where `power` decides. To see all that may be left, begin with {.enumerated = true}, cut copies of one file
+ * system, and call power_next() after each until it says false. Writes are not cut into blocks then; for few changes.
+ */
+void memory_io_power_cut_by(struct memory_io *memory, struct power *power);
+bool power_next(struct power *power);
+/* A copy with its own life: of what calls see, of what is synced and of what is not; not of faults and limits. All
+ * files must be closed. */
+struct memory_io *memory_io_copy(const struct memory_io *memory);
 
 /* ---- looking and meddling -------------------------------------------------------------------------------------- */
 
