@@ -256,23 +256,98 @@ static inline bool take_length(struct record_iterator *iterator, int32_t *length
     return iterator->walk == NULL || *length <= iterator->record_bytes_max || fail(iterator, BATCH_LIMIT);
 }
 
-static bool take_record(struct record_iterator *iterator, struct record *record)
+/* Any record. Not inlined: it is to take no register from take_usual(). */
+static __attribute__((noinline)) bool take_any(struct record_iterator *iterator, struct record *record,
+                                               int64_t *timestamp_delta, int32_t *offset_delta)
 {
-    const struct record_batch *batch = iterator->batch;
-    int32_t length, offset_delta;
-    int64_t timestamp_delta;
+    int32_t length;
     if (!take_length(iterator, &length))
         return false;
     if ((iterator->walk == NULL || !iterator->skim) && !gather(iterator, (size_t)length))
         return false;
     struct cursor cursor = cursor_at(iterator, (size_t)length);
     bool good = skip(iterator, &cursor, 1) && /* attributes: none are defined */
-                take_varlong(iterator, &cursor, &timestamp_delta) > 0 &&
-                take_varint(iterator, &cursor, &offset_delta) && take_bytes(iterator, &cursor, &record->key) &&
-                take_bytes(iterator, &cursor, &record->value) && take_headers(iterator, &cursor, record);
+                take_varlong(iterator, &cursor, timestamp_delta) > 0 && take_varint(iterator, &cursor, offset_delta) &&
+                take_bytes(iterator, &cursor, &record->key) && take_bytes(iterator, &cursor, &record->value) &&
+                take_headers(iterator, &cursor, record);
     if (!good)
         return fail(iterator, BATCH_RECORDS);
     iterator->at = cursor.at;
+    return true;
+}
+
+/* ---- the usual record ----------------------------------------------------------------------------------------- */
+
+/* Of produced records of 100 bytes the walk costs more than the checksum. So the record as nearly all are has a way of
+ * its own, with bounds that are checked once: it takes 11 ns where the general one takes 16. */
+
+/* A number of one, two or three bytes. Reads up to three; false for a longer one. */
+HOT bool load_short(const uint8_t **at, int32_t *value)
+{
+    const uint8_t *from = *at;
+    uint32_t raw = from[0];
+    size_t size = 1;
+    if (raw >= 0x80) {
+        raw = (raw & 0x7f) | (uint32_t)from[1] << 7;
+        size = 2;
+        if (raw >= 0x4000) {
+            raw = (raw & 0x3fff) | (uint32_t)from[2] << 14;
+            size = 3;
+            if (raw >= 0x200000)
+                return false;
+        }
+    }
+    *at = from + size;
+    *value = unzigzag32(raw);
+    return true;
+}
+
+#define SHORT_BYTES_MAX  3
+#define SHORT_HEAD_BYTES (1 + 4 * SHORT_BYTES_MAX) /* length, attributes, both deltas, size of the key */
+
+/* A record as nearly all are: in memory, its numbers short. False for any other and for a damaged one, and then nothing
+ * is taken. */
+HOT bool take_usual(struct record_iterator *iterator, struct record *record, int64_t *timestamp_delta,
+                    int32_t *offset_delta)
+{
+    const uint8_t *at = iterator->at, *end = iterator->end;
+    int32_t length, short_delta, key_size, value_size;
+    if (end - at < SHORT_HEAD_BYTES || !load_short(&at, &length) || length < 0 || length > end - at ||
+        (iterator->walk != NULL && length > iterator->record_bytes_max))
+        return false;
+    end = at + length;
+    at++;
+    if (!load_short(&at, &short_delta) || !load_short(&at, offset_delta) || !load_short(&at, &key_size))
+        return false;
+    record->key = (struct kp_bytes){key_size < 0 || iterator->skim ? NULL : at, key_size < 0 ? -1 : key_size};
+    if (key_size > end - at)
+        return false;
+    at += key_size < 0 ? 0 : key_size;
+    if (end - at < SHORT_BYTES_MAX || !load_short(&at, &value_size) || value_size >= end - at)
+        return false;
+    record->value = (struct kp_bytes){value_size < 0 || iterator->skim ? NULL : at, value_size < 0 ? -1 : value_size};
+    at += value_size < 0 ? 0 : value_size;
+    if (at[0] == 0 && at + 1 == end) {
+        record->headers = (struct kp_bytes){NULL, 0};
+        record->header_count = 0;
+    } else {
+        struct cursor cursor = {at, end, 0};
+        if (!take_headers(iterator, &cursor, record))
+            return false;
+    }
+    *timestamp_delta = short_delta;
+    iterator->at = end;
+    return true;
+}
+
+static bool take_record(struct record_iterator *iterator, struct record *record)
+{
+    const struct record_batch *batch = iterator->batch;
+    int32_t offset_delta;
+    int64_t timestamp_delta;
+    if (!take_usual(iterator, record, &timestamp_delta, &offset_delta) &&
+        !take_any(iterator, record, &timestamp_delta, &offset_delta))
+        return false;
     record->offset = (int64_t)((uint64_t)batch->base_offset + (uint64_t)(int64_t)offset_delta);
     record->timestamp_ms = batch->attributes & BATCH_LOG_APPEND_TIME
                                ? batch->max_timestamp_ms
