@@ -8,8 +8,10 @@
 
 struct index_file {
     struct cached_file file;
-    int32_t entries;     /* whole entries in the file that count */
-    uint8_t entry_bytes; /* of one */
+    int32_t entries;       /* that count */
+    int32_t waiting_count; /* the last ones of them are not in the file yet, but in `waiting` */
+    uint8_t *waiting;      /* NULL: none */
+    uint8_t entry_bytes;   /* of one */
 };
 
 /* The value that entries ascend by, read from the bytes of one. */
@@ -22,14 +24,19 @@ void index_file_init(struct index_file *index, struct folder *folder, int64_t ba
 int index_file_load(struct index_file *index) WARN_UNUSED;
 /* Make the file, empty; one that is there is emptied. */
 int index_file_create(struct index_file *index) WARN_UNUSED;
-/* Write one entry behind the last. On failure the index is as before. */
+/* Let go of what is in memory; entries that wait are lost. The index may be initialized again. */
+void index_file_release(struct index_file *index);
+/* Put one entry behind the last. It waits in memory for others: index_file_write(), a lookup or a trim writes it. On
+ * failure the index is as before. */
 int index_file_append(struct index_file *index, const uint8_t *entry) WARN_UNUSED;
+/* Write the entries that wait. 0, or a negative errno and then they still wait. */
+int index_file_write(struct index_file *index) WARN_UNUSED;
 /* Read entry `number`, which exists. */
 int index_file_entry(struct index_file *index, int32_t number, uint8_t *entry) WARN_UNUSED;
 /* The last entry whose key is at or below `target`, into `entry`. Returns 1, 0 when there is none, or a negative errno.
  */
 int index_file_floor(struct index_file *index, index_key key, int64_t target, uint8_t *entry) WARN_UNUSED;
-/* Give the file exactly the size of its entries. */
+/* Write what waits and give the file exactly the size of its entries. */
 int index_file_trim(struct index_file *index) WARN_UNUSED;
 
 #endif

@@ -57,6 +57,7 @@ static int rescan_segment(struct loading *loading, struct segment *segment, int6
             log->epochs_unwritten = true;
     }
     segment_scan_release(&scan);
+    segment_write_indexes(segment);
     *sound_bytes = segment->size_bytes;
     segment->size_bytes = file_bytes;
     segment->unindexed_bytes = 0; /* as Kafka: counts from here on */

@@ -56,6 +56,8 @@ void segment_unref(struct segment *segment)
     if (--segment->refs > 0)
         return;
     segment_close_files(segment);
+    index_file_release(&segment->offset_index.entries);
+    index_file_release(&segment->time_index.entries);
     folder_unref(segment->folder);
     free(segment);
 }
@@ -101,6 +103,12 @@ void segment_count_batch(struct segment *segment, const struct record_batch *bat
         segment->unindexed_bytes = 0;
     segment->unindexed_bytes += batch->size_bytes;
     segment->size_bytes = position + batch->size_bytes;
+}
+
+void segment_write_indexes(struct segment *segment)
+{
+    if (index_file_write(&segment->offset_index.entries) < 0 || index_file_write(&segment->time_index.entries) < 0)
+        return; /* what is not written waits on */
 }
 
 int segment_append(struct segment *segment, const struct record_batch *batch, const void *bytes,

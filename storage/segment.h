@@ -45,6 +45,8 @@ void segment_count_batch(struct segment *segment, const struct record_batch *bat
 /* Give all files the suffix .deleted; they stay readable. 0 or a negative errno. */
 int segment_rename_deleted(struct segment *segment) WARN_UNUSED;
 
+/* Write index entries that still wait in memory, as far as the disk lets us. */
+void segment_write_indexes(struct segment *segment);
 /* No more appends: the last entry of the time index tells the largest timestamp, and the index files have their real
  * size. */
 int segment_seal(struct segment *segment) WARN_UNUSED;

@@ -207,6 +207,7 @@ static void index_has_an_entry_after_each_interval(void **state)
     free(log_fixture_batch(&test->f, (struct batch_spec){.value_bytes = 100}, &batch_bytes));
     test->f.config.index_interval_bytes = (int32_t)(2 * batch_bytes);
     append_many(&test->f, 9, 1, 100);
+    segment_write_indexes(log_active(test->f.log));
     const uint8_t *index = memory_io_bytes(test->memory, "/data/t-0/00000000000000000000.index", &size);
     assert_int_equal(size, 2 * 8); /* before batch 3 three batches had been counted, before batch 6 again */
     assert_int_equal(load_be32(index), 3);

@@ -404,12 +404,12 @@ static void recovery_takes_the_preallocated_indexes_of_kafka(void **state)
     static const uint8_t zeros[12 * 1000];
     int64_t base = log_active(test->f.log)->base_offset;
     for (int clean = 0; clean < 2; clean++) {
+        int32_t entries = log_active(test->f.log)->offset_index.entries.entries;
         stop(test, clean);
-        int64_t before = memory_io_size(test->memory, segment_path(base, ".index"));
         memory_io_put(test->memory, segment_path(base, ".index"), zeros, 8 * 1000);
         memory_io_put(test->memory, segment_path(base, ".timeindex"), zeros, 12 * 1000);
         start(test, clean);
-        assert_int_equal(memory_io_size(test->memory, segment_path(base, ".index")), before);
+        assert_int_equal(memory_io_size(test->memory, segment_path(base, ".index")), entries * 8);
         assert_int_equal(log_fixture_count_records(&test->f, 700), 80);
     }
 }

@@ -14,6 +14,8 @@
 #define BASE    INT64_C(5000000000) /* relative offsets are what is written */
 #define ENTRIES 3000                /* several blocks of a lookup */
 
+#define INDEX_PATH "/data/00000000005000000000.index"
+
 struct index_test {
     struct memory_io *memory;
     struct file_cache cache;
@@ -39,6 +41,8 @@ static int teardown(void **state)
     struct index_test *test = *state;
     cached_file_close(&test->offsets.entries.file);
     cached_file_close(&test->times.entries.file);
+    index_file_release(&test->offsets.entries);
+    index_file_release(&test->times.entries);
     folder_unref(test->folder);
     memory_io_free(test->memory);
     free(test);
@@ -46,12 +50,17 @@ static int teardown(void **state)
 }
 
 /* Entry i: offset BASE + 3i + 2, position 10i + 10, timestamp 5i + 100. */
-static void fill(struct index_test *test, int count)
+static void fill_from(struct index_test *test, int first, int end)
 {
-    for (int i = 0; i < count; i++) {
+    for (int i = first; i < end; i++) {
         assert_int_equal(offset_index_append(&test->offsets, BASE + 3 * i + 2, 10 * i + 10), 0);
         assert_int_equal(time_index_append(&test->times, 5 * i + 100, BASE + 3 * i + 2), 0);
     }
+}
+
+static void fill(struct index_test *test, int count)
+{
+    fill_from(test, 0, count);
 }
 
 static void offset_floor_is_the_last_entry_at_or_below(void **state)
@@ -109,6 +118,7 @@ static void time_index_takes_growing_timestamps_only(void **state)
     assert_int_equal(time_index_append(&test->times, 99, BASE + 3), 0);
     assert_int_equal(test->times.entries.entries, 1);
     assert_int_equal(time_index_append(&test->times, 101, BASE + 4), 0);
+    assert_int_equal(index_file_write(&test->times.entries), 0);
     assert_int_equal(memory_io_size(test->memory, "/data/00000000005000000000.timeindex"), 24);
 }
 
@@ -117,6 +127,8 @@ static void loaded_index_answers_as_the_written_one(void **state)
     struct index_test *test = *state;
     int64_t position;
     fill(test, 10);
+    assert_int_equal(index_file_write(&test->offsets.entries), 0);
+    assert_int_equal(index_file_write(&test->times.entries), 0);
     cached_file_close(&test->offsets.entries.file);
     cached_file_close(&test->times.entries.file);
     offset_index_init(&test->offsets, test->folder, BASE);
@@ -127,32 +139,50 @@ static void loaded_index_answers_as_the_written_one(void **state)
     assert_int_equal(offset_index_floor(&test->offsets, BASE + 9, &position), 0);
     assert_int_equal(position, 30);
     assert_int_equal(offset_index_append(&test->offsets, BASE + 100, 500), 0);
-    assert_int_equal(memory_io_size(test->memory, "/data/00000000005000000000.index"), 11 * 8);
+    assert_int_equal(index_file_write(&test->offsets.entries), 0);
+    assert_int_equal(memory_io_size(test->memory, INDEX_PATH), 11 * 8);
 }
 
-/* An entry that could not be written does not count, and the next one is written in its place. */
+/* Entries wait for others, so most appends write nothing; a lookup finds those that wait as well. */
+static void entries_are_written_many_at_once(void **state)
+{
+    struct index_test *test = *state;
+    int64_t position;
+    fill(test, 10);
+    assert_int_equal(memory_io_size(test->memory, INDEX_PATH), 0);
+    assert_int_equal(offset_index_floor(&test->offsets, BASE + 9, &position), 0);
+    assert_int_equal(position, 30);
+    fill_from(test, 10, 1000);
+    assert_in_range(test->offsets.entries.entries * 8 - memory_io_size(test->memory, INDEX_PATH), 0, 256);
+    assert_int_equal(index_file_trim(&test->offsets.entries), 0);
+    assert_int_equal(memory_io_size(test->memory, INDEX_PATH), 1000 * 8);
+}
+
+/* An entry for which those that wait could not be written does not count, and they wait on. */
 static void entry_that_fails_is_as_if_it_had_not_been(void **state)
 {
     struct index_test *test = *state;
     size_t size;
-    fill(test, 2);
+    int count = 0;
     memory_io_fail(test->memory, CALL_PWRITE, 1, ENOSPC, false);
-    assert_int_equal(offset_index_append(&test->offsets, BASE + 50, 50), -ENOSPC);
-    assert_int_equal(test->offsets.last_position, 20);
-    assert_int_equal(offset_index_append(&test->offsets, BASE + 60, 60), 0);
-    const uint8_t *bytes = memory_io_bytes(test->memory, "/data/00000000005000000000.index", &size);
-    assert_int_equal(size, 3 * 8);
-    assert_int_equal(load_be32(bytes + 16), 60);
+    while (offset_index_append(&test->offsets, BASE + 3 * count + 2, 10 * count + 10) == 0)
+        count++;
+    assert_true(count > 1);
+    assert_int_equal(test->offsets.last_position, 10 * count);
+    assert_int_equal(offset_index_append(&test->offsets, BASE + 6000, 60000), 0);
     memory_io_fail(test->memory, CALL_PWRITE, 1, ENOSPC, false);
-    assert_int_equal(offset_index_append(&test->offsets, BASE + 70, 70), -ENOSPC);
+    assert_int_equal(index_file_trim(&test->offsets.entries), -ENOSPC);
     assert_int_equal(index_file_trim(&test->offsets.entries), 0);
-    assert_int_equal(memory_io_size(test->memory, "/data/00000000005000000000.index"), 3 * 8);
+    const uint8_t *bytes = memory_io_bytes(test->memory, INDEX_PATH, &size);
+    assert_int_equal(size, (count + 1) * 8);
+    assert_int_equal(load_be32(bytes + 8 * (count - 1)), 3 * count - 1);
+    assert_int_equal(load_be32(bytes + 8 * count), 6000);
 }
 
 static void files_that_are_no_index_are_refused(void **state)
 {
     struct index_test *test = *state;
-    const char *path = "/data/00000000005000000000.index", *times_path = "/data/00000000005000000000.timeindex";
+    const char *path = INDEX_PATH, *times_path = "/data/00000000005000000000.timeindex";
     uint8_t bytes[24] = {0};
     memory_io_put(test->memory, path, bytes, 7); /* no whole entry */
     assert_int_equal(offset_index_load(&test->offsets, 1000), -EBADMSG);
@@ -179,6 +209,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(empty_index_points_to_the_start, setup, teardown),
         cmocka_unit_test_setup_teardown(time_index_takes_growing_timestamps_only, setup, teardown),
         cmocka_unit_test_setup_teardown(loaded_index_answers_as_the_written_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(entries_are_written_many_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(entry_that_fails_is_as_if_it_had_not_been, setup, teardown),
         cmocka_unit_test_setup_teardown(files_that_are_no_index_are_refused, setup, teardown),
     };
