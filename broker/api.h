@@ -34,4 +34,10 @@ void api_fetch(struct request *request);
 /* api_list_offsets.c */
 void api_list_offsets(struct request *request);
 
+/* api_delete_records.c */
+void api_delete_records(struct request *request);
+
+/* api_offset_for_leader_epoch.c */
+void api_offset_for_leader_epoch(struct request *request);
+
 #endif

@@ -70,14 +70,15 @@ static struct partition *find_partition(const struct fetch *fetch, const struct 
 }
 
 /* KIP-320: does the consumer's last epoch end before its offset in our log? Then it read what was lost. */
-static bool check_divergence(struct fetch_read *read, struct log *log)
+static bool check_divergence(struct fetch_read *read, const struct partition *partition)
 {
     const struct fetch_item *item = read->item;
     if (item->last_fetched_epoch < 0)
         return true;
     int32_t epoch;
     int64_t end_offset;
-    if (!log_epoch_end(log, item->last_fetched_epoch, &epoch, &end_offset)) {
+    if (!partition_epoch_end(partition, item->last_fetched_epoch, &epoch, &end_offset) ||
+        item->fetch_offset < log_start_offset(partition->log)) {
         read->error = KAFKA_OFFSET_OUT_OF_RANGE;
         return false;
     }
@@ -112,7 +113,7 @@ static void read_item(struct fetch *fetch, struct fetch_read *read, struct fetch
         return;
     int64_t left = fetch->max_bytes - fetch->bytes;
     int32_t max_bytes = left < 0 ? 0 : left < item->max_bytes ? (int32_t)left : item->max_bytes;
-    if (check_divergence(read, partition->log) && read->error == KAFKA_NONE) {
+    if (check_divergence(read, partition) && read->error == KAFKA_NONE) {
         read->error = kafka_error_of_storage(log_read(partition->log, item->fetch_offset, max_bytes, fetch->bytes == 0,
                                                       fetch->isolation, &read->slice, NULL));
     }

@@ -102,9 +102,7 @@ static enum kafka_error list_partition(struct request *request, struct kp_string
     struct partition *partition = topic == NULL ? NULL : topic_partition(topic, asked->partition_index);
     if (partition == NULL)
         return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    if (asked->current_leader_epoch < -1) /* Fetch takes any negative one for none; Kafka does not here */
-        return KAFKA_FENCED_LEADER_EPOCH;
-    enum kafka_error error = partition_check_epoch(partition, asked->current_leader_epoch);
+    enum kafka_error error = partition_check_epoch_strictly(partition, asked->current_leader_epoch);
     if (error != KAFKA_NONE)
         return error;
     struct log_found found;

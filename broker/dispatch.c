@@ -21,6 +21,8 @@ static const struct {
     {KP_API_API_VERSIONS,              api_api_versions             },
     {KP_API_CREATE_TOPICS,             api_create_topics            },
     {KP_API_DELETE_TOPICS,             api_delete_topics            },
+    {KP_API_DELETE_RECORDS,            api_delete_records           },
+    {KP_API_OFFSET_FOR_LEADER_EPOCH,   api_offset_for_leader_epoch  },
     {KP_API_INIT_PRODUCER_ID,          api_init_producer_id         },
     {KP_API_DESCRIBE_CONFIGS,          api_describe_configs         },
     {KP_API_CREATE_PARTITIONS,         api_create_partitions        },

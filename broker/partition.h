@@ -7,11 +7,34 @@
 
 /* Does the leader epoch that a client knows (-1: it does not say) match ours? KIP-320: a client that is behind is
  * fenced, one that is ahead is told to wait for us. */
-static inline enum kafka_error partition_check_epoch(const struct partition *partition, int32_t current_leader_epoch)
+static inline enum kafka_error partition_check_epoch_strictly(const struct partition *partition,
+                                                              int32_t current_leader_epoch)
 {
-    if (current_leader_epoch < 0 || current_leader_epoch == partition->leader_epoch)
+    if (current_leader_epoch == -1 || current_leader_epoch == partition->leader_epoch)
         return KAFKA_NONE;
     return current_leader_epoch < partition->leader_epoch ? KAFKA_FENCED_LEADER_EPOCH : KAFKA_UNKNOWN_LEADER_EPOCH;
+}
+
+/* The same for Fetch, which in Kafka takes any negative epoch for none. */
+static inline enum kafka_error partition_check_epoch(const struct partition *partition, int32_t current_leader_epoch)
+{
+    return current_leader_epoch < 0 ? KAFKA_NONE : partition_check_epoch_strictly(partition, current_leader_epoch);
+}
+
+/* End offset of the largest epoch at or below `epoch`, as log_epoch_end(), where the partition's own epoch counts also
+ * while it has no record: it begins at the log end, since this node leads. False: none is known. */
+static inline bool partition_epoch_end(const struct partition *partition, int32_t epoch, int32_t *found_epoch,
+                                       int64_t *end_offset)
+{
+    bool unwritten = log_latest_epoch(partition->log) < partition->leader_epoch;
+    if (!unwritten || epoch < log_latest_epoch(partition->log))
+        return log_epoch_end(partition->log, epoch, found_epoch, end_offset);
+    if (epoch == -1 || epoch > partition->leader_epoch)
+        return false;
+    int32_t latest = log_latest_epoch(partition->log);
+    *found_epoch = epoch == partition->leader_epoch || latest < 0 ? epoch : latest;
+    *end_offset = log_end_offset(partition->log);
+    return true;
 }
 
 #endif

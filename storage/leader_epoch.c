@@ -129,7 +129,7 @@ bool leader_epochs_end(const struct leader_epochs *epochs, int32_t epoch, int64_
     int32_t higher = 0; /* the first entry above `epoch` */
     while (higher < epochs->count && epochs->entries[higher].epoch <= epoch)
         higher++;
-    if (epochs->count == 0 || epoch < 0)
+    if (epochs->count == 0 || epoch == -1) /* of all that are below the first, Kafka knows only this one as none */
         return false;
     if (higher == epochs->count) {
         *found_epoch = epoch;

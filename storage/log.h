@@ -162,7 +162,8 @@ struct log_found {
 /* The first record at or after `timestamp_ms` below the bound of the isolation. */
 int log_find_timestamp(struct log *log, int64_t timestamp_ms, enum isolation isolation, struct log_found *found,
                        struct storage_fault *fault) WARN_UNUSED;
-/* The first record that has the largest timestamp of the log. */
+/* The first record that has the largest timestamp of the log's segments; in Kafka, and so here, it may lie below the
+ * log start. */
 int log_find_max_timestamp(struct log *log, struct log_found *found, struct storage_fault *fault) WARN_UNUSED;
 
 /* End offset of the largest epoch at or below `epoch` (OffsetForLeaderEpoch, diverging epochs). False: none is known.
@@ -180,6 +181,11 @@ int64_t log_high_watermark(struct log *log);
 int64_t log_last_stable_offset(struct log *log);
 int64_t log_size_bytes(struct log *log);
 bool log_is_offline(const struct log *log);
+
+/* DeleteRecords: nothing below `offset` is to be read any more; what is wholly below goes with the next retention.
+ * Nothing happens when the log start is there already. Returns 0, STORAGE_OFFSET_OUT_OF_RANGE above the high watermark,
+ * or as log_load(). */
+int log_raise_start(struct log *log, int64_t offset, struct storage_fault *fault) WARN_UNUSED;
 
 /* Call `each` for every batch from `offset` on, in order, with its bytes (valid for the call); false from it ends the
  * walk. For logs that are state (the metadata log, coordinators). Returns 0 or as log_load(). */

@@ -68,6 +68,8 @@ void log_path(const struct log *log, const char *name, char path[STORAGE_PATH_MA
 int log_make_folder(struct log *log, struct storage_fault *fault) WARN_UNUSED;
 /* Start a segment at the log end and make it the active one; what was active is sealed. */
 int log_roll(struct log *log, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
+/* log_start.c: the log begins at `offset`, if that is above its start; with it recovery point and leader epochs. */
+int log_set_start(struct log *log, int64_t offset, struct storage_fault *fault) WARN_UNUSED;
 /* Write small files of the folder, whose sync is left to log_flush.c: the producers' snapshot at the log end, unless it
  * is there; the leader epochs; the topic's id. 0 or a negative errno. */
 int log_write_snapshot(struct log *log) WARN_UNUSED;

@@ -194,8 +194,8 @@ static bool find_in_batch(struct log *log, const struct record_batch *batch, int
 }
 
 /* The same over the batches of a segment, from `position` on. */
-static int find_in_segment(struct log *log, struct segment *segment, int64_t position, int64_t timestamp_ms,
-                           struct log_found *found, struct storage_fault *fault)
+static int find_in_segment(struct log *log, struct segment *segment, int64_t position, int64_t offset,
+                           int64_t timestamp_ms, struct log_found *found, struct storage_fault *fault)
 {
     struct segment_scan headers;
     segment_scan_init(&headers, segment, position, segment->size_bytes, SCAN_HEADERS);
@@ -207,7 +207,7 @@ static int find_in_segment(struct log *log, struct segment *segment, int64_t pos
         segment_scan_init(&records, segment, headers.position, headers.next, SCAN_RECORDS);
         step = segment_scan_next(&records);
         if (step == 1)
-            (void)find_in_batch(log, &records.batch, log->start_offset, timestamp_ms, found);
+            (void)find_in_batch(log, &records.batch, offset, timestamp_ms, found);
         segment_scan_release(&records);
         if (step < 0)
             break;
@@ -242,7 +242,7 @@ int log_find_timestamp(struct log *log, int64_t timestamp_ms, enum isolation iso
         error = position_for_timestamp(segment, timestamp_ms, log->start_offset, &position);
         if (error < 0)
             return log_fail_file(log, fault, "read index", &segment->log, error);
-        error = find_in_segment(log, segment, position, timestamp_ms, found, fault);
+        error = find_in_segment(log, segment, position, log->start_offset, timestamp_ms, found, fault);
         if (error < 0)
             return error;
     }
@@ -258,8 +258,7 @@ int log_find_max_timestamp(struct log *log, struct log_found *found, struct stor
     if (error < 0)
         return error;
     struct segment *best = NULL;
-    int32_t first = log_segment_at(log, log->start_offset);
-    for (int32_t i = first < 0 ? 0 : first; i < log->segments_count; i++)
+    for (int32_t i = 0; i < log->segments_count; i++)
         if (best == NULL || log->segments[i]->max_timestamp_ms > best->max_timestamp_ms)
             best = log->segments[i];
     if (best == NULL || best->max_timestamp_ms < 0)
@@ -268,7 +267,7 @@ int log_find_max_timestamp(struct log *log, struct log_found *found, struct stor
     error = offset_index_floor(&best->offset_index, best->max_timestamp_offset, &position);
     if (error < 0)
         return log_fail_file(log, fault, "read index", &best->log, error);
-    return find_in_segment(log, best, position, best->max_timestamp_ms, found, fault);
+    return find_in_segment(log, best, position, best->base_offset, best->max_timestamp_ms, found, fault);
 }
 
 /* ---- replay ---------------------------------------------------------------------------------------------------- */

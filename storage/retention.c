@@ -84,19 +84,9 @@ int log_apply_retention(struct log *log, int64_t now_ms, struct storage_fault *f
     int32_t deleted = 0;
     for (; error == 0 && deleted < count; deleted++)
         error = delete_first(log, now_ms, fault);
-    int64_t first_offset = log->segments[0]->base_offset;
-    if (first_offset > log->start_offset)
-        log->start_offset = first_offset;
-    if (leader_epochs_cut_start(&log->epochs, log->start_offset)) {
-        log->epochs_unwritten = true;
-        int written = log_write_epochs(log);
-        if (written < 0 && error == 0)
-            error = log_fail(log, fault, "write leader-epoch-checkpoint", log->folder->path, written);
-    }
-    if (log->recovery_point < log->start_offset)
-        log->recovery_point = log->start_offset;
-    store_checkpoint_changed(log->dir, CHECKPOINT_LOG_START);
-    store_checkpoint_changed(log->dir, CHECKPOINT_RECOVERY_POINT);
+    int moved = log_set_start(log, log->segments[0]->base_offset, error == 0 ? fault : NULL);
+    if (error == 0)
+        error = moved;
     store_report(log->store, 0, "Deleted segments that retention does not keep",
                  "topic=%s partition=%d segments=%d log_start_offset=%" PRId64, log->topic, (int)log->partition,
                  (int)deleted, log->start_offset);

@@ -58,6 +58,8 @@ static const struct rule {
     {"DeleteTopics",            "responses",                 RULE_UNORDERED, "name",            0},
     {"CreatePartitions",        "results",                   RULE_UNORDERED, "name",            0},
     {"DescribeConfigs",         "configs",                   RULE_UNORDERED, "name",            0},
+    {"DeleteRecords",           "topics",                    RULE_UNORDERED, "name",            0},
+    {"DeleteRecords",           "partitions",                RULE_UNORDERED, "partition_index", 0},
     {"IncrementalAlterConfigs", "responses",                 RULE_UNORDERED, "resource_name",   0},
 };
 
