@@ -14,12 +14,17 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const kind_suffix[FILE_KINDS] = {
+const char *const file_kind_text[FILE_KINDS] = {
     [FILE_LOG] = ".log",
     [FILE_OFFSET_INDEX] = ".index",
     [FILE_TIME_INDEX] = ".timeindex",
     [FILE_TXN_INDEX] = ".txnindex",
     [FILE_SNAPSHOT] = ".snapshot",
+};
+
+const char *const file_suffix_text[FILE_SUFFIXES] = {
+    [SUFFIX_NONE] = "",      [SUFFIX_DELETED] = ".deleted", [SUFFIX_CLEANED] = ".cleaned",
+    [SUFFIX_SWAP] = ".swap", [SUFFIX_TMP] = ".tmp",
 };
 
 void file_cache_init(struct file_cache *cache, struct file_io *io, int open_max)
@@ -53,11 +58,11 @@ void folder_unref(struct folder *folder)
     }
 }
 
-bool folder_file_path(const struct folder *folder, int64_t base_offset, enum file_kind kind, bool deleted,
+bool folder_file_path(const struct folder *folder, int64_t base_offset, enum file_kind kind, enum file_suffix suffix,
                       char path[STORAGE_PATH_MAX])
 {
-    int length = snprintf(path, STORAGE_PATH_MAX, "%s/%020" PRId64 "%s%s", folder->path, base_offset, kind_suffix[kind],
-                          deleted ? ".deleted" : "");
+    int length = snprintf(path, STORAGE_PATH_MAX, "%s/%020" PRId64 "%s%s", folder->path, base_offset,
+                          file_kind_text[kind], file_suffix_text[suffix]);
     return length < STORAGE_PATH_MAX;
 }
 
@@ -69,7 +74,8 @@ void cached_file_init(struct cached_file *cached, struct folder *folder, int64_t
 
 void cached_file_path(const struct cached_file *cached, char path[STORAGE_PATH_MAX])
 {
-    (void)folder_file_path(cached->folder, cached->base_offset, (enum file_kind)cached->kind, cached->deleted, path);
+    (void)folder_file_path(cached->folder, cached->base_offset, (enum file_kind)cached->kind,
+                           (enum file_suffix)cached->suffix, path);
 }
 
 /* Close the least recently used file that is not pinned. False when there is none. */
@@ -89,7 +95,8 @@ static int open_cached(struct cached_file *cached, int flags)
 {
     struct file_cache *cache = cached->folder->cache;
     char path[STORAGE_PATH_MAX];
-    if (!folder_file_path(cached->folder, cached->base_offset, (enum file_kind)cached->kind, cached->deleted, path))
+    if (!folder_file_path(cached->folder, cached->base_offset, (enum file_kind)cached->kind,
+                          (enum file_suffix)cached->suffix, path))
         return -ENAMETOOLONG;
     while (cache->open_count >= cache->open_max && close_one(cache))
         ;
@@ -114,7 +121,7 @@ int cached_file_get(struct cached_file *cached, struct file **file)
         int error = open_cached(cached, 0);
         if (error < 0)
             return error;
-    } else if (cached->folder->cache->open.next != &cached->lru) {
+    } else if (cached->pins == 0 && cached->folder->cache->open.next != &cached->lru) {
         list_remove(&cached->lru);
         list_prepend(&cached->folder->cache->open, &cached->lru);
     }

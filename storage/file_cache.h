@@ -24,8 +24,14 @@ struct folder {
     int refs;
 };
 
-/* The files that carry a base offset in their name. Their suffixes: file_cache.c. */
+/* The files that carry a base offset in their name. */
 enum file_kind { FILE_LOG, FILE_OFFSET_INDEX, FILE_TIME_INDEX, FILE_TXN_INDEX, FILE_SNAPSHOT, FILE_KINDS };
+
+/* What stands behind that name while the file is on its way in or out: see log_names.c. */
+enum file_suffix { SUFFIX_NONE, SUFFIX_DELETED, SUFFIX_CLEANED, SUFFIX_SWAP, SUFFIX_TMP, FILE_SUFFIXES };
+
+extern const char *const file_kind_text[FILE_KINDS];      /* ".log" and such */
+extern const char *const file_suffix_text[FILE_SUFFIXES]; /* "", ".deleted" and such */
 
 /* One file, open or not. Owned by a segment. */
 struct cached_file {
@@ -33,9 +39,9 @@ struct cached_file {
     struct file *file;     /* NULL: closed */
     struct folder *folder; /* a reference of the segment's */
     int64_t base_offset;
-    int pins;     /* while above 0 it stays open */
-    uint8_t kind; /* enum file_kind */
-    bool deleted; /* its name has the suffix .deleted */
+    int pins;       /* while above 0 it stays open */
+    uint8_t kind;   /* enum file_kind */
+    uint8_t suffix; /* enum file_suffix: of its name as it is now */
 };
 
 void file_cache_init(struct file_cache *cache, struct file_io *io, int open_max);
@@ -46,14 +52,14 @@ struct folder *folder_ref(struct folder *folder);
 void folder_unref(struct folder *folder);
 
 /* PATH/00000000000000000042.log and its like. False when it does not fit. */
-bool folder_file_path(const struct folder *folder, int64_t base_offset, enum file_kind kind, bool deleted,
+bool folder_file_path(const struct folder *folder, int64_t base_offset, enum file_kind kind, enum file_suffix suffix,
                       char path[STORAGE_PATH_MAX]);
 
 void cached_file_init(struct cached_file *cached, struct folder *folder, int64_t base_offset, enum file_kind kind);
 /* The path as it is now. */
 void cached_file_path(const struct cached_file *cached, char path[STORAGE_PATH_MAX]);
 /* The open file, valid until the next call into the cache for another file unless it is pinned. 0 or a negative errno.
- */
+ * A pinned file is given without touching the cache: so the pool may ask for one that only its job uses. */
 int cached_file_get(struct cached_file *cached, struct file **file) WARN_UNUSED;
 /* Make the file, empty, and keep it open as above; -EEXIST never: what was there is emptied. */
 int cached_file_create(struct cached_file *cached) WARN_UNUSED;

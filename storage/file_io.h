@@ -39,8 +39,9 @@ struct file_io {
     int (*sync)(struct file_io *io, struct file *file); /* data and size on the medium (fdatasync) */
     int (*truncate)(struct file_io *io, struct file *file, int64_t size_bytes);
     int64_t (*size)(struct file_io *io, struct file *file);
-    int (*stat)(struct file_io *io, const char *path, struct file_stat *stat); /* -ENOENT when absent */
-    int (*rename)(struct file_io *io, const char *from, const char *to);       /* replaces; also directories */
+    int (*set_modified)(struct file_io *io, struct file *file, int64_t modified_ms); /* what stat tells from then on */
+    int (*stat)(struct file_io *io, const char *path, struct file_stat *stat);       /* -ENOENT when absent */
+    int (*rename)(struct file_io *io, const char *from, const char *to);             /* replaces; also directories */
     int (*unlink)(struct file_io *io, const char *path);
     int (*mkdir)(struct file_io *io, const char *path); /* mode 0755 less the umask; parents must exist */
     int (*rmdir)(struct file_io *io, const char *path);

@@ -105,6 +105,14 @@ static int64_t posix_size(struct file_io *io, struct file *file)
     return fstat(file->descriptor, &info) < 0 ? -errno : (int64_t)info.st_size;
 }
 
+static int posix_set_modified(struct file_io *io, struct file *file, int64_t modified_ms)
+{
+    (void)io;
+    struct timespec time = {.tv_sec = (time_t)(modified_ms / 1000), .tv_nsec = (long)(modified_ms % 1000) * 1000000};
+    const struct timespec times[2] = {time, time};
+    return futimens(file->descriptor, times) < 0 ? -errno : 0;
+}
+
 static int posix_stat(struct file_io *io, const char *path, struct file_stat *result)
 {
     (void)io;
@@ -251,6 +259,7 @@ struct file_io *file_io_posix(void)
         .sync = posix_sync,
         .truncate = posix_truncate,
         .size = posix_size,
+        .set_modified = posix_set_modified,
         .stat = posix_stat,
         .rename = posix_rename,
         .unlink = posix_unlink,

@@ -178,7 +178,7 @@ int log_write_snapshot(struct log *log)
     char path[STORAGE_PATH_MAX];
     uint8_t *bytes;
     size_t size;
-    (void)folder_file_path(log->folder, log->end_offset, FILE_SNAPSHOT, false, path);
+    (void)folder_file_path(log->folder, log->end_offset, FILE_SNAPSHOT, SUFFIX_NONE, path);
     producer_states_encode(&log->producers, &bytes, &size);
     int error = file_replace(log->store->options.files, path, bytes, size, false);
     free(bytes);

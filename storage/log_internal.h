@@ -192,8 +192,6 @@ int log_apply_retention(struct log *log, int64_t now_ms, struct storage_fault *f
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 
-enum file_suffix { SUFFIX_NONE, SUFFIX_DELETED, SUFFIX_CLEANED, SUFFIX_SWAP, SUFFIX_TMP };
-
 struct file_name {
     int64_t base_offset;
     enum file_kind kind;

@@ -47,10 +47,7 @@ static void note_name(void *context, const char *name, bool is_directory)
 
 void loading_path(const struct loading *loading, const struct file_name *name, char path[STORAGE_PATH_MAX])
 {
-    static const char *const suffixes[] = {"", ".deleted", ".cleaned", ".swap", ".tmp"};
-    (void)folder_file_path(loading->log->folder, name->base_offset, name->kind, false, path);
-    size_t length = strlen(path);
-    snprintf(path + length, STORAGE_PATH_MAX - length, "%s", suffixes[name->suffix]);
+    (void)folder_file_path(loading->log->folder, name->base_offset, name->kind, name->suffix, path);
 }
 
 /* Remove a file and its name from the list: the last name takes its place. */

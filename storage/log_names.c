@@ -19,8 +19,6 @@
 
 bool file_name_parse(const char *name, struct file_name *result)
 {
-    static const char *const kinds[FILE_KINDS] = {".log", ".index", ".timeindex", ".txnindex", ".snapshot"};
-    static const char *const suffixes[] = {"", ".deleted", ".cleaned", ".swap", ".tmp"};
     uint64_t offset = 0;
     for (int i = 0; i < OFFSET_DIGITS; i++) {
         if (name[i] < '0' || name[i] > '9' || offset > INT64_MAX / 10)
@@ -30,12 +28,12 @@ bool file_name_parse(const char *name, struct file_name *result)
     if (offset > INT64_MAX)
         return false;
     const char *rest = name + OFFSET_DIGITS;
-    for (size_t kind = 0; kind < COUNT_OF(kinds); kind++) {
-        size_t length = strlen(kinds[kind]);
-        if (strncmp(rest, kinds[kind], length) != 0)
+    for (int kind = 0; kind < FILE_KINDS; kind++) {
+        size_t length = strlen(file_kind_text[kind]);
+        if (strncmp(rest, file_kind_text[kind], length) != 0)
             continue;
-        for (size_t suffix = 0; suffix < COUNT_OF(suffixes); suffix++) {
-            if (strcmp(rest + length, suffixes[suffix]) == 0) {
+        for (int suffix = 0; suffix < FILE_SUFFIXES; suffix++) {
+            if (strcmp(rest + length, file_suffix_text[suffix]) == 0) {
                 *result = (struct file_name){(int64_t)offset, (enum file_kind)kind, (enum file_suffix)suffix};
                 return true;
             }

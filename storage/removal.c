@@ -22,6 +22,7 @@ struct removal {
     struct file_io *io;
     struct folder *folder;   /* to be removed; or NULL, */
     struct segment *segment; /* and this one's files */
+    bool pinned;             /* segment->log is */
     int64_t due_ms;
     bool busy;
     char path[STORAGE_PATH_MAX]; /* of the folder: a copy for the pool, which must not look at what is shared */
@@ -68,7 +69,7 @@ static int remove_segment_files(struct file_io *io, char *folder_path, int64_t b
     const struct folder folder = {.path = folder_path};
     for (int kind = 0; kind < FILE_KINDS; kind++) {
         char path[STORAGE_PATH_MAX];
-        (void)folder_file_path(&folder, base_offset, (enum file_kind)kind, true, path);
+        (void)folder_file_path(&folder, base_offset, (enum file_kind)kind, SUFFIX_DELETED, path);
         int error = io->unlink(io, path);
         if (error < 0 && error != -ENOENT)
             return error;
@@ -87,6 +88,8 @@ static void removal_work(struct job *job)
 static void removal_free(struct removal *removal)
 {
     list_remove(&removal->link);
+    if (removal->pinned)
+        cached_file_unpin(&removal->segment->log);
     if (removal->segment != NULL)
         segment_unref(removal->segment);
     if (removal->folder != NULL)
@@ -125,7 +128,10 @@ void store_remove_folder(struct log_store *store, struct folder *folder, int64_t
 
 void store_remove_segment(struct log_store *store, struct segment *segment, int64_t due_ms)
 {
-    removal_new(store, due_ms)->segment = segment;
+    /* Its name may be given to another one that is deleted before this one is gone: readers keep the descriptor. */
+    struct removal *removal = removal_new(store, due_ms);
+    removal->segment = segment;
+    removal->pinned = segment->refs > 1 && cached_file_pin(&segment->log) == 0;
 }
 
 static bool still_read(const struct removal *removal)
@@ -144,6 +150,9 @@ int64_t store_removals_tick(struct log_store *store, int64_t now_ms)
             if (!still_read(removal)) {
                 const struct folder *folder = removal->segment != NULL ? removal->segment->folder : removal->folder;
                 snprintf(removal->path, sizeof removal->path, "%s", folder->path);
+                if (removal->pinned)
+                    cached_file_unpin(&removal->segment->log);
+                removal->pinned = false;
                 if (removal->segment != NULL)
                     segment_close_files(removal->segment);
                 removal->busy = true;

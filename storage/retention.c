@@ -63,7 +63,9 @@ static int32_t count_deletable(const struct log *log, int64_t now_ms)
 static int delete_first(struct log *log, int64_t now_ms, struct storage_fault *fault)
 {
     struct segment *segment = log->segments[0];
-    int error = segment_rename_deleted(segment);
+    int error = segment_rename(segment, SUFFIX_DELETED);
+    if (error == 0)
+        error = segment_rename_snapshot(segment);
     log->names_unsynced = true;
     if (error < 0)
         return log_fail_file(log, fault, "rename", &segment->log, error);

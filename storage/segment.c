@@ -128,25 +128,36 @@ int segment_append(struct segment *segment, const struct record_batch *batch, co
     return 0;
 }
 
-int segment_rename_deleted(struct segment *segment)
+int segment_rename(struct segment *segment, enum file_suffix suffix)
 {
     struct cached_file *const files[FILE_KINDS] = {
         [FILE_LOG] = &segment->log,
         [FILE_OFFSET_INDEX] = &segment->offset_index.entries.file,
         [FILE_TIME_INDEX] = &segment->time_index.entries.file,
     };
-    for (int kind = 0; kind < FILE_KINDS; kind++) {
+    enum file_suffix old = (enum file_suffix)segment->log.suffix;
+    for (int kind = 0; kind < FILE_SNAPSHOT; kind++) {
         char from[STORAGE_PATH_MAX], to[STORAGE_PATH_MAX];
-        if (!folder_file_path(segment->folder, segment->base_offset, (enum file_kind)kind, false, from) ||
-            !folder_file_path(segment->folder, segment->base_offset, (enum file_kind)kind, true, to))
+        if (!folder_file_path(segment->folder, segment->base_offset, (enum file_kind)kind, old, from) ||
+            !folder_file_path(segment->folder, segment->base_offset, (enum file_kind)kind, suffix, to))
             return -ENAMETOOLONG;
         int error = io_of(segment)->rename(io_of(segment), from, to);
         if (error < 0 && error != -ENOENT)
             return error;
         if (files[kind] != NULL)
-            files[kind]->deleted = true;
+            files[kind]->suffix = (uint8_t)suffix;
     }
     return 0;
+}
+
+int segment_rename_snapshot(struct segment *segment)
+{
+    char from[STORAGE_PATH_MAX], to[STORAGE_PATH_MAX];
+    if (!folder_file_path(segment->folder, segment->base_offset, FILE_SNAPSHOT, SUFFIX_NONE, from) ||
+        !folder_file_path(segment->folder, segment->base_offset, FILE_SNAPSHOT, SUFFIX_DELETED, to))
+        return -ENAMETOOLONG;
+    int error = io_of(segment)->rename(io_of(segment), from, to);
+    return error == -ENOENT ? 0 : error;
 }
 
 int segment_seal(struct segment *segment)

@@ -42,8 +42,10 @@ int segment_append(struct segment *segment, const struct record_batch *batch, co
 void segment_count_batch(struct segment *segment, const struct record_batch *batch, int64_t position,
                          int32_t index_interval_bytes);
 
-/* Give all files the suffix .deleted; they stay readable. 0 or a negative errno. */
-int segment_rename_deleted(struct segment *segment) WARN_UNUSED;
+/* Give all files another suffix; they stay readable. 0 or a negative errno, and then some have the old one still. */
+int segment_rename(struct segment *segment, enum file_suffix suffix) WARN_UNUSED;
+/* Give the snapshot at the base offset, if there is one, the suffix .deleted. */
+int segment_rename_snapshot(struct segment *segment) WARN_UNUSED;
 
 /* Write index entries that still wait in memory, as far as the disk lets us. */
 void segment_write_indexes(struct segment *segment);

@@ -168,6 +168,17 @@ static void open_file_outlives_its_name(void **state)
     test->io->close(test->io, file);
 }
 
+static void modification_time_is_what_was_set(void **state)
+{
+    struct io_test *test = *state;
+    struct file *file = open_file(test, "f", FILE_WRITE | FILE_CREATE);
+    struct file_stat info;
+    assert_int_equal(test->io->set_modified(test->io, file, 1234567890123), 0);
+    test->io->close(test->io, file);
+    assert_int_equal(test->io->stat(test->io, path_in(test, 0, "f"), &info), 0);
+    assert_int_equal(info.modified_ms, 1234567890123);
+}
+
 static void replace_puts_new_content_in_place_of_the_old(void **state)
 {
     struct io_test *test = *state;
@@ -264,6 +275,7 @@ int main(void)
         FOR_BOTH(directories_are_made_listed_and_removed),
         FOR_BOTH(rename_takes_a_directory_with_all_in_it),
         FOR_BOTH(open_file_outlives_its_name),
+        FOR_BOTH(modification_time_is_what_was_set),
         FOR_BOTH(replace_puts_new_content_in_place_of_the_old),
         FOR_BOTH(lock_is_held_by_one),
         cmocka_unit_test(replace_is_all_or_nothing),

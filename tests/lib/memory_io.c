@@ -336,6 +336,14 @@ static int64_t memory_size(struct file_io *io, struct file *file)
     return error < 0 ? error : (int64_t)file->node->size;
 }
 
+static int memory_set_modified(struct file_io *io, struct file *file, int64_t modified_ms)
+{
+    int error = fault(memory_of(io), CALL_STAT);
+    if (error == 0)
+        file->node->modified_ms = modified_ms;
+    return error;
+}
+
 static int memory_stat(struct file_io *io, const char *path, struct file_stat *stat)
 {
     struct memory_io *memory = memory_of(io);
@@ -485,6 +493,7 @@ struct memory_io *memory_io_new(void)
         .sync = memory_sync,
         .truncate = memory_truncate,
         .size = memory_size,
+        .set_modified = memory_set_modified,
         .stat = memory_stat,
         .rename = memory_rename,
         .unlink = memory_unlink,

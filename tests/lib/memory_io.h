@@ -22,7 +22,7 @@ enum memory_call {
     CALL_PWRITE = 4,
     CALL_SYNC = 8, /* of a file or a directory */
     CALL_TRUNCATE = 16,
-    CALL_STAT = 32, /* and size */
+    CALL_STAT = 32, /* and size, set_modified */
     CALL_RENAME = 64,
     CALL_UNLINK = 128, /* and rmdir */
     CALL_MKDIR = 256,
