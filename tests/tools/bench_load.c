@@ -5,10 +5,14 @@
  *     bench_load HOST:PORT fetch TOPIC BYTES
  *     bench_load HOST:PORT metadata TOPIC COUNT
  *     bench_load HOST:PORT tiny TOPIC COUNT            produce of one record of 100 bytes, one at a time
+ *     bench_load HOST:PORT latency TOPIC COUNT RATE    COUNT records of 100 bytes, RATE in a second, and their way to a
+ *                                                      consumer on a second connection
  *     bench_load HOST:PORT delete TOPIC
  *
  * Produce sends one batch, made once, again and again: what is measured is the broker. Acks are all. Any error of the
- * broker ends the program with a sentence and status 1; on success it prints "bytes N requests N seconds S". */
+ * broker ends the program with a sentence and status 1; on success it prints "bytes N requests N seconds S", and
+ * `latency` from when a record was to be sent until the consumer has it, "p50_us N p99_us N max_us N": a record that is
+ * sent late because the one before it was not answered counts as late. */
 #include "messages.h"
 #include "protocol/errors.h"
 #include "protocol/header.h"
@@ -16,8 +20,11 @@
 #include "tests/lib/kafka_client.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 
+#define TINY_BYTES      100
 #define ANSWER_MS       60000
 #define FETCH_BYTES_MAX (1024 * 1024) /* max.partition.fetch.bytes of clients */
 
@@ -149,21 +156,17 @@ static void ask_metadata(struct load *load, int64_t count)
 
 /* ---- produce --------------------------------------------------------------------------------------------------- */
 
-/* A request with one batch of records whose values are text of a kind. */
-static struct frame produce_frame(struct load *load, int32_t record_bytes, size_t batch_bytes)
+/* A request with one batch: records with this value, as many as fit, one at least. */
+static struct frame produce_frame(struct load *load, struct kp_bytes value, size_t batch_bytes)
 {
     struct batch_builder builder;
     struct batch_header header = BATCH_HEADER_PLAIN;
     int64_t now_ms = client_wall_ms();
-    uint8_t *value = xmalloc((size_t)record_bytes);
-    for (int32_t i = 0; i < record_bytes; i++)
-        value[i] = (uint8_t)(' ' + i * 7 % 90);
+    const struct kp_bytes none = {NULL, -1};
     batch_builder_init(&builder, now_ms);
     do {
-        batch_builder_add(&builder, now_ms, (struct kp_bytes){NULL, -1}, (struct kp_bytes){value, record_bytes},
-                          (struct kp_bytes){NULL, -1}, 0);
-    } while (builder.size_bytes + (size_t)record_bytes <= batch_bytes);
-    free(value);
+        batch_builder_add(&builder, now_ms, none, value, none, 0);
+    } while (builder.size_bytes + (size_t)value.size <= batch_bytes);
     if (!batch_builder_finish(&builder, &header))
         die("produce", "the batch cannot be built");
 
@@ -184,6 +187,23 @@ static struct frame produce_frame(struct load *load, int32_t record_bytes, size_
     return frame;
 }
 
+/* A value that is text of a kind; the caller frees its bytes. */
+static struct kp_bytes value_of(int32_t size)
+{
+    uint8_t *bytes = xmalloc((size_t)size);
+    for (int32_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(' ' + i * 7 % 90);
+    return (struct kp_bytes){bytes, size};
+}
+
+static struct frame text_frame(struct load *load, int32_t record_bytes, size_t batch_bytes)
+{
+    struct kp_bytes value = value_of(record_bytes);
+    struct frame frame = produce_frame(load, value, batch_bytes);
+    free((void *)(uintptr_t)value.data);
+    return frame;
+}
+
 static void receive_produced(struct load *load)
 {
     struct kp_produce_response response;
@@ -195,7 +215,7 @@ static void receive_produced(struct load *load)
 
 static void produce(struct load *load, int64_t bytes, int32_t record_bytes, size_t batch_bytes, int in_flight)
 {
-    struct frame frame = produce_frame(load, record_bytes, batch_bytes);
+    struct frame frame = text_frame(load, record_bytes, batch_bytes);
     int waiting = 0;
     for (; load->bytes < bytes; load->bytes += (int64_t)frame.size) {
         if (waiting == in_flight) {
@@ -212,7 +232,7 @@ static void produce(struct load *load, int64_t bytes, int32_t record_bytes, size
 
 static void produce_tiny(struct load *load, int64_t count)
 {
-    struct frame frame = produce_frame(load, 100, 0);
+    struct frame frame = text_frame(load, TINY_BYTES, 0);
     for (int64_t i = 0; i < count; i++) {
         send_frame(load, &frame);
         receive_produced(load);
@@ -235,7 +255,9 @@ static int64_t next_offset(const struct kp_records *records, int64_t offset)
     return offset;
 }
 
-static void fetch(struct load *load, int64_t bytes_wanted)
+/* Ask for what follows *offset, waiting for a byte, and move it on. What the answer points to is valid until *bytes is
+ * freed and the arena reset. */
+static struct kp_records fetch_next(struct load *load, int64_t *offset, uint8_t **bytes)
 {
     struct kp_fetch_request request = kp_fetch_request_default;
     struct kp_fetch_request_topics topic = kp_fetch_request_topics_default;
@@ -245,26 +267,109 @@ static void fetch(struct load *load, int64_t bytes_wanted)
     topic.partitions = &partition;
     topic.partitions_count = 1;
     partition.partition_max_bytes = FETCH_BYTES_MAX;
+    partition.fetch_offset = *offset;
     request.max_wait_ms = ANSWER_MS;
     request.min_bytes = 1;
     request.topics = &topic;
     request.topics_count = 1;
-    while (load->bytes < bytes_wanted) {
+    struct frame frame = frame_of(1, FETCH_VERSION, &kp_fetch_request_schema, &request);
+    send_frame(load, &frame);
+    free(frame.bytes);
+    receive(load, 1, FETCH_VERSION, &kp_fetch_response_schema, &response, bytes);
+    check_error("fetch", response.error_code);
+    const struct kp_fetch_response_responses_partitions *answer = &response.responses[0].partitions[0];
+    check_error("fetch", answer->error_code);
+    int64_t next = next_offset(&answer->records, *offset);
+    if (next == *offset)
+        die("fetch", "the topic holds less than was asked for");
+    *offset = next;
+    load->bytes += answer->records.size;
+    return answer->records;
+}
+
+static void fetch(struct load *load, int64_t bytes_wanted)
+{
+    for (int64_t offset = 0; load->bytes < bytes_wanted;) {
         uint8_t *bytes;
-        struct frame frame = frame_of(1, FETCH_VERSION, &kp_fetch_request_schema, &request);
-        send_frame(load, &frame);
-        receive(load, 1, FETCH_VERSION, &kp_fetch_response_schema, &response, &bytes);
-        check_error("fetch", response.error_code);
-        const struct kp_fetch_response_responses_partitions *answer = &response.responses[0].partitions[0];
-        check_error("fetch", answer->error_code);
-        int64_t next = next_offset(&answer->records, partition.fetch_offset);
-        if (next == partition.fetch_offset)
-            die("fetch", "the topic holds less than was asked for");
-        partition.fetch_offset = next;
-        load->bytes += answer->records.size;
+        fetch_next(load, &offset, &bytes);
         free(bytes);
-        free(frame.bytes);
     }
+}
+
+/* ---- latency --------------------------------------------------------------------------------------------------- */
+
+#define NS_PER_SECOND INT64_C(1000000000)
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+static int by_size(const void *one, const void *other)
+{
+    int64_t a = *(const int64_t *)one, b = *(const int64_t *)other;
+    return (a > b) - (a < b);
+}
+
+/* The consumer: a connection and a thread of its own. */
+struct arrivals {
+    struct load load;
+    int64_t *latency_ns; /* of each record */
+    int64_t count;
+};
+
+static void *consume(void *context)
+{
+    struct arrivals *arrivals = context;
+    for (int64_t offset = 0, seen = 0; seen < arrivals->count;) {
+        uint8_t *bytes;
+        struct kp_records records = fetch_next(&arrivals->load, &offset, &bytes);
+        int64_t arrived_ns = now_ns();
+        struct record_batch batch;
+        for (const uint8_t *at = records.data, *end = at + records.size;
+             at < end && record_batch_view(&batch, at, (size_t)(end - at)) == BATCH_OK; at += batch.size_bytes) {
+            struct record_iterator iterator;
+            struct record record;
+            record_iterator_init(&iterator, &batch, INT32_MAX, NULL);
+            while (seen < arrivals->count && record_iterator_next(&iterator, &record))
+                arrivals->latency_ns[seen++] = arrived_ns - (int64_t)load_be64(record.value.data);
+            record_iterator_release(&iterator);
+        }
+        free(bytes);
+    }
+    return NULL;
+}
+
+static void measure_latency(struct load *load, const char *host, int32_t port, int64_t count, int64_t rate)
+{
+    struct arrivals arrivals = {.load.topic = load->topic, .count = count};
+    pthread_t consumer;
+    uint8_t value[TINY_BYTES] = {0};
+    arrivals.latency_ns = xcalloc((size_t)count, sizeof arrivals.latency_ns[0]);
+    arena_init(&arrivals.load.arena, (size_t)16 * 1024 * 1024);
+    if (count < 1 || rate < 1 || !kafka_client_open(&arrivals.load.client, host, port) ||
+        pthread_create(&consumer, NULL, consume, &arrivals) != 0)
+        die("latency", "the consumer cannot be started");
+    int64_t began_ns = now_ns();
+    for (int64_t i = 0; i < count; i++) {
+        int64_t due_ns = began_ns + i * NS_PER_SECOND / rate;
+        struct timespec due = {due_ns / NS_PER_SECOND, due_ns % NS_PER_SECOND};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+        store_be64(value, (uint64_t)due_ns);
+        struct frame frame = produce_frame(load, (struct kp_bytes){value, sizeof value}, 0);
+        send_frame(load, &frame);
+        free(frame.bytes);
+        receive_produced(load);
+    }
+    pthread_join(consumer, NULL);
+    kafka_client_close(&arrivals.load.client);
+    arena_release(&arrivals.load.arena);
+    qsort(arrivals.latency_ns, (size_t)count, sizeof arrivals.latency_ns[0], by_size);
+    printf("p50_us %.1f p99_us %.1f max_us %.1f ", (double)arrivals.latency_ns[count / 2] / 1000,
+           (double)arrivals.latency_ns[count * 99 / 100] / 1000, (double)arrivals.latency_ns[count - 1] / 1000);
+    free(arrivals.latency_ns);
 }
 
 /* ---- command line ---------------------------------------------------------------------------------------------- */
@@ -278,7 +383,8 @@ int main(int count, char **arguments)
 {
     char *colon = count < 4 ? NULL : strrchr(arguments[1], ':');
     if (colon == NULL)
-        die("usage", "HOST:PORT create|produce|fetch|metadata|tiny|delete TOPIC ...; see the head of bench_load.c");
+        die("usage",
+            "HOST:PORT create|produce|fetch|metadata|tiny|latency|delete TOPIC ...; see the head of bench_load.c");
     *colon = '\0';
     struct load load = {.topic = arguments[3]};
     arena_init(&load.arena, (size_t)16 * 1024 * 1024);
@@ -295,6 +401,8 @@ int main(int count, char **arguments)
         ask_metadata(&load, atoll(arguments[4]));
     else if (is("tiny", command, extra, 1))
         produce_tiny(&load, atoll(arguments[4]));
+    else if (is("latency", command, extra, 2))
+        measure_latency(&load, arguments[1], atoi(colon + 1), atoll(arguments[4]), atoll(arguments[5]));
     else if (is("fetch", command, extra, 1))
         fetch(&load, atoll(arguments[4]));
     else if (is("produce", command, extra, 4))
