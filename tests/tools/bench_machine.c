@@ -6,8 +6,8 @@
  *     bench_machine start COMMAND ...      start it and wait for a line on its standard output
  *
  * The first two are the floor of produce and fetch, in the same rhythm of questions and answers. They print
- * "cpu_seconds S" of the child. The third prints "ready_ms M rss_kib K" and ends the process with SIGTERM. Linux only:
- * elsewhere it says so. */
+ * "cpu_seconds S seconds S": of the child, and on the wall. The third prints "ready_ms M rss_kib K" and ends the
+ * process with SIGTERM. Linux only: elsewhere it says so. */
 #ifdef __linux__
 #include "protocol/base.h"
 
@@ -139,6 +139,13 @@ static double cpu_seconds(const struct rusage *usage)
            (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
 }
 
+static double now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
 static void measure_floor(bool append, const char *path, int64_t bytes)
 {
     int client, server;
@@ -154,6 +161,7 @@ static void measure_floor(bool append, const char *path, int64_t bytes)
         exit(0);
     }
     close(server);
+    double began_ms = now_ms();
     if (append)
         feed(client, bytes);
     else
@@ -162,14 +170,7 @@ static void measure_floor(bool append, const char *path, int64_t bytes)
     int status;
     if (child < 0 || waitpid(child, &status, 0) != child || status != 0 || getrusage(RUSAGE_CHILDREN, &usage) != 0)
         die("child");
-    printf("cpu_seconds %.6f\n", cpu_seconds(&usage));
-}
-
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+    printf("cpu_seconds %.6f seconds %.6f\n", cpu_seconds(&usage), (now_ms() - began_ms) / 1e3);
 }
 
 /* Resident memory of a process in KiB. */
