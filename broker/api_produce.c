@@ -1,78 +1,173 @@
 /* Produce: one record batch for each partition, appended in the order of the request.
  *
+ *     begin -> partition -> partition -> ... -> all appended -> synced, where the policy wants it -> answer
+ *                  |            ^                                 (held: the connection goes on)
+ *                  +-- check ---+   a batch whose validation takes long, in the pool (parked)
+ *
  * The batch is validated and written from the frame itself (storage/log.h): base offset and leader epoch go into it in
  * place, and its bytes are copied by the kernel alone. Every partition has its own outcome.
  *
+ * A batch that takes more work than this turn has left is validated in the pool (batch_check.h). The request is parked
+ * meanwhile, so that the batches of a connection keep their order, as in Kafka, which reads no further request of a
+ * connection either. What is not appended yet is copied: the frame goes. Afterwards everything is looked up again. A
+ * topic that was deleted meanwhile is unknown; rules that changed meanwhile count for the next batch; and when the peer
+ * has gone the appends are made all the same, for it may have sent them with acks 0 and left.
+ *
  * acks: 0 gets no answer at all, and a failure closes the connection, the only way to tell; 1 and -1 are the same on
  * one node, whatever min.insync.replicas says, since Kafka wants no more replicas than a partition has. When the flush
- * policy of a topic asks for it the answer waits for the sync, while the connection goes on. */
+ * policy of a topic asks for it the answer waits for the sync; a partition whose sync fails gets
+ * KAFKA_STORAGE_ERROR in it, and the others what they have. */
 #include "api.h"
+#include "batch_check.h"
 #include "broker.h"
 #include "errors.h"
 #include "purgatory.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+#define NO_MEMORY "its produce request needs more memory than a request may use"
 
 typedef struct kp_produce_request_topic_data topic_data;
+typedef struct kp_produce_request_topic_data_partition_data partition_data;
 typedef struct kp_produce_response_responses_partition_responses partition_response;
 
-/* One sync that an answer waits for. */
+struct produce;
+
+/* One sync that the answer of a partition waits for. */
 struct produce_flush {
     struct log_flush flush;
-    struct request *request;
+    struct produce *produce;
+    partition_response *response;
 };
 
+/* A produce request on its way; in the request's arena. */
 struct produce {
     struct request *request;
-    const struct kp_produce_request *body;
+    topic_data *topics; /* of the body */
+    int32_t topics_count;
+    int32_t topic, partition; /* the next one to append */
+    int32_t answered;         /* the answer's entry for that topic: those without partitions have none */
+    int16_t acks;
+    bool internal_allowed; /* it may write to internal topics */
+    struct kp_produce_response response;
     struct produce_flush *flushes; /* room for one per partition; NULL until the first is wanted */
     int32_t flushes_count, partitions_count;
-    bool failed;
+    int32_t waits;             /* for syncs, and for the appends themselves; the answer is given at 0 */
+    bool held;                 /* something was or is waited for: the request lives until its unhold */
+    bool names_kept;           /* names are copies */
+    const char *failure;       /* why there can be no answer; NULL: there can */
+    struct batch_check *check; /* NULL: none was needed yet */
 };
+
+static void hold(struct produce *produce)
+{
+    if (!produce->held)
+        request_hold(produce->request);
+    produce->held = true;
+}
+
+/* The names in body and answer outlive the frame. False: no memory for them. */
+static bool keep_names(struct produce *produce)
+{
+    if (produce->names_kept)
+        return true;
+    struct kp_produce_response_responses *answered = produce->response.responses;
+    for (int32_t t = 0; t < produce->topics_count; t++) {
+        topic_data *topic = &produce->topics[t];
+        if (topic->partition_data_count == 0)
+            continue;
+        if (topic->name.size > 0) {
+            char *copy = arena_copy(&produce->request->arena, topic->name.data, (size_t)topic->name.size);
+            if (copy == NULL)
+                return false;
+            topic->name.data = answered->name.data = copy;
+        }
+        answered++;
+    }
+    produce->names_kept = true;
+    return true;
+}
+
+/* ---- the answer ----------------------------------------------------------------------------------------------------- */
+
+/* The first error of the answer, KAFKA_NONE when all went well. */
+static int16_t first_error(const struct kp_produce_response *response)
+{
+    for (int32_t t = 0; t < response->responses_count; t++) {
+        const struct kp_produce_response_responses *topic = &response->responses[t];
+        for (int32_t p = 0; p < topic->partition_responses_count; p++) {
+            if (topic->partition_responses[p].error_code != KAFKA_NONE)
+                return topic->partition_responses[p].error_code;
+        }
+    }
+    return KAFKA_NONE;
+}
+
+static void answer_unasked(struct produce *produce)
+{
+    int16_t error = first_error(&produce->response);
+    if (error == KAFKA_NONE) {
+        request_respond_nothing(produce->request);
+        return;
+    }
+    char reason[96];
+    snprintf(reason, sizeof reason, "it produced with acks 0, which failed: %s", kafka_error_name(error));
+    request_close(produce->request, reason);
+}
+
+/* One thing less to wait for; the last one answers. */
+static void waited(struct produce *produce)
+{
+    struct request *request = produce->request;
+    if (--produce->waits > 0)
+        return;
+    bool held = produce->held;
+    if (request->peer != NULL) {
+        if (produce->failure != NULL)
+            request_close(request, produce->failure);
+        else if (produce->acks == 0)
+            answer_unasked(produce);
+        else
+            request_respond(request, &produce->response);
+    }
+    if (held)
+        request_unhold(request);
+}
+
+static void refuse_partition(partition_response *response, enum kafka_error error)
+{
+    int32_t index = response->index;
+    *response = kp_produce_response_responses_partition_responses_default;
+    response->index = index;
+    response->error_code = (int16_t)error;
+    response->base_offset = -1;
+}
 
 static void flush_done(struct log_flush *flush, int status)
 {
-    struct request *request = CONTAINER_OF(flush, struct produce_flush, flush)->request;
+    struct produce_flush *waiting = CONTAINER_OF(flush, struct produce_flush, flush);
     if (status != 0)
-        request_close(request, "what it produced could not be synced");
-    request_unhold(request);
+        refuse_partition(waiting->response, kafka_error_of_storage(status));
+    waited(waiting->produce);
 }
 
 /* The answer is to wait for a sync of `log`. False: no memory for it. */
-static bool wait_for_flush(struct produce *produce, struct log *log)
+static bool wait_for_flush(struct produce *produce, struct log *log, partition_response *response)
 {
     if (produce->flushes == NULL)
         produce->flushes =
             arena_calloc(&produce->request->arena, (size_t)produce->partitions_count, sizeof *produce->flushes);
-    if (produce->flushes == NULL)
+    if (produce->flushes == NULL || !keep_names(produce))
         return false;
     struct produce_flush *flush = &produce->flushes[produce->flushes_count++];
-    flush->request = produce->request;
+    flush->produce = produce;
+    flush->response = response;
     flush->flush.done = flush_done;
-    request_hold(produce->request);
+    hold(produce);
+    produce->waits++;
     log_flush(log, &flush->flush);
     return true;
-}
-
-/* Kafka's clients other than its own admin may not write to the topics that coordinators keep their state in. */
-static bool may_write_internal(const struct request *request)
-{
-    return kp_string_is(request->header.client_id, "__admin_client");
-}
-
-static struct partition *find_partition(const struct produce *produce, const topic_data *data, int32_t index,
-                                        enum kafka_error *error)
-{
-    struct catalog *catalog = produce->request->broker->catalog;
-    bool by_id = produce->request->header.api_version >= 13;
-    struct topic *topic = by_id ? catalog_topic_by_id(catalog, data->topic_id) : catalog_topic(catalog, data->name);
-    struct partition *partition = topic == NULL ? NULL : topic_partition(topic, index);
-    *error = KAFKA_NONE;
-    if (partition == NULL)
-        *error = topic == NULL && by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    else if (topic->internal && !may_write_internal(produce->request))
-        *error = KAFKA_INVALID_TOPIC_EXCEPTION;
-    return *error == KAFKA_NONE ? partition : NULL;
 }
 
 static bool fill_record_errors(struct produce *produce, const struct batch_verdict *verdict,
@@ -107,21 +202,109 @@ static bool tells_log_start(enum kafka_error error, const struct batch_verdict *
     }
 }
 
-static void produce_partition(struct produce *produce, const topic_data *data,
-                              const struct kp_produce_request_topic_data_partition_data *from,
+static void fill_response(struct produce *produce, struct partition *partition, const struct log_append *append,
+                          int status, partition_response *response)
+{
+    enum kafka_error error = kafka_error_of_storage(status);
+    response->error_code = (int16_t)error;
+    if (status == STORAGE_OK) {
+        response->base_offset = append->base_offset;
+        response->log_append_time_ms = append->append_time_ms;
+        response->log_start_offset = log_start_offset(partition->log);
+        return;
+    }
+    if (tells_log_start(error, &append->verdict))
+        response->log_start_offset = log_start_offset(partition->log);
+    if (append->verdict.message_for_client)
+        response->error_message = kp_string_of(append->verdict.message);
+    if (!fill_record_errors(produce, &append->verdict, response))
+        produce->failure = NO_MEMORY;
+}
+
+/* ---- appending ------------------------------------------------------------------------------------------------------ */
+
+static struct partition *find_partition(const struct produce *produce, const topic_data *data, int32_t index,
+                                        enum kafka_error *error)
+{
+    struct catalog *catalog = produce->request->broker->catalog;
+    bool by_id = produce->request->header.api_version >= 13;
+    struct topic *topic = by_id ? catalog_topic_by_id(catalog, data->topic_id) : catalog_topic(catalog, data->name);
+    struct partition *partition = topic == NULL ? NULL : topic_partition(topic, index);
+    *error = KAFKA_NONE;
+    if (partition == NULL)
+        *error = topic == NULL && by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    else if (topic->internal && !produce->internal_allowed)
+        *error = KAFKA_INVALID_TOPIC_EXCEPTION;
+    return *error == KAFKA_NONE ? partition : NULL;
+}
+
+/* The appends that are left go on without the frame: copy of it what they need. False: no memory for it. */
+static bool keep_batches(struct produce *produce)
+{
+    if (!keep_names(produce))
+        return false;
+    for (int32_t t = produce->topic; t < produce->topics_count; t++) {
+        const topic_data *topic = &produce->topics[t];
+        for (int32_t p = t == produce->topic ? produce->partition : 0; p < topic->partition_data_count; p++) {
+            struct kp_records *records = &topic->partition_data[p].records;
+            if (records->size <= 0)
+                continue;
+            records->data = (uint8_t *)arena_copy(&produce->request->arena, records->data, (size_t)records->size);
+            if (records->data == NULL)
+                return false;
+        }
+    }
+    return true;
+}
+
+static void check_done(struct batch_check *check, bool was_canceled);
+
+/* Have a batch validated in the pool. False: no memory to keep it. */
+static bool check_batch(struct produce *produce, const struct partition *partition, const struct log_append *append)
+{
+    struct request *request = produce->request;
+    if (produce->check == NULL) {
+        if (!keep_batches(produce))
+            return false;
+        produce->check = arena_alloc(&request->arena, sizeof *produce->check);
+        if (produce->check == NULL)
+            return false;
+        hold(produce);
+        request_park(request, NULL);
+    }
+    const partition_data *from = &produce->topics[produce->topic].partition_data[produce->partition];
+    *produce->check = (struct batch_check){
+        .bytes = (uint8_t *)(uintptr_t)from->records.data,
+        .size_bytes = append->size_bytes,
+        .rules = partition->topic->log_config.rules,
+        .zstd_allowed = append->zstd_allowed,
+        .now_ms = append->now_ms,
+        .arena = &request->arena,
+        .done = check_done,
+        .context = produce,
+    };
+    batch_check_begin(produce->check, request->broker->env->executor);
+    return true;
+}
+
+/* Append the batch of the next partition; `verdict`, when it is not NULL, is what the pool says of it. False: it is in
+ * the pool now. */
+static bool produce_partition(struct produce *produce, const struct batch_verdict *verdict,
                               partition_response *response)
 {
     struct request *request = produce->request;
     struct broker *broker = request->broker;
+    const topic_data *topic = &produce->topics[produce->topic];
+    const partition_data *from = &topic->partition_data[produce->partition];
     enum kafka_error error;
-    *response = kp_produce_response_responses_partition_responses_default;
     response->index = from->index;
-    response->base_offset = -1;
-    struct partition *partition = find_partition(produce, data, from->index, &error);
-    response->error_code = (int16_t)error;
-    if (error != KAFKA_NONE)
-        return;
-
+    struct partition *partition = find_partition(produce, topic, from->index, &error);
+    refuse_partition(response, error);
+    if (error != KAFKA_NONE) {
+        if (verdict != NULL)
+            free(verdict->rebuilt);
+        return true;
+    }
     struct log_append append = {
         .bytes = (uint8_t *)(uintptr_t)from->records.data, /* the frame is ours to write to */
         .size_bytes = from->records.size < 0 ? 0 : (size_t)from->records.size,
@@ -131,42 +314,78 @@ static void produce_partition(struct produce *produce, const topic_data *data,
         .now_ms = broker->env->now(broker->env).wall_ms,
         .arena = &request->arena,
     };
-    int status = log_append(partition->log, &append, NULL);
-    error = kafka_error_of_storage(status);
-    response->error_code = (int16_t)error;
-    if (status == STORAGE_OK) {
-        response->base_offset = append.base_offset;
-        response->log_append_time_ms = append.append_time_ms;
-        response->log_start_offset = log_start_offset(partition->log);
-        purgatory_wake(broker, partition);
-        if (log_wants_flush(partition->log) && !wait_for_flush(produce, partition->log))
-            produce->failed = true;
-        return;
+    if (verdict != NULL) {
+        append.origin = LOG_APPEND_VALIDATED;
+        append.verdict = *verdict;
     }
-    if (tells_log_start(error, &append.verdict))
-        response->log_start_offset = log_start_offset(partition->log);
-    if (append.verdict.message_for_client)
-        response->error_message = kp_string_of(append.verdict.message);
-    if (!fill_record_errors(produce, &append.verdict, response))
-        produce->failed = true;
+    int status = log_append(partition->log, &append, NULL);
+    if (status == STORAGE_BATCH_UNDECIDED) {
+        if (check_batch(produce, partition, &append))
+            return false;
+        produce->failure = NO_MEMORY;
+        return true;
+    }
+    fill_response(produce, partition, &append, status, response);
+    if (status != STORAGE_OK)
+        return true;
+    purgatory_wake(broker, partition);
+    if (log_wants_flush(partition->log) && !wait_for_flush(produce, partition->log, response))
+        produce->failure = NO_MEMORY;
+    return true;
 }
 
-/* Append everything; or, with an error for the whole request, say so of every partition. False: no memory for the
- * answer. */
-static bool produce_topics(struct produce *produce, enum kafka_error request_error,
-                           struct kp_produce_response *response)
+static partition_response *next_response(struct produce *produce)
+{
+    return &produce->response.responses[produce->answered].partition_responses[produce->partition];
+}
+
+static bool next_partition(struct produce *produce)
+{
+    while (produce->topic < produce->topics_count &&
+           produce->partition == produce->topics[produce->topic].partition_data_count) {
+        produce->answered += produce->partition > 0; /* Kafka's answer is by partition */
+        produce->topic++;
+        produce->partition = 0;
+    }
+    return produce->topic < produce->topics_count;
+}
+
+/* Append all that is left, or up to a batch that goes to the pool. */
+static void go_on(struct produce *produce)
+{
+    for (; next_partition(produce) && produce->failure == NULL; produce->partition++) {
+        if (!produce_partition(produce, NULL, next_response(produce)))
+            return;
+    }
+    if (produce->check != NULL && produce->request->peer != NULL)
+        request_unpark(produce->request);
+    waited(produce);
+}
+
+static void check_done(struct batch_check *check, bool was_canceled)
+{
+    struct produce *produce = check->context;
+    if (was_canceled)
+        produce->failure = "its records could not be validated before the stop";
+    else
+        (void)produce_partition(produce, &check->verdict, next_response(produce));
+    produce->partition++;
+    go_on(produce);
+}
+
+/* Room for the whole answer. False: no memory for it. */
+static bool make_response(struct produce *produce)
 {
     struct arena *arena = &produce->request->arena;
-    const struct kp_produce_request *body = produce->body;
-    response->responses = arena_calloc(arena, (size_t)body->topic_data_count, sizeof *response->responses);
+    struct kp_produce_response *response = &produce->response;
+    *response = kp_produce_response_default;
+    response->responses = arena_calloc(arena, (size_t)produce->topics_count, sizeof *response->responses);
     if (response->responses == NULL)
         return false;
-    for (int32_t t = 0; t < body->topic_data_count; t++)
-        produce->partitions_count += body->topic_data[t].partition_data_count;
-    for (int32_t t = 0; t < body->topic_data_count; t++) {
-        const topic_data *data = &body->topic_data[t];
+    for (int32_t t = 0; t < produce->topics_count; t++) {
+        const topic_data *data = &produce->topics[t];
         if (data->partition_data_count == 0)
-            continue; /* Kafka's answer is by partition */
+            continue;
         struct kp_produce_response_responses *topic = &response->responses[response->responses_count++];
         *topic = kp_produce_response_responses_default;
         topic->name = data->name;
@@ -176,19 +395,19 @@ static bool produce_topics(struct produce *produce, enum kafka_error request_err
             arena_calloc(arena, (size_t)data->partition_data_count, sizeof *topic->partition_responses);
         if (topic->partition_responses == NULL)
             return false;
-        for (int32_t p = 0; p < data->partition_data_count; p++) {
-            partition_response *partition = &topic->partition_responses[p];
-            if (request_error == KAFKA_NONE) {
-                produce_partition(produce, data, &data->partition_data[p], partition);
-                continue;
-            }
-            *partition = kp_produce_response_responses_partition_responses_default;
-            partition->index = data->partition_data[p].index;
-            partition->error_code = (int16_t)request_error;
-            partition->base_offset = -1;
-        }
+        produce->partitions_count += data->partition_data_count;
     }
-    return !produce->failed;
+    return true;
+}
+
+/* An error for the whole request: say so of every partition. */
+static void refuse_all(struct produce *produce, enum kafka_error error)
+{
+    for (; next_partition(produce); produce->partition++) {
+        partition_response *response = next_response(produce);
+        response->index = produce->topics[produce->topic].partition_data[produce->partition].index;
+        refuse_partition(response, error);
+    }
 }
 
 /* Transactional records need a transaction, and none can be begun yet: InitProducerId refuses transactional ids for
@@ -210,37 +429,25 @@ static enum kafka_error check_request(const struct kp_produce_request *body)
     return KAFKA_NONE;
 }
 
-/* The first error of the answer, KAFKA_NONE when all went well. */
-static int16_t first_error(const struct kp_produce_response *response)
-{
-    for (int32_t t = 0; t < response->responses_count; t++) {
-        const struct kp_produce_response_responses *topic = &response->responses[t];
-        for (int32_t p = 0; p < topic->partition_responses_count; p++) {
-            if (topic->partition_responses[p].error_code != KAFKA_NONE)
-                return topic->partition_responses[p].error_code;
-        }
-    }
-    return KAFKA_NONE;
-}
-
 void api_produce(struct request *request)
 {
-    struct produce produce = {.request = request, .body = request->body};
-    struct kp_produce_response response = kp_produce_response_default;
-    if (!produce_topics(&produce, check_request(produce.body), &response)) {
-        request_close(request, "its produce request needs more memory than a request may use");
+    const struct kp_produce_request *body = request->body;
+    struct produce *produce = arena_calloc(&request->arena, 1, sizeof *produce);
+    if (produce != NULL)
+        *produce = (struct produce){.request = request,
+                                    .topics = body->topic_data,
+                                    .topics_count = body->topic_data_count,
+                                    .acks = body->acks,
+                                    /* Kafka's clients other than its own admin may not write to what coordinators keep
+                                     * their state in */
+                                    .internal_allowed = kp_string_is(request->header.client_id, "__admin_client"),
+                                    .waits = 1};
+    if (produce == NULL || !make_response(produce)) {
+        request_close(request, NO_MEMORY);
         return;
     }
-    if (produce.body->acks != 0) {
-        request_respond(request, &response);
-        return;
-    }
-    int16_t error = first_error(&response);
-    if (error == KAFKA_NONE) {
-        request_respond_nothing(request);
-    } else {
-        char reason[96];
-        snprintf(reason, sizeof reason, "it produced with acks 0, which failed: %s", kafka_error_name(error));
-        request_close(request, reason);
-    }
+    enum kafka_error error = check_request(body);
+    if (error != KAFKA_NONE)
+        refuse_all(produce, error);
+    go_on(produce);
 }

@@ -8,6 +8,7 @@
 
 #include "controller.h"
 #include "fetch_session.h"
+#include "limits.h"
 #include "logger.h"
 #include "producer_ids.h"
 #include "purgatory.h"
@@ -136,6 +137,7 @@ void broker_tick(struct broker *broker)
 void broker_turn_end(struct broker *broker)
 {
     purgatory_run(broker);
+    log_store_begin_turn(broker->store, TURN_WORK_BYTES);
     int64_t due_wall_ms = log_store_next_ms(broker->store);
     if (due_wall_ms < broker->store_due_wall_ms) /* what was appended is to be synced sooner, or a topic was deleted */
         watch_store(broker, due_wall_ms);

@@ -217,7 +217,7 @@ static void reading_adjust(struct conn *conn)
     if (conn->closed || conn->lingers)
         return;
     bool waits = !may_start(conn) || !list_empty(&conn->writable);
-    bool wanted = !conn->finished && !conn->peer.closing && !output_backed_up(conn) &&
+    bool wanted = !conn->finished && !conn->ended && !conn->peer.closing && !output_backed_up(conn) &&
                   !(waits && conn->input_size >= WAITING_INPUT_BYTES_MAX);
     if (wanted == conn->reading)
         return;
@@ -242,7 +242,8 @@ static void input_keep(struct conn *conn, const uint8_t *bytes, size_t size)
     conn->input_size += size;
 }
 
-/* Handle what waits in the input as far as it may start. */
+/* Handle what waits in the input as far as it may start. A peer that has sent its end needs nothing any more but this.
+ */
 static void start_requests(struct conn *conn)
 {
     if (conn->input_size > 0 && may_start(conn)) {
@@ -262,6 +263,8 @@ static void start_requests(struct conn *conn)
             conn->input_capacity = capacity;
         }
     }
+    if (conn->ended && may_start(conn))
+        conn_finish(conn);
     reading_adjust(conn);
 }
 
@@ -270,6 +273,11 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     struct conn *conn = CONTAINER_OF(stream, struct conn, tcp);
     if (conn->closed || count == 0)
         return;
+    if (count == UV_EOF && conn->peer.working && conn->input_size > 0 && !conn->lingers) {
+        conn->ended = true; /* it may have sent records with acks 0 and left */
+        reading_stop(conn);
+        return;
+    }
     if (count < 0) {
         conn_close(conn, count == UV_ENOBUFS ? NO_INPUT_MEMORY : NULL);
         return;

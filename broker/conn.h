@@ -31,6 +31,7 @@ struct conn {
     bool warming; /* nothing is sent meanwhile */
     bool warmed;  /* the next part is not asked about again: memory may be too short to keep it */
 
+    bool ended;    /* the peer sent its end while a request was worked on; those behind it are still to be started */
     bool finished; /* no more requests are started: the peer sent its end, was refused, or we stop */
     bool lingers;  /* everything is sent and our end is closed; the peer's is awaited */
     bool closed;   /* uv_close() was called */

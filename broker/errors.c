@@ -34,6 +34,7 @@ enum kafka_error kafka_error_of_storage(int error)
     case STORAGE_OFFLINE:
     case STORAGE_CORRUPT:
     case STORAGE_CANCELED:
+    case STORAGE_BATCH_UNDECIDED: /* whoever gets it validates the batch and comes again */
         return KAFKA_KAFKA_STORAGE_ERROR;
     }
     return KAFKA_UNKNOWN_SERVER_ERROR;

@@ -3,6 +3,7 @@
 #define DOHLE_BROKER_LIMITS_H
 
 #include <assert.h>
+#include <stddef.h>
 
 #define KIB(n) ((size_t)(n)*1024)
 #define MIB(n) ((size_t)(n)*1024 * 1024)
@@ -52,6 +53,13 @@ static_assert(WAITING_INPUT_BYTES_MAX <= READ_BUFFER_BYTES,
 #endif
 /* What one connection sends before the others have their turn. */
 #define SEND_BYTES_PER_TURN MIB(4)
+
+/* What the appends of one turn may decompress before the others are validated by the pool: about a millisecond. Writing
+ * a batch anew in another codec counts sixteen times. */
+#define TURN_WORK_BYTES KIB(512)
+/* What one validation in the pool may decompress before it goes on where it keeps none but its like waiting: a tenth of
+ * a second. */
+#define CHECK_WORK_BYTES MIB(32)
 
 /* Partitions of all fetch sessions together, about 160 bytes and a topic name each: half a million with usual names.
  * Kafka's bound is on the number of sessions alone. */

@@ -384,6 +384,7 @@ static void stop_cb(uv_timer_t *timer)
     struct server *server = CONTAINER_OF(timer, struct server, stop_timer);
     list_for_each (&server->conns, node)
         conn_close(CONTAINER_OF(node, struct conn, by_activity), NULL);
+    loop_cancel_jobs(server->loop, JOB_CHECK);
 }
 
 void server_stop(struct server *server)

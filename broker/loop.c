@@ -156,11 +156,17 @@ void loop_init(struct loop *loop)
     ASSERT(uv_loop_init(&loop->uv) == 0);
     for (int kind = 0; kind < JOB_KINDS; kind++)
         list_init(&loop->waiting[kind]);
-    for (int i = 0; i < LOOP_THREADS; i++) {
-        loop->workers[i].loop = loop;
-        loop->workers[i].kind = i < LOOP_FLUSH_THREADS                       ? JOB_FLUSH
-                                : i < LOOP_FLUSH_THREADS + LOOP_READ_THREADS ? JOB_READ
-                                                                             : JOB_CLEANUP;
+    static const int threads_of[JOB_KINDS] = {[JOB_FLUSH] = LOOP_FLUSH_THREADS,
+                                              [JOB_READ] = LOOP_READ_THREADS,
+                                              [JOB_CLEANUP] = LOOP_CLEANUP_THREADS,
+                                              [JOB_CHECK] = LOOP_CHECK_THREADS,
+                                              [JOB_CHECK_LONG] = LOOP_LONG_THREADS};
+    struct loop_worker *worker = loop->workers;
+    for (int kind = 0; kind < JOB_KINDS; kind++) {
+        for (int i = 0; i < threads_of[kind]; i++, worker++) {
+            worker->loop = loop;
+            worker->kind = (enum job_kind)kind;
+        }
     }
     uv_timer_init(&loop->uv, &loop->wake);
     uv_idle_init(&loop->uv, &loop->again);

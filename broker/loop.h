@@ -10,12 +10,15 @@
 struct broker;
 struct loop;
 
-/* Threads of the pool by job kind: syncs and cold reads go on side by side, and cleaning up never keeps them waiting.
- */
+/* Threads of the pool by job kind: syncs, cold reads and validations go on side by side; cleaning up, and validations
+ * that take long, never keep them waiting. */
 #define LOOP_FLUSH_THREADS   2
 #define LOOP_READ_THREADS    2
 #define LOOP_CLEANUP_THREADS 1
-#define LOOP_THREADS         (LOOP_FLUSH_THREADS + LOOP_READ_THREADS + LOOP_CLEANUP_THREADS)
+#define LOOP_CHECK_THREADS   2
+#define LOOP_LONG_THREADS    1
+#define LOOP_THREADS                                                                                                   \
+    (LOOP_FLUSH_THREADS + LOOP_READ_THREADS + LOOP_CLEANUP_THREADS + LOOP_CHECK_THREADS + LOOP_LONG_THREADS)
 
 /* One thread's worth of work in the pool. */
 struct loop_worker {

@@ -55,6 +55,7 @@ static void signal_cb(uv_signal_t *handle, int number)
              program->server.conns_count);
     notify_service_manager("STOPPING=1");
     loop_cancel_jobs(&program->loop, JOB_CLEANUP); /* what is to be removed is found at the next start */
+    loop_cancel_jobs(&program->loop, JOB_CHECK_LONG);
     broker_stop(program->broker);
     server_stop(&program->server);
 }

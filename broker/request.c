@@ -88,16 +88,22 @@ static bool request_done(const struct request *request)
     return request->answered && request->holds == 0;
 }
 
+static void end_park(struct request *request)
+{
+    request->is_parked = false;
+    request->canceled = NULL;
+    request->peer->working = false;
+    request->peer->parked_count--;
+}
+
 /* Pieces are set, or there are none: the request leaves when it is the oldest. */
 static void request_answered(struct request *request)
 {
     struct peer *peer = request->peer;
     request->answered = true;
     request_charge(request);
-    if (request->canceled != NULL) {
-        request->canceled = NULL;
-        peer->parked_count--;
-    }
+    if (request->is_parked)
+        end_park(request);
     if (request->holds == 0)
         peer->output_ready(peer);
 }
@@ -197,6 +203,8 @@ void request_close(struct request *request, const char *reason)
 void request_hold(struct request *request)
 {
     request->holds++;
+    if (request->peer != NULL)
+        request_charge(request);
 }
 
 void request_unhold(struct request *request)
@@ -212,10 +220,19 @@ void request_unhold(struct request *request)
 
 void request_park(struct request *request, void (*canceled)(struct request *request))
 {
-    ASSERT(request->canceled == NULL);
+    ASSERT(!request->is_parked);
+    request->is_parked = true;
     request->canceled = canceled;
+    request->peer->working = canceled == NULL;
     request->peer->parked_count++;
     request_charge(request);
+}
+
+void request_unpark(struct request *request)
+{
+    ASSERT(request->is_parked);
+    end_park(request);
+    request->peer->output_ready(request->peer);
 }
 
 /* ---- peers ---------------------------------------------------------------------------------------------------------- */

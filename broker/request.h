@@ -6,13 +6,13 @@
  *                             request_respond()             peer_sent()
  *     broker_handle_frame() ------------------> answered ---------------> recycled
  *            |      |                              ^
- *            |      +-- request_hold(), respond ---+  request_unhold()      encoded, waits for a sync
+ *            |      +-- request_hold(), respond ---+  request_unhold()      waits for a sync
  *            |                                     |
  *            +--------- request_park() ------------+  request_respond()     waits for data, members or time
  *
  * Strings and records in request->body borrow the frame, which is gone when the handler returns: a handler that parks
- * copies into request->arena what it needs later; one that only waits for durability holds the answer, which is encoded
- * at once.
+ * copies into request->arena what it needs later; one that only waits for durability holds the answer, which it gives
+ * at once, or when all is durable if it is to tell what failed.
  *
  * Rules. (1) Requests of a connection start in order, answers leave in order. (2) One that is held lets the next start;
  * one that is parked does not. (3) When the peer is gone a parked request is canceled, a held one is
@@ -48,6 +48,7 @@ struct peer {
     struct list requests;     /* struct request, oldest first: in progress or not yet sent */
     int32_t requests_count;   /* of that list */
     int32_t parked_count;     /* of those: parked, so none may start */
+    bool working;             /* the parked one is in the pool, and goes on without its peer */
     size_t memory_bytes;      /* of the arenas of those that are answered or parked */
     bool closing;             /* the broker wants it closed: nothing more is started */
     /* The broker's calls on the owner; both only note what the owner does at the end of its turn. */
@@ -70,7 +71,8 @@ struct request {
     struct out_piece *pieces; /* in the arena */
     int32_t pieces_count;     /* 0: no answer at all (acks 0) */
     int32_t pieces_sent;
-    void (*canceled)(struct request *request); /* set while parked */
+    bool is_parked;
+    void (*canceled)(struct request *request); /* while parked; NULL: it goes on without its peer */
     void *parked;                              /* what belongs to who parked it */
 };
 
@@ -110,8 +112,12 @@ void request_hold(struct request *request);
 void request_unhold(struct request *request);
 
 /* The handler returns, and somebody else answers later. No later request of the connection starts meanwhile.
- * When the peer goes, `canceled` is called once: leave all queues, call nothing on the request any more. */
+ * When the peer goes, `canceled` is called once: leave all queues, call nothing on the request any more. NULL: the
+ * request goes on without its peer, for which the caller holds it; what was sent behind it is carried out as well. */
 void request_park(struct request *request, void (*canceled)(struct request *request));
+
+/* It waits for nothing but durability any more: later requests start, and the answer is given while it is held. */
+void request_unpark(struct request *request);
 
 /* The address that this client is to be told for this broker; valid as long as the peer. The one place that decides it:
  * advertised.listeners, or the address that the client connected to. */

@@ -49,6 +49,7 @@ enum batch_error {
     BATCH_CODEC = -6,     /* the compressed data is damaged, or of no known codec */
     BATCH_MEMORY = -7,    /* memory for a record is out */
     BATCH_TOO_LARGE = -8, /* rebuilt, it would pass max.message.bytes */
+    BATCH_WORK = -9,      /* the walk's work_bytes are used up */
 };
 
 /* Read the header of the batch that begins at `bytes`, of which `size` are there. Does not check the CRC.
@@ -116,8 +117,10 @@ struct record_walk {
     uint8_t *window;
     size_t window_bytes;
     size_t decompressed_bytes; /* of the batch at hand */
+    size_t work_bytes;         /* that may still be decompressed; the owner sets it where time matters */
 };
 
+/* Without a bound of the work. */
 void record_walk_init(struct record_walk *walk);
 void record_walk_release(struct record_walk *walk);
 
@@ -156,6 +159,7 @@ enum batch_refusal {
     BATCH_REFUSED_TOO_LARGE,  /* MESSAGE_TOO_LARGE */
     BATCH_REFUSED_CODEC,      /* UNSUPPORTED_COMPRESSION_TYPE */
     BATCH_REFUSED_UNREADABLE, /* UNKNOWN_SERVER_ERROR in Kafka: the compressed data is broken inside a good CRC */
+    BATCH_UNDECIDED,          /* not refused: the walk's work_bytes do not suffice, and nothing was changed */
 };
 
 struct batch_record_error {
@@ -177,6 +181,7 @@ struct batch_verdict {
     /* when accepted: */
     int64_t max_timestamp_ms;
     int32_t max_timestamp_offset_delta; /* of the first record that has it; with log-append time of the last record */
+    int64_t append_time_ms;             /* -1 with create time */
     uint8_t *rebuilt; /* NULL: keep the bytes; else the batch to write instead, from malloc, the caller frees it */
     size_t rebuilt_size_bytes;
 };
@@ -185,7 +190,7 @@ struct batch_verdict {
  * (log-append time, a wrong max timestamp, a log-append bit that the client set) they are changed in `bytes` and the
  * CRC is renewed; where the codec or the inner offsets are to change a new batch is built. Base offset and leader epoch
  * are the caller's. `zstd_allowed` as in Produce 7+. `arena` may be NULL: then no record errors are listed. `walk` may
- * be NULL, at a cost for each compressed batch. */
+ * be NULL, at a cost for each compressed batch; what it may do is counted off its work_bytes. */
 void batch_validate(struct batch_verdict *verdict, uint8_t *bytes, size_t size, const struct batch_rules *rules,
                     bool zstd_allowed, int64_t now_ms, struct arena *arena, struct record_walk *walk);
 

@@ -13,7 +13,8 @@
  *
  * To return a record the window must hold all of it, so it grows with what has arrived, never on the word of a length.
  * When only sizes are wanted (skim) bodies are decompressed and passed over, and the window stays as it is. Batches of
- * a few bytes that decompress to gigabytes cost time up to BATCH_DECOMPRESSED_BYTES_MAX, never memory.
+ * a few bytes that decompress to gigabytes cost time up to BATCH_DECOMPRESSED_BYTES_MAX, never memory; who has less
+ * time says so in the walk's work_bytes.
  *
  * A record must fill its length exactly and the records the batch: both are checked for every codec. */
 #include "record_batch.h"
@@ -24,7 +25,7 @@
 
 void record_walk_init(struct record_walk *walk)
 {
-    *walk = (struct record_walk){0};
+    *walk = (struct record_walk){.work_bytes = SIZE_MAX};
 }
 
 void record_walk_release(struct record_walk *walk)
@@ -74,7 +75,11 @@ void record_iterator_init(struct record_iterator *iterator, const struct record_
     if (batch->record_count <= 0 || record_batch_codec(batch) == CODEC_NONE)
         return;
     iterator->walk_owned = walk == NULL;
-    iterator->walk = walk != NULL ? walk : xcalloc(1, sizeof *walk);
+    iterator->walk = walk;
+    if (walk == NULL) {
+        iterator->walk = xmalloc(sizeof *walk);
+        record_walk_init(iterator->walk);
+    }
     if (!start(iterator))
         fail(iterator, BATCH_CODEC);
 }
@@ -102,6 +107,8 @@ static bool refill(struct record_iterator *iterator)
     struct record_walk *walk = iterator->walk;
     if (walk == NULL)
         return false;
+    if (walk->work_bytes == 0)
+        return fail(iterator, BATCH_WORK);
     size_t left = in_memory(iterator);
     if (left > 0)
         memmove(walk->window, iterator->at, left);
@@ -112,6 +119,7 @@ static bool refill(struct record_iterator *iterator)
     if (got < 0)
         return fail(iterator, BATCH_CODEC);
     walk->decompressed_bytes += (size_t)got;
+    walk->work_bytes -= (size_t)got < walk->work_bytes ? (size_t)got : walk->work_bytes;
     if (walk->decompressed_bytes > BATCH_DECOMPRESSED_BYTES_MAX)
         return fail(iterator, BATCH_LIMIT);
     iterator->end += got;

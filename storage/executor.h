@@ -12,9 +12,11 @@
 
 /* Each kind has its own share of the pool, so that slow work of one kind never keeps another waiting. */
 enum job_kind {
-    JOB_FLUSH,   /* fsync of logs and of the metadata log */
-    JOB_READ,    /* cold reads */
-    JOB_CLEANUP, /* removing files, compaction, retention */
+    JOB_FLUSH,      /* fsync of logs and of the metadata log */
+    JOB_READ,       /* cold reads */
+    JOB_CLEANUP,    /* removing files, compaction, retention */
+    JOB_CHECK,      /* validation of batches, up to a bound of work */
+    JOB_CHECK_LONG, /* and of those above it */
     JOB_KINDS
 };
 

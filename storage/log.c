@@ -296,6 +296,8 @@ static int refusal_error(enum batch_refusal refusal)
     switch (refusal) {
     case BATCH_ACCEPTED:
         break;
+    case BATCH_UNDECIDED:
+        return STORAGE_BATCH_UNDECIDED;
     case BATCH_REFUSED_CORRUPT:
         return STORAGE_BATCH_CORRUPT;
     case BATCH_REFUSED_INVALID:
@@ -348,19 +350,28 @@ static int write_batch(struct log *log, struct log_append *append, struct record
     return 0;
 }
 
+/* Step 2, as far as the work of this turn allows. */
+static void validate(struct log *log, struct log_append *append)
+{
+    struct log_store *store = log->store;
+    store->walk.work_bytes = store->work_bytes;
+    batch_validate(&append->verdict, append->bytes, append->size_bytes, &log->config->rules, append->zstd_allowed,
+                   append->now_ms, append->arena, &store->walk);
+    store->work_bytes = store->walk.work_bytes;
+    store->walk.work_bytes = SIZE_MAX;
+}
+
 /* Steps 2 and 3. What is to be written is in *bytes: the caller's, or verdict.rebuilt. */
 static int check_batch(struct log *log, struct log_append *append, struct record_batch *batch, uint8_t **bytes)
 {
     size_t size = append->size_bytes;
     *bytes = append->bytes;
-    if (append->origin == LOG_APPEND_CLIENT) {
-        const struct batch_rules *rules = &log->config->rules;
-        batch_validate(&append->verdict, append->bytes, append->size_bytes, rules, append->zstd_allowed, append->now_ms,
-                       append->arena, &log->store->walk);
+    if (append->origin == LOG_APPEND_CLIENT)
+        validate(log, append);
+    if (append->origin != LOG_APPEND_COORDINATOR) {
         if (append->verdict.refusal != BATCH_ACCEPTED)
             return refusal_error(append->verdict.refusal);
-        if (rules->timestamp_type == TIMESTAMP_LOG_APPEND_TIME)
-            append->append_time_ms = append->now_ms;
+        append->append_time_ms = append->verdict.append_time_ms;
         size = (size_t)append->verdict.size_bytes;
         if (append->verdict.rebuilt != NULL) {
             *bytes = append->verdict.rebuilt;
@@ -371,7 +382,7 @@ static int check_batch(struct log *log, struct log_append *append, struct record
         return STORAGE_BATCH_CORRUPT;
     if (batch->size_bytes > log->config->segment_bytes)
         return STORAGE_BATCH_EXCEEDS_SEGMENT;
-    if (append->origin != LOG_APPEND_CLIENT)
+    if (append->origin == LOG_APPEND_COORDINATOR)
         return 0;
     struct producer_batch known;
     int answer = producer_states_check(&log->producers, batch, &known);
@@ -388,13 +399,13 @@ int log_append(struct log *log, struct log_append *append, struct storage_fault 
 {
     append->base_offset = append->last_offset = append->append_time_ms = -1;
     append->duplicate = false;
-    append->verdict = (struct batch_verdict){.refusal = BATCH_ACCEPTED};
-    int error = log_ready(log, fault);
-    if (error < 0)
-        return error;
+    if (append->origin != LOG_APPEND_VALIDATED)
+        append->verdict = (struct batch_verdict){.refusal = BATCH_ACCEPTED};
     struct record_batch batch;
     uint8_t *bytes;
-    error = check_batch(log, append, &batch, &bytes);
+    int error = log_ready(log, fault);
+    if (error == 0)
+        error = check_batch(log, append, &batch, &bytes);
     if (error == 0)
         error = write_batch(log, append, &batch, bytes, fault);
     free(append->verdict.rebuilt);

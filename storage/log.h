@@ -54,6 +54,10 @@ int64_t log_store_tick(struct log_store *store, int64_t now_ms);
 /* That time as it is now: an append or a deletion may have made it earlier. Cheap. */
 int64_t log_store_next_ms(const struct log_store *store);
 
+/* A turn begins: the appends until the next call may decompress `work_bytes` together, and answer
+ * STORAGE_BATCH_UNDECIDED above that. Before the first call there is no bound. */
+void log_store_begin_turn(struct log_store *store, size_t work_bytes);
+
 /* Sync all logs, write producer snapshots and checkpoints, trim indexes. With 0 the caller may write the clean-shutdown
  * marker, whose text is Kafka's. All logs are closed and freed; jobs must have ended. The store is freed in any case.
  */
@@ -92,6 +96,7 @@ bool log_was_cut(const struct log *log);
 
 enum log_append_origin {
     LOG_APPEND_CLIENT,      /* validated in full, base offset must be 0 */
+    LOG_APPEND_VALIDATED,   /* the same, where the caller did that: `verdict` is what batch_validate() says */
     LOG_APPEND_COORDINATOR, /* our own batches; control batches allowed, CRC and counts trusted */
 };
 
@@ -111,7 +116,9 @@ struct log_append {
     struct batch_verdict verdict; /* of a refused batch: which records, and the sentence */
 };
 
-/* Append one batch. Returns 0, or a negative storage_error and then the log is as before. Never waits for a sync. */
+/* Append one batch. Returns 0, or a negative storage_error and then the log is as before. Never waits for a sync.
+ * STORAGE_BATCH_UNDECIDED: have it validated elsewhere, by the rules of now, and come again with the verdict. What that
+ * holds (verdict.rebuilt) is freed in any case. */
 int log_append(struct log *log, struct log_append *append, struct storage_fault *fault) WARN_UNUSED;
 
 /* A run of whole batches in one segment, not read. Holds the segment, and its descriptor once asked for. */

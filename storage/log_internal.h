@@ -145,6 +145,7 @@ struct log_store {
     struct list logs;     /* log.link */
     struct list removals; /* removal.link: folders and files on their way out */
     struct record_walk walk;
+    size_t work_bytes;        /* that this turn's appends may still decompress */
     int64_t now_ms;           /* of the last tick or append */
     int64_t flush_due_ms;     /* the earliest flush.ms of a log with unflushed data */
     int64_t expire_due_ms;    /* when producers are looked through */

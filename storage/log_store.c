@@ -82,6 +82,7 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
         .options = *options,
         .dirs = xcalloc((size_t)options->directories_count, sizeof *store->dirs),
         .dirs_count = options->directories_count,
+        .work_bytes = SIZE_MAX,
         .now_ms = options->now_ms,
         .flush_due_ms = INT64_MAX,
         .expire_due_ms = options->now_ms + PRODUCER_CHECK_INTERVAL_MS,
@@ -183,6 +184,11 @@ int64_t log_store_tick(struct log_store *store, int64_t now_ms)
 int64_t log_store_next_ms(const struct log_store *store)
 {
     return store->next_ms;
+}
+
+void log_store_begin_turn(struct log_store *store, size_t work_bytes)
+{
+    store->work_bytes = work_bytes;
 }
 
 /* ---- deletion -------------------------------------------------------------------------------------------------- */

@@ -38,6 +38,8 @@ const char *storage_error_text(int error)
         return "producer epoch is stale";
     case STORAGE_TRANSACTION_STATE:
         return "invalid transaction state";
+    case STORAGE_BATCH_UNDECIDED:
+        return "batch is not validated";
     }
     return "unknown error";
 }

@@ -25,6 +25,7 @@ enum storage_error {
     STORAGE_SEQUENCE_OUT_OF_ORDER = -23,
     STORAGE_PRODUCER_EPOCH_STALE = -24,
     STORAGE_TRANSACTION_STATE = -25,
+    STORAGE_BATCH_UNDECIDED = -26, /* to be validated elsewhere: it takes more work than a turn may do */
 };
 
 #define STORAGE_PATH_MAX 512

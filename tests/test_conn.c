@@ -156,6 +156,32 @@ static void ask_much(struct test *test, int client)
     free(topics);
 }
 
+/* Compressed zeros for the only partition of "t", more than a turn may decompress, with acks 0. */
+static void send_large_batch(struct test *test, int client)
+{
+    const struct kp_bytes null = {NULL, -1};
+    uint8_t *value = xcalloc(1, MIB(3));
+    struct batch_builder builder;
+    batch_builder_init(&builder, test->broker.env.now.wall_ms);
+    batch_builder_add(&builder, test->broker.env.now.wall_ms, null, (struct kp_bytes){value, (int32_t)MIB(3)},
+                      (struct kp_bytes){NULL, 0}, 0);
+    struct batch_header header = BATCH_HEADER_PLAIN;
+    header.codec = CODEC_GZIP;
+    header.level = GZIP_LEVEL_DEFAULT;
+    assert_true(batch_builder_finish(&builder, &header));
+    struct kp_produce_request_topic_data_partition_data data = {
+        .records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes}
+    };
+    struct kp_produce_request_topic_data topic = {
+        .name = kp_string_of("t"), .partition_data = &data, .partition_data_count = 1};
+    struct kp_produce_request request = kp_produce_request_default;
+    request.topic_data = &topic;
+    request.topic_data_count = 1;
+    send_request(test, client, KP_API_PRODUCE, 9, &request);
+    batch_builder_release(&builder);
+    free(value);
+}
+
 static bool answered(struct test *test, int client)
 {
     uint8_t bytes[KIB(64)];
@@ -379,6 +405,27 @@ static void a_stalled_connection_makes_room_for_a_new_one(void **state)
     assert_true(closed(test, fourth));
 }
 
+/* A producer with acks 0 sends, closes and counts on it; Kafka too carries out what has arrived. */
+static void what_was_sent_behind_a_batch_in_the_pool_is_carried_out_although_the_peer_left(void **state)
+{
+    struct test *test = *state;
+    create_topic(test);
+    int client = connect_client(test);
+    for (int i = 0; i < 5; i++)
+        send_large_batch(test, client);
+    close(client);
+    test->clients_count--;
+    turns(test, 3);
+    struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(log_end_offset(topic_partition(topic, 0)->log), i);
+        assert_int_equal(test_env_run_jobs(&test->broker.env), 1);
+        turns(test, 3);
+    }
+    assert_int_equal(log_end_offset(topic_partition(topic, 0)->log), 5);
+    assert_int_equal(test->server.conns_count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +444,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_request_waits_for_memory_that_nobody_can_be_dropped_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_closed_connection_counts_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_sent_behind_a_batch_in_the_pool_is_carried_out_although_the_peer_left,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_stalled_connection_makes_room_for_a_new_one, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

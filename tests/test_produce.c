@@ -1,0 +1,353 @@
+/* Produce where it does not end in the turn that it began in: batches that the pool validates, and syncs. */
+#include "broker/limits.h"
+#include "broker/purgatory.h"
+#include "lib/broker_fixture.h"
+#include "protocol/errors.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define VERSION 9
+
+struct test {
+    struct broker_fixture broker;
+    struct test_peer producer, admin;
+};
+
+static int setup(void **state)
+{
+    struct test *test = xcalloc(1, sizeof *test);
+    broker_fixture_init(&test->broker);
+    broker_fixture_set(&test->broker, "message.max.bytes", "10000000");
+    broker_fixture_open(&test->broker);
+    test_peer_open(&test->producer, &test->broker);
+    test_peer_open(&test->admin, &test->broker);
+    assert_int_equal(test_create_topic(&test->admin, "t", 2), KAFKA_NONE);
+    broker_fixture_turn(&test->broker);
+    *state = test;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct test *test = *state;
+    test_peer_close(&test->producer);
+    test_peer_close(&test->admin);
+    broker_fixture_release(&test->broker);
+    free(test);
+    return 0;
+}
+
+/* A batch of one record of `value_bytes` zeros. */
+static struct batch_builder batch_of(const struct test *test, size_t value_bytes, enum codec codec)
+{
+    const struct kp_bytes null = {NULL, -1};
+    uint8_t *value = xcalloc(1, value_bytes);
+    struct batch_builder builder;
+    batch_builder_init(&builder, test->broker.env.now.wall_ms);
+    batch_builder_add(&builder, test->broker.env.now.wall_ms, null, (struct kp_bytes){value, (int32_t)value_bytes},
+                      (struct kp_bytes){NULL, 0}, 0);
+    free(value);
+    struct batch_header header = BATCH_HEADER_PLAIN;
+    header.codec = codec;
+    header.level = codec_level_default(codec);
+    assert_true(batch_builder_finish(&builder, &header));
+    return builder;
+}
+
+/* Send a batch to partition 0, and the same to partition 1 when `both`. Returns the correlation id. */
+static int32_t send_batch(struct test *test, size_t value_bytes, enum codec codec, int16_t acks, bool both)
+{
+    struct batch_builder builder = batch_of(test, value_bytes, codec);
+    struct kp_records records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes};
+    struct kp_produce_request_topic_data_partition_data data[] = {
+        {.index = 0, .records = records},
+        {.index = 1, .records = records},
+    };
+    struct kp_produce_request_topic_data topic = {
+        .name = kp_string_of("t"), .partition_data = data, .partition_data_count = both ? 2 : 1};
+    struct kp_produce_request request = kp_produce_request_default;
+    request.acks = acks;
+    request.topic_data = &topic;
+    request.topic_data_count = 1;
+    int32_t id = test_peer_send(&test->producer, KP_API_PRODUCE, VERSION, &request);
+    batch_builder_release(&builder);
+    return id;
+}
+
+static bool receive(struct test *test, int32_t id, struct kp_produce_response *response)
+{
+    return test_peer_receive(&test->producer, KP_API_PRODUCE, VERSION, id, response);
+}
+
+static int64_t end_offset(struct test *test, int32_t partition)
+{
+    struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
+    return log_end_offset(topic_partition(topic, partition)->log);
+}
+
+static int jobs_waiting(struct test *test, enum job_kind kind)
+{
+    int count = 0;
+    list_for_each (&test->broker.env.jobs, node)
+        count += CONTAINER_OF(node, struct job, queue)->kind == kind;
+    return count;
+}
+
+/* Let the pool do what was submitted until now, and nothing that comes of it. */
+static void run_first_job(struct test *test)
+{
+    struct job *job = CONTAINER_OF(test->broker.env.jobs.next, struct job, queue);
+    list_remove(&job->queue);
+    job->work(job);
+    job->done(job, false);
+}
+
+static void a_usual_batch_is_validated_at_once(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    for (enum codec codec = CODEC_NONE; codec < CODEC_COUNT; codec++) {
+        broker_fixture_turn(&test->broker);
+        assert_true(receive(test, send_batch(test, KIB(200), codec, 1, false), &response));
+        assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
+    }
+    assert_int_equal(jobs_waiting(test, JOB_CHECK), 0);
+}
+
+static void a_batch_that_takes_long_is_validated_in_the_pool(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    int32_t id = send_batch(test, MIB(3), CODEC_GZIP, 1, false);
+    assert_false(receive(test, id, &response));
+    assert_int_equal(end_offset(test, 0), 0);
+    assert_int_equal(jobs_waiting(test, JOB_CHECK), 1);
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
+    assert_int_equal(response.responses[0].partition_responses[0].base_offset, 0);
+    assert_memory_equal(response.responses[0].name.data, "t", 1);
+    assert_int_equal(end_offset(test, 0), 1);
+}
+
+/* However little each takes: it is the turn that must end. */
+static void the_batches_of_a_turn_share_its_work(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    assert_true(receive(test, send_batch(test, KIB(500), CODEC_LZ4, 1, false), &response));
+    int32_t id = send_batch(test, KIB(500), CODEC_LZ4, 1, false);
+    assert_false(receive(test, id, &response));
+    broker_fixture_run_jobs(&test->broker); /* and ends the turn */
+    assert_true(receive(test, id, &response));
+    assert_true(receive(test, send_batch(test, KIB(500), CODEC_LZ4, 1, false), &response));
+}
+
+/* A few kilobytes that decompress to more than anybody sends go where nothing else waits for them. */
+static void a_bomb_keeps_only_bombs_waiting(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    int32_t id = send_batch(test, 2 * CHECK_WORK_BYTES, CODEC_ZSTD, 1, false);
+    assert_int_equal(jobs_waiting(test, JOB_CHECK), 1);
+    run_first_job(test);
+    assert_int_equal(jobs_waiting(test, JOB_CHECK), 0);
+    assert_int_equal(jobs_waiting(test, JOB_CHECK_LONG), 1);
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
+}
+
+static void a_batch_that_is_compressed_anew_is_so_in_the_pool(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
+    topic->log_config.rules.codec = CODEC_GZIP;
+    int32_t id = send_batch(test, KIB(100), CODEC_NONE, 1, false);
+    assert_int_equal(jobs_waiting(test, JOB_CHECK), 1);
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
+    assert_in_range(log_size_bytes(topic_partition(topic, 0)->log), 1, KIB(2));
+}
+
+/* Of every partition of the request: one batch at a time is in the pool. */
+static void all_partitions_of_a_request_are_answered_together(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    int32_t id = send_batch(test, MIB(3), CODEC_GZIP, 1, true);
+    run_first_job(test);
+    assert_int_equal(end_offset(test, 0), 1);
+    assert_int_equal(end_offset(test, 1), 0);
+    assert_false(receive(test, id, &response));
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(response.responses[0].partition_responses_count, 2);
+    assert_int_equal(response.responses[0].partition_responses[1].index, 1);
+    assert_int_equal(response.responses[0].partition_responses[1].base_offset, 0);
+    assert_int_equal(end_offset(test, 1), 1);
+}
+
+static void later_requests_of_the_connection_wait_for_the_pool(void **state)
+{
+    struct test *test = *state;
+    send_batch(test, MIB(3), CODEC_GZIP, 1, false);
+    assert_false(peer_may_start(&test->producer.peer));
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(peer_may_start(&test->producer.peer));
+}
+
+/* Kafka too carries out what has arrived whole. */
+static void what_is_in_the_pool_is_appended_although_its_peer_is_gone(void **state)
+{
+    struct test *test = *state;
+    send_batch(test, MIB(3), CODEC_GZIP, 0, true);
+    test_peer_close(&test->producer);
+    broker_fixture_run_jobs(&test->broker);
+    assert_int_equal(end_offset(test, 0), 1);
+    assert_int_equal(end_offset(test, 1), 1);
+    assert_int_equal(test->broker.broker->requests_bytes, 0);
+    test_peer_open(&test->producer, &test->broker);
+}
+
+static void a_topic_that_is_deleted_meanwhile_is_unknown(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
+    topic->log_config.rules.codec = CODEC_GZIP; /* so that the verdict holds memory */
+    int32_t id = send_batch(test, MIB(3), CODEC_ZSTD, 1, false);
+    struct job *job = CONTAINER_OF(test->broker.env.jobs.next, struct job, queue);
+    list_remove(&job->queue);
+    job->work(job);
+    assert_int_equal(test_delete_topic(&test->admin, "t"), KAFKA_NONE);
+    job->done(job, false);
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+}
+
+/* What is refused is refused in the pool with the same words. */
+static void a_refusal_of_the_pool_names_the_records(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
+    topic->log_config.rules.keys_required = true;
+    int32_t id = send_batch(test, MIB(3), CODEC_GZIP, 1, false);
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_INVALID_RECORD);
+    assert_int_equal(response.responses[0].partition_responses[0].record_errors_count, 1);
+    assert_int_equal(end_offset(test, 0), 0);
+}
+
+static void a_stop_lets_go_of_what_waits_for_the_pool(void **state)
+{
+    struct test *test = *state;
+    send_batch(test, MIB(3), CODEC_GZIP, 1, false);
+    test_env_cancel_jobs(&test->broker.env);
+    assert_true(test->producer.closed);
+    assert_int_equal(end_offset(test, 0), 0);
+}
+
+/* ---- syncs ---------------------------------------------------------------------------------------------------------- */
+
+static void wish_for_syncs(struct test *test)
+{
+    catalog_topic(test->broker.broker->catalog, kp_string_of("t"))->log_config.flush_messages = 1;
+}
+
+static void an_answer_waits_for_the_syncs_of_all_its_partitions(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    wish_for_syncs(test);
+    int32_t id = send_batch(test, 100, CODEC_NONE, 1, true);
+    assert_true(peer_may_start(&test->producer.peer));
+    run_first_job(test);
+    assert_false(receive(test, id, &response));
+    run_first_job(test);
+    assert_true(receive(test, id, &response));
+    assert_memory_equal(response.responses[0].name.data, "t", 1);
+    assert_int_equal(response.responses[0].partition_responses[1].error_code, KAFKA_NONE);
+}
+
+static void a_partition_whose_sync_fails_says_so_and_the_others_do_not(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    wish_for_syncs(test);
+    int32_t id = send_batch(test, 100, CODEC_NONE, 1, true);
+    memory_io_fail(test->broker.memory, CALL_SYNC, 1, EIO, false);
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_false(test->producer.closed);
+    const struct kp_produce_response_responses *topic = &response.responses[0];
+    assert_int_equal(topic->partition_responses[0].error_code, KAFKA_KAFKA_STORAGE_ERROR);
+    assert_int_equal(topic->partition_responses[0].base_offset, -1);
+    assert_int_equal(topic->partition_responses[1].error_code, KAFKA_NONE);
+    assert_int_equal(topic->partition_responses[1].base_offset, 0);
+    id = send_batch(test, 100, CODEC_NONE, 1, true); /* offline, and the other goes on */
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(topic->partition_responses[0].error_code, KAFKA_KAFKA_STORAGE_ERROR);
+    assert_int_equal(topic->partition_responses[1].error_code, KAFKA_NONE);
+    memory_io_fail(test->broker.memory, 0, 0, 0, false);
+    test_delete_topic(&test->admin, "t"); /* else the stop is not clean */
+}
+
+static void with_acks_0_a_sync_that_fails_closes_the_connection(void **state)
+{
+    struct test *test = *state;
+    wish_for_syncs(test);
+    send_batch(test, 100, CODEC_NONE, 0, false);
+    memory_io_fail(test->broker.memory, CALL_SYNC, 1, EIO, false);
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(test->producer.closed);
+    memory_io_fail(test->broker.memory, 0, 0, 0, false);
+    test_delete_topic(&test->admin, "t");
+}
+
+/* The validation holds the connection, the sync after it does not. */
+static void what_was_validated_in_the_pool_waits_for_its_sync_like_others(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    wish_for_syncs(test);
+    int32_t id = send_batch(test, MIB(3), CODEC_GZIP, 1, false);
+    run_first_job(test);
+    assert_false(receive(test, id, &response));
+    assert_true(peer_may_start(&test->producer.peer));
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_usual_batch_is_validated_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_batch_that_takes_long_is_validated_in_the_pool, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_batches_of_a_turn_share_its_work, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_bomb_keeps_only_bombs_waiting, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_batch_that_is_compressed_anew_is_so_in_the_pool, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_partitions_of_a_request_are_answered_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(later_requests_of_the_connection_wait_for_the_pool, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_in_the_pool_is_appended_although_its_peer_is_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_topic_that_is_deleted_meanwhile_is_unknown, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_of_the_pool_names_the_records, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_lets_go_of_what_waits_for_the_pool, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_waits_for_the_syncs_of_all_its_partitions, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_partition_whose_sync_fails_says_so_and_the_others_do_not, setup, teardown),
+        cmocka_unit_test_setup_teardown(with_acks_0_a_sync_that_fails_closes_the_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_validated_in_the_pool_waits_for_its_sync_like_others, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("produce", tests, NULL, NULL);
+}
