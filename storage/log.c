@@ -57,6 +57,7 @@ void log_unload(struct log *log)
     log->snapshot_offset = -1;
     log->was_cut = log->touched = log->folder_unsynced = log->names_unsynced = false;
     log->epochs_unwritten = log->epochs_unsynced = false;
+    log->survey.known = false;
     log->state = LOG_UNLOADED;
 }
 

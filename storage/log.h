@@ -91,6 +91,10 @@ struct log *log_new(struct log_store *store, const char *topic, int32_t partitio
  * Returns 0, STORAGE_IO, STORAGE_OFFLINE or STORAGE_CORRUPT. */
 int log_load(struct log *log, struct storage_fault *fault) WARN_UNUSED;
 
+/* After an unclean stop: how many bytes of an unloaded log its recovery will read; 0 of one that is loaded, or was
+ * stopped well. */
+int64_t log_recovery_bytes(struct log *log);
+
 /* Did loading cut anything, or was the last stop unclean? Then the leader epoch is to be raised. */
 bool log_was_cut(const struct log *log);
 

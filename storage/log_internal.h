@@ -19,6 +19,16 @@
  * Ready without a segment: no folder exists yet, the first append makes it. */
 enum log_state { LOG_UNLOADED, LOG_READY, LOG_OFFLINE };
 
+/* What the folder of an unloaded log shows from outside; see log_survey.c. */
+struct log_survey {
+    bool known;             /* false: nobody looked since the log was last loaded */
+    bool wants_load;        /* something lies there that only loading can judge */
+    int64_t doubtful_bytes; /* of .log files: what a recovery reads */
+    int64_t total_bytes;    /* of .log files */
+    int64_t oldest_bytes;   /* of the first one of them */
+    int64_t oldest_ms;      /* largest timestamp in it; INT64_MAX: it is empty, or there is none */
+};
+
 struct log {
     struct log_store *store;
     struct list link; /* store->logs */
@@ -49,6 +59,7 @@ struct log {
     struct list flushes;   /* log_flush.link: wait for the sync after that one */
     bool sync_wanted;      /* the same for nobody who waits (roll, flush.ms) */
     int64_t retention_run; /* store->retention_run when it was last looked at */
+    struct log_survey survey;
 };
 
 static inline struct segment *log_active(const struct log *log)
@@ -86,6 +97,8 @@ int log_fail_file(struct log *log, struct storage_fault *fault, const char *oper
 /* Look where the folder of an unloaded log is: dir and folder, NULL when there is none. 0 or a negative storage_error.
  */
 int log_find_folder(struct log *log, struct storage_fault *fault) WARN_UNUSED;
+/* Have a survey of an unloaded log. */
+const struct log_survey *log_surveyed(struct log *log);
 /* Release all that loading built: as if it had never been loaded. */
 void log_unload(struct log *log);
 void log_free(struct log *log);
@@ -159,8 +172,8 @@ void log_store_free(struct log_store *store);
 /* Tell options.report; `format` makes the details. */
 void store_report(const struct log_store *store, int level, const char *sentence, const char *format, ...)
     PRINTF_LIKE(4, 5);
-/* The offset of `log` in a checkpoint of its directory that was read at the start, -1 when it is not there. */
-int64_t store_checkpointed(const struct log *log, enum checkpoint_kind kind);
+/* The offset of `log` in a checkpoint of `dir` that was read at the start, -1 when it is not there. */
+int64_t store_checkpointed(const struct log *log, const struct log_dir *dir, enum checkpoint_kind kind);
 /* `log` was loaded (or goes): from now on what it says is written, not what was read at the start. */
 void store_take_checkpoints(struct log *log);
 /* `log` grew: its flush.ms runs, and the checkpoints of its directory are due. */
@@ -182,14 +195,18 @@ void store_remove_folder(struct log_store *store, struct folder *folder, int64_t
 void store_remove_segment(struct log_store *store, struct segment *segment, int64_t due_ms);
 /* Start the removals that are due. Returns when the next one is, INT64_MAX without any. */
 int64_t store_removals_tick(struct log_store *store, int64_t now_ms);
+/* The clock was set back: what is due is due so much earlier. */
+void store_removals_move_back(struct log_store *store, int64_t by_ms);
+void store_checkpoints_move_back(struct log_store *store, int64_t by_ms);
 /* Forget those that are not due: the next start finds them by their names. */
 void store_removals_close(struct log_store *store);
 
 /* retention.c: when the interval has passed, look at some logs, and go on with others at the next tick. Returns when
  * that is. */
 int64_t store_retention_tick(struct log_store *store, int64_t now_ms);
-/* Delete the segments of a loaded log that its configuration does not keep. */
-int log_apply_retention(struct log *log, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
+/* Delete the segments of a loaded log that its configuration does not keep, at most so many. Returns how many, or a
+ * negative storage_error. */
+int log_apply_retention(struct log *log, int32_t segments_max, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 

@@ -311,7 +311,7 @@ static int load_folder(struct loading *loading)
     struct log *log = loading->log;
     int64_t checkpoints[CHECKPOINT_KINDS];
     for (int kind = 0; kind < CHECKPOINT_KINDS; kind++)
-        checkpoints[kind] = store_checkpointed(log, (enum checkpoint_kind)kind);
+        checkpoints[kind] = store_checkpointed(log, log->dir, (enum checkpoint_kind)kind);
     log->recovery_point = checkpoints[CHECKPOINT_RECOVERY_POINT] > 0 ? checkpoints[CHECKPOINT_RECOVERY_POINT] : 0;
     int error = loading->io->list(loading->io, log->folder->path, note_name, loading);
     if (error < 0)

@@ -86,7 +86,7 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
         .now_ms = options->now_ms,
         .flush_due_ms = INT64_MAX,
         .expire_due_ms = options->now_ms + PRODUCER_CHECK_INTERVAL_MS,
-        .retention_due_ms = options->now_ms + RETENTION_INITIAL_DELAY_MS,
+        .retention_due_ms = options->now_ms + (options->clean ? RETENTION_INITIAL_DELAY_MS : 0),
         .next_ms = options->now_ms,
     };
     list_init(&store->logs);
@@ -115,6 +115,34 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
 
 /* ---- as time passes -------------------------------------------------------------------------------------------- */
 
+/* A time that is further back than this is a clock that was set; less is the age of a request's own time. */
+#define CLOCK_SET_BACK_MS 1000
+
+/* What was due stays as far away as it was. */
+static void move_back(struct log_store *store, int64_t by_ms)
+{
+    int64_t *const dues[] = {&store->expire_due_ms, &store->retention_due_ms};
+    for (size_t i = 0; i < COUNT_OF(dues); i++)
+        *dues[i] -= by_ms;
+    list_for_each (&store->logs, node)
+        CONTAINER_OF(node, struct log, link)->last_flush_ms -= by_ms;
+    store_removals_move_back(store, by_ms);
+    store_checkpoints_move_back(store, by_ms);
+    store->flush_due_ms = store->next_ms = store->now_ms - by_ms; /* to be found anew */
+}
+
+/* Times that are due are of the wall clock, and a person may set it. Ahead: all that is due is done early, once. Back:
+ * all waits on, but no longer than it would have. */
+static void see_time(struct log_store *store, int64_t now_ms)
+{
+    if (now_ms < store->now_ms - CLOCK_SET_BACK_MS) {
+        move_back(store, store->now_ms - now_ms);
+        store->now_ms = now_ms;
+    } else if (now_ms > store->now_ms) {
+        store->now_ms = now_ms;
+    }
+}
+
 /* When flush.ms asks for a sync of a log with unflushed data. */
 static int64_t flush_due_ms(const struct log *log)
 {
@@ -125,7 +153,7 @@ static int64_t flush_due_ms(const struct log *log)
 void store_log_appended(struct log *log, int64_t now_ms)
 {
     struct log_store *store = log->store;
-    store->now_ms = now_ms;
+    see_time(store, now_ms);
     store_checkpoint_changed(log->dir, CHECKPOINT_HIGH_WATERMARK);
     if (!store->options.sync)
         return;
@@ -169,7 +197,7 @@ static void expire_producers(struct log_store *store, int64_t now_ms)
 
 int64_t log_store_tick(struct log_store *store, int64_t now_ms)
 {
-    store->now_ms = now_ms;
+    see_time(store, now_ms);
     flush_what_is_due(store, now_ms);
     expire_producers(store, now_ms);
     store->next_ms = INT64_MAX;

@@ -167,6 +167,12 @@ int64_t store_removals_tick(struct log_store *store, int64_t now_ms)
     return next_ms;
 }
 
+void store_removals_move_back(struct log_store *store, int64_t by_ms)
+{
+    list_for_each (&store->removals, node)
+        CONTAINER_OF(node, struct removal, link)->due_ms -= by_ms;
+}
+
 void store_removals_close(struct log_store *store)
 {
     list_for_each (&store->removals, node) {

@@ -3,24 +3,29 @@
  * From the oldest on, a segment goes when
  *
  *     the next one begins at or below the log start     whatever the cleanup policy
- *     its newest record is older than retention.ms      with cleanup.policy delete
  *     the rest alone still has retention.bytes          with cleanup.policy delete
+ *     its newest record is older than retention.ms      with cleanup.policy delete
  *
  * and the first that stays ends it. Timestamps in the future keep a segment; one without any goes by its file's time.
  * When even the active one goes, an empty one that begins at the log end takes its place, so that offsets never go
  * back. An empty active segment stays.
  *
  * What goes is renamed to .deleted and removed later (removal.c); the log start moves up, and the leader epochs with
- * it.
+ * it. Rules and their order are those of Kafka's UnifiedLog.
  *
- * A round looks at all logs, and most have nothing to delete: it is done in parts, so that ten thousand logs, which may
- * have to be loaded for it, stop nobody for long. Rules and their order are those of Kafka's UnifiedLog. */
+ * A round over all logs begins when the interval has passed, and goes on in parts of about a millisecond, so that it
+ * stops nobody for long, whatever there is to delete. Ten thousand logs that nobody uses are not loaded for it: of each
+ * a survey is made once (log_survey.c), and as long as it says that all stays, a round costs a comparison. After an
+ * unclean stop there is no survey to believe: the first round, which then begins at once, recovers what was not used
+ * since. */
 #include "log_internal.h"
 
 #include <inttypes.h>
 
-#define LOGS_PER_TICK 32 /* about 10 ms when all of them must be loaded */
-#define PART_PAUSE_MS 20
+/* What a part of a round may cost; a comparison costs 1. */
+#define PART_COST_MAX 1000
+#define COST_OF_FILES 50 /* to look into a folder, load a small log or rename a segment's files: 50 us */
+#define PART_PAUSE_MS 10
 
 /* The largest timestamp of a segment, or the time of its file. */
 static int64_t age_base_ms(struct segment *segment, int64_t now_ms)
@@ -76,9 +81,11 @@ static int delete_first(struct log *log, int64_t now_ms, struct storage_fault *f
     return 0;
 }
 
-int log_apply_retention(struct log *log, int64_t now_ms, struct storage_fault *fault)
+int log_apply_retention(struct log *log, int32_t segments_max, int64_t now_ms, struct storage_fault *fault)
 {
     int32_t count = count_deletable(log, now_ms);
+    if (count > segments_max)
+        count = segments_max;
     if (count == 0)
         return 0;
     log->touched = true;
@@ -92,26 +99,63 @@ int log_apply_retention(struct log *log, int64_t now_ms, struct storage_fault *f
     store_report(log->store, 0, "Deleted segments that retention does not keep",
                  "topic=%s partition=%d segments=%d log_start_offset=%" PRId64, log->topic, (int)log->partition,
                  (int)deleted, log->start_offset);
-    return error;
+    return error < 0 ? error : deleted;
+}
+
+/* ---- rounds ---------------------------------------------------------------------------------------------------- */
+
+/* Is there nothing to delete in an unloaded log, as far as a survey can say? */
+static bool survey_keeps_all(const struct log *log, const struct log_survey *survey, int64_t now_ms)
+{
+    const struct log_config *config = log->config;
+    if (survey->wants_load)
+        return false;
+    if (!config->cleanup_delete || survey->oldest_ms == INT64_MAX)
+        return true;
+    bool small = config->retention_bytes < 0 || survey->total_bytes - survey->oldest_bytes < config->retention_bytes;
+    return small && (config->retention_ms < 0 || now_ms - survey->oldest_ms <= config->retention_ms);
+}
+
+/* Do for one log what the round is for. Returns what it cost; *more says that it is to be visited again. */
+static int visit(struct log *log, int cost_max, int64_t now_ms, bool *more)
+{
+    int cost = 1;
+    *more = false;
+    if (log->state == LOG_UNLOADED) {
+        if (log->store->options.clean) {
+            cost += log->survey.known ? 0 : COST_OF_FILES;
+            if (survey_keeps_all(log, log_surveyed(log), now_ms))
+                return cost;
+        }
+        cost += 2 * COST_OF_FILES;
+    }
+    /* What fails is reported, and puts the log offline or is tried again in the next round. */
+    if (log_ready(log, NULL) < 0 || log->segments_count == 0)
+        return cost;
+    int32_t segments_max = cost < cost_max ? (cost_max - cost) / COST_OF_FILES : 0;
+    int deleted = log_apply_retention(log, segments_max > 0 ? segments_max : 1, now_ms, NULL);
+    *more = deleted > 0;
+    return cost + (deleted > 0 ? deleted * COST_OF_FILES : 0);
 }
 
 int64_t store_retention_tick(struct log_store *store, int64_t now_ms)
 {
     if (now_ms < store->retention_due_ms)
         return store->retention_due_ms;
-    for (int looked_at = 0; looked_at < LOGS_PER_TICK; looked_at++) {
+    for (int cost = 0; cost < PART_COST_MAX;) {
         struct log *log = list_empty(&store->logs) ? NULL : CONTAINER_OF(store->logs.next, struct log, link);
-        if (log == NULL || log->retention_run > store->retention_run) { /* all were looked at in this round */
+        if (log == NULL || log->retention_run > store->retention_run) { /* all were visited in this round */
             store->retention_run++;
             store->retention_due_ms = now_ms + store->options.retention_check_interval_ms;
             return store->retention_due_ms;
         }
+        bool more;
+        cost += visit(log, PART_COST_MAX - cost, now_ms, &more);
+        if (more)
+            continue;
         log->retention_run = store->retention_run + 1;
         list_remove(&log->link);
         list_append(&store->logs, &log->link);
-        /* What fails is reported, and puts the log offline or is tried again in the next round. */
-        if (log_ready(log, NULL) == 0 && log->segments_count > 0 && log_apply_retention(log, now_ms, NULL) < 0)
-            continue;
     }
     store->retention_due_ms = now_ms + PART_PAUSE_MS;
     return store->retention_due_ms;

@@ -79,25 +79,25 @@ static void read_table(struct log_store *store, struct checkpoint_table *table, 
         qsort(table->entries, (size_t)table->count, sizeof *table->entries, compare_entries);
 }
 
-static struct checkpoint_entry *find_entry(const struct log *log, enum checkpoint_kind kind)
+static struct checkpoint_entry *find_entry(const struct log *log, const struct log_dir *dir, enum checkpoint_kind kind)
 {
-    const struct checkpoint_table *table = &log->dir->tables[kind];
+    const struct checkpoint_table *table = &dir->tables[kind];
     struct checkpoint_entry wanted = {.topic = log->topic, .partition = log->partition};
     if (table->count == 0)
         return NULL;
     return bsearch(&wanted, table->entries, (size_t)table->count, sizeof wanted, compare_entries);
 }
 
-int64_t store_checkpointed(const struct log *log, enum checkpoint_kind kind)
+int64_t store_checkpointed(const struct log *log, const struct log_dir *dir, enum checkpoint_kind kind)
 {
-    const struct checkpoint_entry *entry = find_entry(log, kind);
+    const struct checkpoint_entry *entry = find_entry(log, dir, kind);
     return entry != NULL ? entry->offset : -1;
 }
 
 void store_take_checkpoints(struct log *log)
 {
     for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
-        struct checkpoint_entry *entry = find_entry(log, (enum checkpoint_kind)kind);
+        struct checkpoint_entry *entry = find_entry(log, log->dir, (enum checkpoint_kind)kind);
         if (entry != NULL)
             entry->taken = true;
         store_checkpoint_changed(log->dir, (enum checkpoint_kind)kind);
@@ -200,6 +200,13 @@ int64_t store_checkpoints_tick(struct log_store *store, int64_t now_ms)
         }
     }
     return next_ms;
+}
+
+void store_checkpoints_move_back(struct log_store *store, int64_t by_ms)
+{
+    for (int i = 0; i < store->dirs_count; i++)
+        for (int kind = 0; kind < CHECKPOINT_KINDS; kind++)
+            store->dirs[i].jobs[kind].due_ms -= by_ms;
 }
 
 int store_checkpoints_write(struct log_store *store, struct storage_fault *fault)

@@ -560,6 +560,13 @@ uint8_t *memory_io_bytes(struct memory_io *memory, const char *path, size_t *siz
     return node->bytes;
 }
 
+void memory_io_set_modified(struct memory_io *memory, const char *path, int64_t modified_ms)
+{
+    struct node *node = lookup(memory, path, NULL, NULL);
+    ASSERT(node != NULL);
+    node->modified_ms = modified_ms;
+}
+
 void memory_io_put(struct memory_io *memory, const char *path, const void *bytes, size_t size)
 {
     struct node *parent;

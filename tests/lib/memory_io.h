@@ -76,6 +76,8 @@ bool memory_io_exists(struct memory_io *memory, const char *path);
 int64_t memory_io_size(struct memory_io *memory, const char *path);
 /* The bytes of a file, borrowed until it changes. NULL when there is none. */
 uint8_t *memory_io_bytes(struct memory_io *memory, const char *path, size_t *size);
+/* When a file was last modified; 0 until a test says so. */
+void memory_io_set_modified(struct memory_io *memory, const char *path, int64_t modified_ms);
 /* Make or replace a file, as if synced. Its directory must exist. */
 void memory_io_put(struct memory_io *memory, const char *path, const void *bytes, size_t size);
 
