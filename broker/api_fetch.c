@@ -24,6 +24,8 @@
 #define REPLICA_CONSUMER (-1)
 #define REPLICA_DEBUG    (-2)
 
+typedef struct kp_fetch_response_responses_partitions_aborted_transactions aborted_transaction;
+
 /* An item with what was read of it. */
 struct fetch_read {
     struct fetch_item *item;
@@ -34,6 +36,8 @@ struct fetch_read {
     int64_t diverging_end_offset; /* -1: not diverging */
     bool unknown;                 /* topic or partition, since before the request */
     struct log_slice slice;
+    aborted_transaction *aborted; /* which a reader of committed records has to leave out of the slice */
+    int32_t aborted_count, aborted_capacity;
 };
 
 struct fetch {
@@ -90,7 +94,49 @@ static bool check_divergence(struct fetch_read *read, const struct partition *pa
     return true;
 }
 
-static void read_item(struct fetch *fetch, struct fetch_read *read, struct fetch_item *item)
+/* One aborted transaction of what is being read. */
+struct aborted_naming {
+    struct fetch_read *read;
+    struct arena *arena;
+};
+
+static bool name_aborted(void *context, int64_t producer_id, int64_t first_offset)
+{
+    const struct aborted_naming *naming = context;
+    struct fetch_read *read = naming->read;
+    if (read->aborted_count == read->aborted_capacity) {
+        int32_t capacity = read->aborted_capacity == 0 ? 4 : read->aborted_capacity * 2;
+        aborted_transaction *aborted = arena_calloc(naming->arena, (size_t)capacity, sizeof *aborted);
+        if (aborted == NULL)
+            return false;
+        for (int32_t i = 0; i < read->aborted_count; i++)
+            aborted[i] = read->aborted[i];
+        read->aborted = aborted;
+        read->aborted_capacity = capacity;
+    }
+    aborted_transaction *added = &read->aborted[read->aborted_count++];
+    *added = kp_fetch_response_responses_partitions_aborted_transactions_default;
+    added->producer_id = producer_id;
+    added->first_offset = first_offset;
+    return true;
+}
+
+/* A slice of committed records is no answer without what was aborted in it: either both or an error. False: no memory
+ * for the list. */
+static bool read_aborted(struct fetch *fetch, struct fetch_read *read, struct log *log)
+{
+    if (fetch->isolation != ISOLATION_READ_COMMITTED || read->slice.segment == NULL)
+        return true;
+    struct aborted_naming naming = {read, &fetch->request->arena};
+    int status = log_slice_aborted(log, read->item->fetch_offset, &read->slice, name_aborted, &naming, NULL);
+    if (status < 0)
+        log_slice_release(&read->slice);
+    read->error = status == STORAGE_CANCELED ? KAFKA_NONE : kafka_error_of_storage(status);
+    return status != STORAGE_CANCELED;
+}
+
+/* False: no memory for it. */
+static bool read_item(struct fetch *fetch, struct fetch_read *read, struct fetch_item *item)
 {
     *read = (struct fetch_read){.item = item,
                                 .high_watermark = -1,
@@ -102,7 +148,7 @@ static void read_item(struct fetch *fetch, struct fetch_read *read, struct fetch
     struct partition *partition = find_partition(fetch, item, &read->error);
     if (partition == NULL) {
         read->unknown = !fetch->waited;
-        return;
+        return true;
     }
     item->was_known = true;
     read->leader_epoch = partition->leader_epoch;
@@ -110,19 +156,22 @@ static void read_item(struct fetch *fetch, struct fetch_read *read, struct fetch
     if (read->error == KAFKA_NONE && fetch->replica_id != REPLICA_CONSUMER && fetch->replica_id != REPLICA_DEBUG)
         read->error = KAFKA_NOT_LEADER_OR_FOLLOWER;
     if (read->error != KAFKA_NONE)
-        return;
+        return true;
     int64_t left = fetch->max_bytes - fetch->bytes;
     int32_t max_bytes = left < 0 ? 0 : left < item->max_bytes ? (int32_t)left : item->max_bytes;
     if (check_divergence(read, partition) && read->error == KAFKA_NONE) {
         read->error = kafka_error_of_storage(log_read(partition->log, item->fetch_offset, max_bytes, fetch->bytes == 0,
                                                       fetch->isolation, &read->slice, NULL));
+        if (!read_aborted(fetch, read, partition->log))
+            return false;
     }
     if (read->error != KAFKA_NONE)
-        return;
+        return true;
     fetch->bytes += read->slice.segment == NULL ? 0 : read->slice.size_bytes;
     read->high_watermark = log_high_watermark(partition->log);
     read->last_stable_offset = log_last_stable_offset(partition->log);
     read->log_start_offset = log_start_offset(partition->log);
+    return true;
 }
 
 static struct fetch_item *next_item(const struct fetch *fetch, int32_t position, const struct fetch_item *previous)
@@ -133,7 +182,15 @@ static struct fetch_item *next_item(const struct fetch *fetch, int32_t position,
     return CONTAINER_OF(node, struct fetch_item, order);
 }
 
-/* Read all items. False: no memory for it. */
+static void release_slices(struct fetch *fetch)
+{
+    for (int32_t i = 0; i < fetch->items_count; i++) {
+        if (fetch->reads[i].slice.segment != NULL)
+            log_slice_release(&fetch->reads[i].slice);
+    }
+}
+
+/* Read all items. False: no memory for it, and no slice is held. */
 static bool read_items(struct fetch *fetch)
 {
     if (fetch->session != NULL)
@@ -149,19 +206,14 @@ static bool read_items(struct fetch *fetch)
     struct fetch_item *item = NULL;
     for (int32_t i = 0; i < fetch->items_count; i++) {
         item = next_item(fetch, i, item);
-        read_item(fetch, &fetch->reads[i], item);
+        if (!read_item(fetch, &fetch->reads[i], item)) {
+            release_slices(fetch);
+            return false;
+        }
         if (fetch->reads[i].error != KAFKA_NONE || fetch->reads[i].diverging_end_offset >= 0)
             fetch->must_answer = true;
     }
     return true;
-}
-
-static void release_slices(struct fetch *fetch)
-{
-    for (int32_t i = 0; i < fetch->items_count; i++) {
-        if (fetch->reads[i].slice.segment != NULL)
-            log_slice_release(&fetch->reads[i].slice);
-    }
 }
 
 /* ---- answering ------------------------------------------------------------------------------------------------------ */
@@ -195,7 +247,8 @@ static void fill_partition(const struct fetch *fetch, struct fetch_read *read,
     answer->diverging_epoch.end_offset = read->diverging_end_offset;
     /* null says that nobody asked which transactions were aborted; Kafka names an unknown topic's as none */
     bool committed = fetch->isolation == ISOLATION_READ_COMMITTED && read->error == KAFKA_NONE;
-    answer->aborted_transactions_count = committed || read->unknown ? 0 : -1;
+    answer->aborted_transactions = read->aborted;
+    answer->aborted_transactions_count = committed || read->unknown ? read->aborted_count : -1;
     bool leader_wanted = read->error == KAFKA_FENCED_LEADER_EPOCH || read->error == KAFKA_NOT_LEADER_OR_FOLLOWER;
     if (leader_wanted && fetch->request->header.api_version >= 16) { /* KIP-951 */
         answer->current_leader.leader_id = node_id;

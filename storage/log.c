@@ -7,9 +7,9 @@
  * An append, in this order: (1) have the log loaded; (2) validate what a client sends, which may rewrite it; (3) ask
  * the producer state, where a duplicate ends it; (4) give it the log end as base offset and the leader epoch; (5) make
  * the folder if it is the first; (6) roll if the active segment is full by size, time, index or offset range; (7) note
- * a new leader epoch; (8) write and index; (9) only then change producer state and log end. So whatever fails, the log
- * is as before: a short write is cut off again, an epoch noted for a batch that was not written begins at the log end,
- * which is true.
+ * a new leader epoch, and a transaction that the batch aborts; (8) write and index; (9) only then change producer state
+ * and log end. So whatever fails, the log is as before: a short write is cut off again, an epoch noted for a batch that
+ * was not written begins at the log end, which is true, and an aborted transaction is taken back.
  *
  * Failures. A resource that is used up (disk, quota, descriptors) refuses the append, and the next one tries again. Any
  * other failed call puts the log offline until a restart: after an EIO nobody knows what the file holds, after a failed
@@ -337,10 +337,19 @@ static int write_batch(struct log *log, struct log_append *append, struct record
             return log_fail(log, fault, "write leader-epoch-checkpoint", log->folder->path, error);
     }
     struct segment *active = log_active(log);
+    int64_t aborted_before = active->txn_index.last_offset;
+    struct completed_txn txn;
+    bool aborts = producer_states_completes(&log->producers, batch, &txn) && txn.aborted;
+    error = aborts ? log_index_aborted(log, active, &txn) : 0;
+    if (error < 0)
+        return log_fail_file(log, fault, "pwrite", &active->txn_index.file, error);
     bool cut_failed;
     error = segment_append(active, batch, bytes, log->config->index_interval_bytes, &cut_failed);
-    if (error < 0)
+    if (error < 0) {
+        if (aborts)
+            txn_index_take_back(&active->txn_index, aborted_before);
         return log_fail_file(log, fault, "pwrite", &active->log, cut_failed ? -EIO : error);
+    }
     if (log->recovery_point == log->end_offset)
         log->last_flush_ms = append->now_ms;
     append->base_offset = log->end_offset;

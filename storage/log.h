@@ -164,6 +164,13 @@ bool log_slice_cached(const struct log_slice *slice, int32_t from, size_t size);
 void log_slice_ref(struct log_slice *slice);
 void log_slice_release(struct log_slice *slice);
 
+/* Call `each` with the transactions that whoever reads committed records from `offset` on has to leave out of the
+ * slice, which a read at `offset` gave in this turn: producer ids with the first offset of each. False from it ends
+ * that. Returns 0, STORAGE_CANCELED after a false, STORAGE_IO, or STORAGE_CORRUPT. */
+int log_slice_aborted(struct log *log, int64_t offset, const struct log_slice *slice,
+                      bool (*each)(void *context, int64_t producer_id, int64_t first_offset), void *context,
+                      struct storage_fault *fault) WARN_UNUSED;
+
 struct log_found {
     int64_t offset;       /* -1: none */
     int64_t timestamp_ms; /* -1: none */

@@ -89,6 +89,8 @@ static int collect_steps(struct log *log, struct log_sync *sync, bool closing)
         error = add_file(sync, segment, &segment->offset_index.entries.file);
         if (error == 0)
             error = add_file(sync, segment, &segment->time_index.entries.file);
+        if (error == 0 && segment->txn_index.exists)
+            error = add_file(sync, segment, &segment->txn_index.file);
         int64_t snapshot_offset = active ? log->end_offset : log->segments[i + 1]->base_offset;
         if (folder_file_path(log->folder, snapshot_offset, FILE_SNAPSHOT, SUFFIX_NONE, path))
             add_path(sync, path, false);

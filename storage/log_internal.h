@@ -103,6 +103,16 @@ const struct log_survey *log_surveyed(struct log *log);
 void log_unload(struct log *log);
 void log_free(struct log *log);
 
+/* log_txn.c: enter an aborted transaction, whose marker is about to be appended to `segment` or was found in it, into
+ * the segment's index. 0 or a negative errno, and then the index is as before. */
+int log_index_aborted(struct log *log, struct segment *segment, const struct completed_txn *txn) WARN_UNUSED;
+/* Call `each` with the aborted transactions that have records or their marker in [start_offset, end_offset) of a ready
+ * log, by offset of their markers, until it returns false. Returns 0, STORAGE_CANCELED after a false, STORAGE_IO, or
+ * STORAGE_CORRUPT. */
+int log_find_aborted(struct log *log, int64_t start_offset, int64_t end_offset,
+                     bool (*each)(void *context, const struct aborted_txn *txn), void *context,
+                     struct storage_fault *fault) WARN_UNUSED;
+
 /* log_flush.c: sync in the pool what was appended so far; when a sync is under way, after it. */
 void log_sync_soon(struct log *log);
 /* Sync what was appended so far, waiting; `closing`: all of the log's files. */

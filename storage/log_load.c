@@ -159,12 +159,15 @@ static int find_segments(struct loading *loading)
                 return loading_fail(loading, "stat", path, error);
             log_add_segment(log, segment_new(log->folder, name->base_offset, log->store->now_ms));
             log_active(log)->size_bytes = info.size_bytes;
-        } else if (name->kind != FILE_SNAPSHOT &&
-                   (log_active(log) == NULL || log_active(log)->base_offset != name->base_offset)) {
+        } else if (name->kind == FILE_SNAPSHOT) {
+            continue;
+        } else if (log_active(log) == NULL || log_active(log)->base_offset != name->base_offset) {
             store_report(log->store, 1, "Removed an index file without its log file", "path=%s", path);
             int error = loading->io->unlink(loading->io, path);
             if (error < 0)
                 return loading_fail(loading, "unlink", path, error);
+        } else if (name->kind == FILE_TXN_INDEX) {
+            log_active(log)->txn_index.exists = true;
         }
     }
     return 0;
@@ -189,6 +192,8 @@ static int settle_offsets(struct loading *loading, int64_t start_checkpoint)
         if (error < 0)
             return error;
         log->end_offset = log->start_offset;
+        producer_states_clear(&log->producers);
+        loading->producers_end = -1;
     }
     return 0;
 }
@@ -347,8 +352,11 @@ int log_load(struct log *log, struct storage_fault *fault)
 {
     if (log->state != LOG_UNLOADED)
         return log->state == LOG_READY ? 0 : STORAGE_OFFLINE;
-    struct loading loading = {
-        .log = log, .io = log->store->options.files, .fault = fault, .clean = log->store->options.clean};
+    struct loading loading = {.log = log,
+                              .io = log->store->options.files,
+                              .fault = fault,
+                              .clean = log->store->options.clean,
+                              .producers_end = -1};
     int error = find_folder(&loading);
     if (error == 0 && log->folder != NULL)
         error = load_folder(&loading);

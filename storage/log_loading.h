@@ -11,8 +11,9 @@ struct loading {
     bool clean;
     struct file_name *names; /* what the folder holds, of the names that count */
     int32_t names_count, names_capacity;
-    bool has_metadata; /* partition.metadata could be read */
-    bool has_epochs;   /* and leader-epoch-checkpoint could be read */
+    bool has_metadata;     /* partition.metadata could be read */
+    bool has_epochs;       /* and leader-epoch-checkpoint could be read */
+    int64_t producers_end; /* log->producers are as of this offset; -1: there are none yet */
     int64_t cut_bytes, cut_segments;
 };
 
@@ -26,7 +27,12 @@ int loading_segments(struct loading *loading) WARN_UNUSED;
 /* The log ends with segment `number`, at `sound_bytes` of it; -1: it has no segment any more. */
 int loading_cut_behind(struct loading *loading, int32_t number, int64_t sound_bytes) WARN_UNUSED;
 
-/* log_load_producers.c: have the producers' state at the log end. */
+/* log_load_producers.c: have the producers' state at the log end, and no snapshot that is of no use. */
 int loading_producers(struct loading *loading) WARN_UNUSED;
+/* Have the state just before `offset`, at or below which all segments are loaded. */
+int loading_producers_at(struct loading *loading, int64_t offset) WARN_UNUSED;
+/* Apply the batch at hand to the state; when it aborts a transaction and `index_aborted`, add that to the segment's
+ * index. 0 or a negative errno. */
+int loading_count_producer(struct loading *loading, const struct segment_scan *scan, bool index_aborted) WARN_UNUSED;
 
 #endif

@@ -29,16 +29,22 @@ static bool in_order(const struct segment_scan *scan, int64_t next_offset)
 }
 
 /* Walk all batches of a segment and make its indexes again. Stops at the first batch that is damaged: *sound_bytes. The
- * log end is behind the last sound one. */
+ * log end is behind the last sound one, and the producers are as of there. */
 static int rescan_segment(struct loading *loading, struct segment *segment, int64_t *sound_bytes)
 {
     struct log *log = loading->log;
     int64_t file_bytes = segment->size_bytes;
-    int error = offset_index_create(&segment->offset_index);
+    int error = loading_producers_at(loading, segment->base_offset);
+    if (error < 0)
+        return error;
+    error = offset_index_create(&segment->offset_index);
     if (error == 0)
         error = time_index_create(&segment->time_index);
     if (error < 0)
         return loading_fail_file(loading, "create index", &segment->offset_index.entries.file, error);
+    error = txn_index_clear(&segment->txn_index);
+    if (error < 0)
+        return loading_fail_file(loading, "unlink", &segment->txn_index.file, error);
     log->names_unsynced = log->touched = true;
     if (segment->base_offset < log->sealed_offset)
         log->sealed_offset = segment->base_offset;
@@ -50,6 +56,9 @@ static int rescan_segment(struct loading *loading, struct segment *segment, int6
     int step;
     while ((step = segment_scan_next(&scan)) == 1 && in_order(&scan, log->end_offset) &&
            (step = segment_scan_check(&scan)) == 1) {
+        step = loading_count_producer(loading, &scan, true);
+        if (step < 0)
+            break;
         segment_count_batch(segment, &scan.batch, scan.position, log->config->index_interval_bytes);
         log->end_offset = record_batch_last_offset(&scan.batch) + 1;
         if (scan.batch.leader_epoch > leader_epochs_latest(&log->epochs) &&
@@ -58,6 +67,7 @@ static int rescan_segment(struct loading *loading, struct segment *segment, int6
     }
     segment_scan_release(&scan);
     segment_write_indexes(segment);
+    loading->producers_end = log->end_offset;
     *sound_bytes = segment->size_bytes;
     segment->size_bytes = file_bytes;
     segment->unindexed_bytes = 0; /* as Kafka: counts from here on */
@@ -80,7 +90,8 @@ int loading_cut_behind(struct loading *loading, int32_t number, int64_t sound_by
         struct segment *last = log_active(log);
         loading->cut_bytes += last->size_bytes;
         loading->cut_segments++;
-        struct cached_file *files[] = {&last->offset_index.entries.file, &last->time_index.entries.file, &last->log};
+        struct cached_file *files[] = {&last->offset_index.entries.file, &last->time_index.entries.file,
+                                       &last->txn_index.file, &last->log};
         for (size_t i = 0; i < COUNT_OF(files); i++) {
             char path[STORAGE_PATH_MAX];
             cached_file_path(files[i], path);
@@ -102,6 +113,13 @@ static void report_gap(const struct log *log, int64_t next_offset)
                      log->end_offset, next_offset);
 }
 
+/* Write the snapshot that belongs between two segments that are scanned, so that no later recovery begins before it. */
+static int snapshot_between(struct log *log, int64_t offset)
+{
+    int error = offset == log->end_offset ? log_write_snapshot(log) : 0;
+    return error < 0 ? log_fail(log, NULL, "write snapshot", log->folder->path, error) : 0;
+}
+
 /* Scan the segments from `first` on and cut behind the last sound batch. A gap between two segments stays: what lies
  * behind it is whole. But empty segments behind a gap are only names that outlived their data, and the log ends before
  * them. */
@@ -118,7 +136,9 @@ static int recover_from(struct loading *loading, int32_t first)
         if (i > first && segment->base_offset > log->end_offset)
             report_gap(log, segment->base_offset);
         scanned_bytes += segment->size_bytes;
-        int error = rescan_segment(loading, segment, &sound_bytes);
+        int error = i > first ? snapshot_between(log, segment->base_offset) : 0;
+        if (error == 0)
+            error = rescan_segment(loading, segment, &sound_bytes);
         if (error == 0 && sound_bytes < segment->size_bytes)
             error = loading_cut_behind(loading, i, sound_bytes);
         if (error < 0)
@@ -149,6 +169,8 @@ static int load_indexes(struct loading *loading, struct segment *segment, int64_
     int error = offset_index_load(&segment->offset_index, segment->size_bytes);
     if (error == 0)
         error = time_index_load(&segment->time_index);
+    if (error == 0 && segment->txn_index.exists)
+        error = txn_index_load(&segment->txn_index, end_offset);
     if (error == -ENOENT || error == -EBADMSG)
         return 1;
     if (error < 0)
@@ -214,7 +236,8 @@ static int walk_active(struct loading *loading)
         return 1;
     if (step < 0)
         return loading_fail_file(loading, "read", &segment->log, step);
-    return segment->base_offset + segment->time_index.last_offset >= log->end_offset && segment->size_bytes > 0;
+    return (segment->base_offset + segment->time_index.last_offset >= log->end_offset && segment->size_bytes > 0) ||
+           segment->txn_index.last_offset >= log->end_offset;
 }
 
 /* The newest segment after a clean stop. */

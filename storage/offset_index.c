@@ -109,3 +109,26 @@ int offset_index_floor_position(struct offset_index *index, int64_t position, in
     }
     return floor_by(index, position_of, position, floor);
 }
+
+int offset_index_ceiling(struct offset_index *index, int64_t position, int64_t *offset)
+{
+    if (index->entries.entries == 0 || position > index->last_position)
+        return 0;
+    int64_t relative = index->last_offset;
+    int32_t first = 0, end = index->entries.entries - 1; /* entry `end` is one, those before `first` are none */
+    while (first < end) {
+        int32_t middle = first + (end - first) / 2;
+        uint8_t entry[OFFSET_INDEX_ENTRY_BYTES];
+        int error = index_file_entry(&index->entries, middle, entry);
+        if (error < 0)
+            return error;
+        if (position_of(entry) >= position) {
+            end = middle;
+            relative = offset_of(entry);
+        } else {
+            first = middle + 1;
+        }
+    }
+    *offset = index->entries.file.base_offset + relative;
+    return 1;
+}

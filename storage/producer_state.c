@@ -42,14 +42,14 @@ void producer_states_clear(struct producer_states *states)
 {
     for (int32_t i = 0; i < states->count; i++)
         free(states->producers[i]);
-    states->count = 0;
-    states->open_transactions = 0;
+    states->count = states->open_count = 0;
 }
 
 void producer_states_release(struct producer_states *states)
 {
     producer_states_clear(states);
     free(states->producers);
+    free(states->open);
     *states = (struct producer_states){0};
 }
 
@@ -134,11 +134,56 @@ int producer_states_check(const struct producer_states *states, const struct rec
     return 0;
 }
 
-static void set_transaction(struct producer_states *states, struct producer *producer, int64_t first_offset)
+/* ---- open transactions ----------------------------------------------------------------------------------------- */
+
+/* How many transactions were open at or before `first_offset`. */
+static int32_t open_place_of(const struct producer_states *states, int64_t first_offset)
 {
-    states->open_transactions += (first_offset >= 0) - (producer->txn_first_offset >= 0);
+    int32_t first = 0, end = states->open_count;
+    while (first < end) {
+        int32_t middle = first + (end - first) / 2;
+        if (states->open[middle]->txn_first_offset <= first_offset)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first;
+}
+
+static void open_transaction(struct producer_states *states, struct producer *producer, int64_t first_offset)
+{
+    if (states->open_count == states->open_capacity) {
+        states->open_capacity = states->open_capacity == 0 ? 4 : states->open_capacity * 2;
+        states->open = xrealloc(states->open, (size_t)states->open_capacity * sizeof(struct producer *));
+    }
+    int32_t place = open_place_of(states, first_offset); /* the last, but when a snapshot is read */
+    memmove(states->open + place + 1, states->open + place,
+            (size_t)(states->open_count - place) * sizeof *states->open);
+    states->open[place] = producer;
+    states->open_count++;
     producer->txn_first_offset = first_offset;
 }
+
+static void close_transaction(struct producer_states *states, struct producer *producer)
+{
+    if (producer->txn_first_offset < 0)
+        return;
+    int32_t place = open_place_of(states, producer->txn_first_offset);
+    do
+        place--; /* first offsets may be equal in a snapshot that somebody made up */
+    while (states->open[place] != producer);
+    states->open_count--;
+    memmove(states->open + place, states->open + place + 1,
+            (size_t)(states->open_count - place) * sizeof *states->open);
+    producer->txn_first_offset = -1;
+}
+
+int64_t producer_states_first_open(const struct producer_states *states)
+{
+    return states->open_count > 0 ? states->open[0]->txn_first_offset : -1;
+}
+
+/* ---- batches --------------------------------------------------------------------------------------------------- */
 
 static void update_with_data(struct producer_states *states, struct producer *producer,
                              const struct record_batch *batch)
@@ -154,31 +199,60 @@ static void update_with_data(struct producer_states *states, struct producer *pr
         .offset_delta = batch->last_offset_delta,
     };
     if ((batch->attributes & BATCH_TRANSACTIONAL) && producer->txn_first_offset < 0)
-        set_transaction(states, producer, batch->base_offset);
+        open_transaction(states, producer, batch->base_offset);
 }
 
-/* The coordinator's epoch in an end marker; false when the batch holds no marker that ends a transaction. */
-static bool read_marker(const struct record_batch *batch, int32_t *coordinator_epoch)
+/* What an end marker says. */
+struct end_marker {
+    int32_t coordinator_epoch;
+    bool aborts;
+};
+
+/* False when the batch holds no marker that ends a transaction. */
+static bool read_marker(const struct record_batch *batch, struct end_marker *marker)
 {
     struct record_iterator iterator;
     struct record record;
     record_iterator_init(&iterator, batch, batch->size_bytes, NULL);
     /* key: version 2, type 2 (0 abort, 1 commit); value: version 2, coordinator epoch 4 */
-    bool marker = record_iterator_next(&iterator, &record) && record.key.size >= 4 && record.value.size >= 6 &&
-                  load_be16(record.key.data + 2) <= 1;
-    if (marker)
-        *coordinator_epoch = (int32_t)load_be32(record.value.data + 2);
+    bool found = record_iterator_next(&iterator, &record) && record.key.size >= 4 && record.value.size >= 6 &&
+                 load_be16(record.key.data + 2) <= 1;
+    if (found)
+        *marker = (struct end_marker){.coordinator_epoch = (int32_t)load_be32(record.value.data + 2),
+                                      .aborts = load_be16(record.key.data + 2) == 0};
     record_iterator_release(&iterator);
-    return marker;
+    return found;
+}
+
+bool producer_states_completes(const struct producer_states *states, const struct record_batch *batch,
+                               struct completed_txn *txn)
+{
+    struct end_marker marker;
+    if (batch->producer_id < 0 || !(batch->attributes & BATCH_CONTROL) || states->open_count == 0)
+        return false;
+    const struct producer *producer = find(states, batch->producer_id);
+    if (producer == NULL || producer->txn_first_offset < 0 || !read_marker(batch, &marker))
+        return false;
+    const struct producer *next = states->open[0];
+    if (next == producer)
+        next = states->open_count > 1 ? states->open[1] : NULL;
+    *txn = (struct completed_txn){
+        .producer_id = producer->id,
+        .first_offset = producer->txn_first_offset,
+        .last_offset = batch->base_offset,
+        .last_stable_offset = next != NULL ? next->txn_first_offset : batch->base_offset + 1,
+        .aborted = marker.aborts,
+    };
+    return true;
 }
 
 void producer_states_update(struct producer_states *states, const struct record_batch *batch)
 {
     if (batch->producer_id < 0)
         return;
-    int32_t coordinator_epoch = -1;
+    struct end_marker marker;
     bool control = batch->attributes & BATCH_CONTROL;
-    if (control && !read_marker(batch, &coordinator_epoch))
+    if (control && !read_marker(batch, &marker))
         return;
     struct producer *producer = find(states, batch->producer_id);
     if (producer == NULL)
@@ -189,22 +263,11 @@ void producer_states_update(struct producer_states *states, const struct record_
     }
     producer->last_timestamp_ms = batch->max_timestamp_ms;
     if (control) {
-        producer->coordinator_epoch = coordinator_epoch;
-        set_transaction(states, producer, -1);
+        producer->coordinator_epoch = marker.coordinator_epoch;
+        close_transaction(states, producer);
     } else {
         update_with_data(states, producer, batch);
     }
-}
-
-int64_t producer_states_first_open(const struct producer_states *states)
-{
-    int64_t first = -1;
-    for (int32_t i = 0; states->open_transactions > 0 && i < states->count; i++) {
-        int64_t offset = states->producers[i]->txn_first_offset;
-        if (offset >= 0 && (first < 0 || offset < first))
-            first = offset;
-    }
-    return first;
 }
 
 void producer_states_expire(struct producer_states *states, int64_t now_ms, int32_t expiration_ms)
@@ -242,36 +305,82 @@ void producer_states_encode(const struct producer_states *states, uint8_t **byte
     store_be32(*bytes + SNAPSHOT_CRC_OFFSET, crc32c(0, *bytes + SNAPSHOT_CRC_START, *size - SNAPSHOT_CRC_START));
 }
 
+static struct producer *decode_entry(const uint8_t *at)
+{
+    struct producer *producer = xmalloc(sizeof *producer);
+    *producer = (struct producer){
+        .id = (int64_t)load_be64(at),
+        .epoch = (int16_t)load_be16(at + 8),
+        .last_timestamp_ms = (int64_t)load_be64(at + 26),
+        .coordinator_epoch = (int32_t)load_be32(at + 34),
+        .txn_first_offset = (int64_t)load_be64(at + 38),
+    };
+    int64_t last_offset = (int64_t)load_be64(at + 14);
+    if (last_offset >= 0) {
+        producer->batches[0] = (struct producer_batch){
+            .last_offset = last_offset,
+            .timestamp_ms = producer->last_timestamp_ms,
+            .last_sequence = (int32_t)load_be32(at + 10),
+            .offset_delta = (int32_t)load_be32(at + 22),
+        };
+        producer->batches_count = 1;
+    }
+    return producer;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const struct producer *left = *(struct producer *const *)a, *right = *(struct producer *const *)b;
+    return (left->id > right->id) - (left->id < right->id);
+}
+
+static int compare_first_offsets(const void *a, const void *b)
+{
+    const struct producer *left = *(struct producer *const *)a, *right = *(struct producer *const *)b;
+    return (left->txn_first_offset > right->txn_first_offset) - (left->txn_first_offset < right->txn_first_offset);
+}
+
+/* Bring decoded producers into the order of both lists. False when two have the same id. */
+static bool sort_producers(struct producer_states *states)
+{
+    if (states->count > 1)
+        qsort(states->producers, (size_t)states->count, sizeof *states->producers, compare_ids);
+    for (int32_t i = 0; i < states->count; i++) {
+        struct producer *producer = states->producers[i];
+        if (i > 0 && states->producers[i - 1]->id == producer->id)
+            return false;
+        if (producer->txn_first_offset >= 0)
+            states->open_count++;
+    }
+    if (states->open_count == 0)
+        return true;
+    states->open_capacity = states->open_count;
+    states->open = xrealloc(states->open, (size_t)states->open_count * sizeof(struct producer *));
+    states->open_count = 0;
+    for (int32_t i = 0; i < states->count; i++)
+        if (states->producers[i]->txn_first_offset >= 0)
+            states->open[states->open_count++] = states->producers[i];
+    qsort(states->open, (size_t)states->open_count, sizeof *states->open, compare_first_offsets);
+    return true;
+}
+
 bool producer_states_decode(struct producer_states *states, const uint8_t *bytes, size_t size)
 {
-    producer_states_clear(states);
+    producer_states_release(states);
     if (size < SNAPSHOT_HEAD_BYTES || load_be16(bytes) != SNAPSHOT_VERSION ||
         load_be32(bytes + SNAPSHOT_CRC_OFFSET) != crc32c(0, bytes + SNAPSHOT_CRC_START, size - SNAPSHOT_CRC_START))
         return false;
     uint64_t count = load_be32(bytes + 6);
-    if (size - SNAPSHOT_HEAD_BYTES != count * SNAPSHOT_ENTRY_BYTES)
+    if (size - SNAPSHOT_HEAD_BYTES != count * SNAPSHOT_ENTRY_BYTES || count > INT32_MAX)
         return false;
-    const uint8_t *at = bytes + SNAPSHOT_HEAD_BYTES;
-    for (uint64_t i = 0; i < count; i++, at += SNAPSHOT_ENTRY_BYTES) {
-        int64_t id = (int64_t)load_be64(at);
-        if (find(states, id) != NULL) {
-            producer_states_clear(states);
-            return false;
-        }
-        struct producer *producer = add(states, id, (int16_t)load_be16(at + 8));
-        producer->last_timestamp_ms = (int64_t)load_be64(at + 26);
-        producer->coordinator_epoch = (int32_t)load_be32(at + 34);
-        set_transaction(states, producer, (int64_t)load_be64(at + 38));
-        int64_t last_offset = (int64_t)load_be64(at + 14);
-        if (last_offset >= 0) {
-            producer->batches[0] = (struct producer_batch){
-                .last_offset = last_offset,
-                .timestamp_ms = producer->last_timestamp_ms,
-                .last_sequence = (int32_t)load_be32(at + 10),
-                .offset_delta = (int32_t)load_be32(at + 22),
-            };
-            producer->batches_count = 1;
-        }
-    }
-    return true;
+    if (count == 0)
+        return true;
+    states->capacity = (int32_t)count;
+    states->producers = xmalloc((size_t)count * sizeof(struct producer *));
+    for (const uint8_t *at = bytes + SNAPSHOT_HEAD_BYTES; states->count < (int32_t)count; at += SNAPSHOT_ENTRY_BYTES)
+        states->producers[states->count++] = decode_entry(at);
+    if (sort_producers(states))
+        return true;
+    producer_states_clear(states);
+    return false;
 }

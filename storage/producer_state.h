@@ -29,7 +29,17 @@ struct producer {
 struct producer_states {
     struct producer **producers;
     int32_t count, capacity;
-    int32_t open_transactions;
+    struct producer **open; /* those with an open transaction, ascending by its first offset */
+    int32_t open_count, open_capacity;
+};
+
+/* A transaction that an end marker completes. */
+struct completed_txn {
+    int64_t producer_id;
+    int64_t first_offset;
+    int64_t last_offset;        /* of the marker */
+    int64_t last_stable_offset; /* with the marker: where the next open transaction begins, or behind the marker */
+    bool aborted;
 };
 
 void producer_states_release(struct producer_states *states);
@@ -46,7 +56,12 @@ int producer_states_check(const struct producer_states *states, const struct rec
  * needed, of any other the header. */
 void producer_states_update(struct producer_states *states, const struct record_batch *batch);
 
-/* The first offset of the earliest open transaction, or -1. */
+/* Would appending `batch`, all of it at its final base offset, complete a transaction? False for any other batch, and
+ * for the marker of a transaction without records. */
+bool producer_states_completes(const struct producer_states *states, const struct record_batch *batch,
+                               struct completed_txn *txn);
+
+/* The first offset of the earliest open transaction, or -1. At no cost. */
 int64_t producer_states_first_open(const struct producer_states *states);
 
 /* Forget who has not written for `expiration_ms`, but nobody with an open transaction. */

@@ -1,13 +1,15 @@
-/* A segment: record batches in a .log file, and two sparse indexes into it.
+/* A segment: record batches in a .log file, two sparse indexes into it, and what was aborted in it.
  *
  *     00000000000000000042.log        batch | batch | batch | ...          size_bytes
  *     00000000000000000042.index      offset -> position    (offset_index.c)
  *     00000000000000000042.timeindex  timestamp -> offset   (time_index.c)
+ *     00000000000000000042.txnindex   aborted transactions  (txn_index.c); only when there are some
  *
  * Rules. (1) size_bytes is what counts: bytes behind it are what a failed append left and could not cut. (2) Before a
  * batch is counted, and when more than index.interval.bytes were counted since the last entry, it gets an entry in the
  * offset index, and the largest timestamp so far one in the time index: so the first batch of a segment never has one.
- * (3) Indexes only save time. An entry that fails to be written is dropped, and the next batch tries again.
+ * (3) The two sparse indexes only save time. An entry that fails to be written is dropped, and the next batch tries
+ * again.
  *
  * The newest segment of a log is appended to; a roll seals it. Sealed ones change no more until they are deleted. */
 #include "segment.h"
@@ -34,6 +36,7 @@ struct segment *segment_new(struct folder *folder, int64_t base_offset, int64_t 
     cached_file_init(&segment->log, folder, base_offset, FILE_LOG);
     offset_index_init(&segment->offset_index, folder, base_offset);
     time_index_init(&segment->time_index, folder, base_offset);
+    txn_index_init(&segment->txn_index, folder, base_offset);
     return segment;
 }
 
@@ -48,6 +51,7 @@ void segment_close_files(struct segment *segment)
     cached_file_close(&segment->log);
     cached_file_close(&segment->offset_index.entries.file);
     cached_file_close(&segment->time_index.entries.file);
+    cached_file_close(&segment->txn_index.file);
 }
 
 void segment_unref(struct segment *segment)
@@ -134,6 +138,7 @@ int segment_rename(struct segment *segment, enum file_suffix suffix)
         [FILE_LOG] = &segment->log,
         [FILE_OFFSET_INDEX] = &segment->offset_index.entries.file,
         [FILE_TIME_INDEX] = &segment->time_index.entries.file,
+        [FILE_TXN_INDEX] = &segment->txn_index.file,
     };
     enum file_suffix old = (enum file_suffix)segment->log.suffix;
     for (int kind = 0; kind < FILE_SNAPSHOT; kind++) {
@@ -169,6 +174,8 @@ int segment_seal(struct segment *segment)
         error = index_file_trim(&segment->time_index.entries);
     if (error == 0)
         error = index_file_trim(&segment->offset_index.entries);
+    if (error == 0)
+        error = txn_index_trim(&segment->txn_index);
     return error;
 }
 

@@ -1,10 +1,11 @@
-/* One base offset's files: .log with its offset index and time index. See segment.c. */
+/* One base offset's files: .log with its indexes. See segment.c. */
 #ifndef DOHLE_STORAGE_SEGMENT_H
 #define DOHLE_STORAGE_SEGMENT_H
 
 #include "../protocol/record_batch.h"
 #include "offset_index.h"
 #include "time_index.h"
+#include "txn_index.h"
 
 struct segment {
     int refs; /* the log's, and one for each slice */
@@ -14,6 +15,7 @@ struct segment {
     struct cached_file log;
     struct offset_index offset_index;
     struct time_index time_index;
+    struct txn_index txn_index;
     int64_t max_timestamp_ms;     /* of all batches; -1: none */
     int64_t max_timestamp_offset; /* last offset of the first batch that has it */
     int64_t first_timestamp_ms;   /* the largest of the first batch, for roll by time; -1: none */
@@ -30,7 +32,7 @@ void segment_unref(struct segment *segment);
 /* Close the descriptors; they are opened again when needed. */
 void segment_close_files(struct segment *segment);
 
-/* Make the three files, empty. 0 or a negative errno, and then none of them is left. */
+/* Make .log, .index and .timeindex, empty. 0 or a negative errno, and then none of them is left. */
 int segment_create(struct segment *segment) WARN_UNUSED;
 
 /* Write one batch of `batch->size_bytes` bytes at `bytes` behind the last one. 0 or a negative errno, and then the file
@@ -49,7 +51,7 @@ int segment_rename_snapshot(struct segment *segment) WARN_UNUSED;
 
 /* Write index entries that still wait in memory, as far as the disk lets us. */
 void segment_write_indexes(struct segment *segment);
-/* No more appends: the last entry of the time index tells the largest timestamp, and the index files have their real
+/* No more appends: the last entry of the time index tells the largest timestamp, and all index files have their real
  * size. */
 int segment_seal(struct segment *segment) WARN_UNUSED;
 /* Cut the .log file to `size_bytes`, where a batch ends. Indexes are the caller's. */
