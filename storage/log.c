@@ -448,10 +448,7 @@ int64_t log_high_watermark(struct log *log)
 
 int64_t log_last_stable_offset(struct log *log)
 {
-    if (!has_offsets(log))
-        return 0;
-    int64_t first_open = producer_states_first_open(&log->producers);
-    return first_open >= 0 ? first_open : log->end_offset;
+    return has_offsets(log) ? log_bound(log, ISOLATION_READ_COMMITTED) : 0;
 }
 
 int64_t log_size_bytes(struct log *log)

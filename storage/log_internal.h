@@ -103,6 +103,8 @@ const struct log_survey *log_surveyed(struct log *log);
 void log_unload(struct log *log);
 void log_free(struct log *log);
 
+/* log_txn.c: the first offset of a ready log that a reader of this isolation may not see. */
+int64_t log_bound(const struct log *log, enum isolation isolation);
 /* log_txn.c: enter an aborted transaction, whose marker is about to be appended to `segment` or was found in it, into
  * the segment's index. 0 or a negative errno, and then the index is as before. */
 int log_index_aborted(struct log *log, struct segment *segment, const struct completed_txn *txn) WARN_UNUSED;

@@ -17,13 +17,6 @@
 
 #include <errno.h>
 
-/* First offset that a reader of this isolation may not see. */
-static int64_t bound_of(const struct log *log, enum isolation isolation)
-{
-    int64_t first_open = isolation == ISOLATION_READ_COMMITTED ? producer_states_first_open(&log->producers) : -1;
-    return first_open >= 0 ? first_open : log->end_offset;
-}
-
 /* ---- slices ---------------------------------------------------------------------------------------------------- */
 
 /* Where reading at `offset` begins: *segment_number and *position of the first batch that ends at or behind it.
@@ -66,7 +59,7 @@ int log_read(struct log *log, int64_t offset, int32_t max_bytes, bool at_least_o
         return error;
     if (offset < log->start_offset || offset > log->end_offset)
         return STORAGE_OFFSET_OUT_OF_RANGE;
-    int64_t bound = bound_of(log, isolation);
+    int64_t bound = log_bound(log, isolation);
     if (offset >= bound || (max_bytes <= 0 && !at_least_one))
         return 0;
     int32_t number;
@@ -97,7 +90,7 @@ int64_t log_bytes_from(struct log *log, int64_t offset, enum isolation isolation
 {
     if (log_ready(log, NULL) < 0)
         return 0;
-    int64_t bound = bound_of(log, isolation);
+    int64_t bound = log_bound(log, isolation);
     if (offset < log->start_offset || offset >= bound)
         return 0;
     int32_t first = log_segment_at(log, offset), last = log_segment_at(log, bound);
@@ -113,7 +106,7 @@ bool log_reads_older_segment(struct log *log, int64_t offset, enum isolation iso
 {
     if (log_ready(log, NULL) < 0)
         return false;
-    int64_t bound = bound_of(log, isolation);
+    int64_t bound = log_bound(log, isolation);
     return offset >= log->start_offset && offset < bound && log_segment_at(log, offset) < log_segment_at(log, bound);
 }
 
@@ -246,7 +239,7 @@ int log_find_timestamp(struct log *log, int64_t timestamp_ms, enum isolation iso
         if (error < 0)
             return error;
     }
-    if (found->offset >= bound_of(log, isolation))
+    if (found->offset >= log_bound(log, isolation))
         *found = (struct log_found){-1, -1, -1};
     return 0;
 }

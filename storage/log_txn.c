@@ -10,6 +10,14 @@
 
 #include <errno.h>
 
+int64_t log_bound(const struct log *log, enum isolation isolation)
+{
+    int64_t first_open = isolation == ISOLATION_READ_COMMITTED ? producer_states_first_open(&log->producers) : -1;
+    if (first_open < 0)
+        return log->end_offset;
+    return first_open > log->start_offset ? first_open : log->start_offset; /* DeleteRecords may pass it */
+}
+
 int log_index_aborted(struct log *log, struct segment *segment, const struct completed_txn *txn)
 {
     const struct aborted_txn entry = {

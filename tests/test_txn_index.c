@@ -187,6 +187,20 @@ static void last_stable_offset_is_the_first_open_transaction(void **state)
     assert_int_equal(log_last_stable_offset(test->f.log), 8);
 }
 
+/* DeleteRecords may take the beginning of an open transaction. */
+static void last_stable_offset_is_never_below_the_log_start(void **state)
+{
+    struct txn_test *test = *state;
+    for (int i = 0; i < 3; i++)
+        add_data(test, 7);
+    assert_int_equal(log_raise_start(test->f.log, 2, NULL), 0);
+    assert_int_equal(log_last_stable_offset(test->f.log), 2);
+    end(test, 7, false);
+    assert_int_equal(log_last_stable_offset(test->f.log), 4);
+    assert_int_equal(named(test, 2, INT32_MAX), 1);
+    assert_named(test, 0, 7, 0);
+}
+
 static void reader_is_told_what_overlaps_its_slice(void **state)
 {
     struct txn_test *test = *state;
@@ -379,7 +393,7 @@ static void index_goes_with_its_segment(void **state)
     fill(test);
     test->f.config.retention_bytes = 0;
     assert_true(memory_io_exists(test->memory, FIRST_INDEX));
-    assert_int_equal(log_apply_retention(test->f.log, test->f.now_ms, NULL), 0);
+    assert_int_equal(log_apply_retention(test->f.log, 1, test->f.now_ms, NULL), 1);
     assert_false(memory_io_exists(test->memory, FIRST_INDEX));
     assert_true(memory_io_exists(test->memory, FIRST_INDEX ".deleted"));
     (void)log_store_tick(test->f.store, test->f.now_ms + test->f.config.file_delete_delay_ms);
@@ -411,6 +425,7 @@ int main(void)
         TEST(marker_whose_entry_cannot_be_written_is_refused),
         TEST(entry_of_a_marker_that_cannot_be_written_is_taken_back),
         TEST(last_stable_offset_is_the_first_open_transaction),
+        TEST(last_stable_offset_is_never_below_the_log_start),
         TEST(reader_is_told_what_overlaps_its_slice),
         TEST(reader_is_not_told_what_begins_behind_its_slice),
         TEST(search_goes_on_through_later_segments),
