@@ -47,6 +47,9 @@ struct file_io {
     int (*rmdir)(struct file_io *io, const char *path);
     int (*list)(struct file_io *io, const char *path, file_list_cb each, void *context); /* without . and .. */
     int (*sync_directory)(struct file_io *io, const char *path); /* names made, removed or changed in it stay */
+    /* All that was written to the file system of the folder `path`, files and names. -ENOSYS where the system cannot do
+     * that, or may keep quiet about what failed: then only sync() tells. */
+    int (*sync_all)(struct file_io *io, const char *path);
     /* Take the exclusive lock of the whole file that Java's FileChannel.tryLock takes (fcntl), until close.
      * -EAGAIN when it is held by another process, or (where the system can) by another open file of this one. */
     int (*lock)(struct file_io *io, struct file *file);

@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/statfs.h>
+#include <sys/utsname.h>
+#endif
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -200,6 +204,54 @@ static int posix_sync_directory(struct file_io *io, const char *path)
     return error;
 }
 
+#ifdef __linux__
+
+/* Do syncfs() and the file systems below it report each write that failed? Linux does since 5.8, but a file system on
+ * top of another knows its own failures only. */
+static bool sync_all_reports(int descriptor)
+{
+    static const unsigned long reporting[] = {
+        0xef53,     /* ext2, ext3, ext4 */
+        0x58465342, /* xfs */
+        0x9123683e, /* btrfs */
+        0xf2f52010, /* f2fs */
+        0x01021994, /* tmpfs */
+    };
+    struct utsname system;
+    struct statfs info;
+    int major, minor;
+    if (uname(&system) < 0 || sscanf(system.release, "%d.%d", &major, &minor) != 2 || major < 5 ||
+        (major == 5 && minor < 8) || fstatfs(descriptor, &info) < 0)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(reporting); i++) {
+        if ((unsigned long)info.f_type == reporting[i])
+            return true;
+    }
+    return false;
+}
+
+static int posix_sync_all(struct file_io *io, const char *path)
+{
+    (void)io;
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        return -errno;
+    int error = sync_all_reports(descriptor) ? result_of(syncfs(descriptor)) : -ENOSYS;
+    close(descriptor);
+    return error;
+}
+
+#else
+
+static int posix_sync_all(struct file_io *io, const char *path)
+{
+    (void)io;
+    (void)path;
+    return -ENOSYS;
+}
+
+#endif
+
 /* The same lock as Java's, and in its way as well, but owned by the open file where the system can do that: then a
  * second broker within this process meets it too, and closing another descriptor of the file does not lose it. */
 #ifdef F_OFD_SETLK
@@ -267,6 +319,7 @@ struct file_io *file_io_posix(void)
         .rmdir = posix_rmdir,
         .list = posix_list,
         .sync_directory = posix_sync_directory,
+        .sync_all = posix_sync_all,
         .lock = posix_lock,
         .descriptor = posix_descriptor,
         .cached = posix_cached,

@@ -6,10 +6,8 @@
  *     log_store_close()    everything on the disk, and told in the checkpoints
  *
  * After a clean stop logs are loaded one by one when they are first needed; so a start takes the same time with ten
- * partitions or ten thousand. After an unclean one the owner loads all of them before it serves anybody.
- *
- * A stop is clean only when every log is: one that is offline, or was never recovered, makes the next start look again.
- */
+ * partitions or ten thousand. After an unclean one the owner loads all of them before it serves anybody. The stop is in
+ * store_close.c. */
 #include "log_internal.h"
 
 #include <errno.h>
@@ -256,55 +254,4 @@ void log_delete(struct log *log, int64_t now_ms)
     }
     log_forget_sync(log);
     log_free(log);
-}
-
-/* ---- close ----------------------------------------------------------------------------------------------------- */
-
-/* Have everything of a log on the disk, and what a later load wants to find. */
-static int close_log(struct log *log, struct storage_fault *fault)
-{
-    if (log->state == LOG_OFFLINE)
-        return log_ready(log, fault);
-    struct segment *active = log_active(log);
-    if (log->folder == NULL || !log->touched)
-        return 0;
-    int error = active != NULL ? segment_seal(active) : 0;
-    if (error < 0)
-        return log_fail_file(log, fault, "seal", &active->log, error);
-    error = log_write_snapshot(log);
-    if (error < 0)
-        return log_fail(log, fault, "write snapshot", log->folder->path, error);
-    error = log_sync_now(log, true, fault);
-    if (error == 0)
-        log->recovery_point = log->end_offset; /* also without syncs: who stops cleanly has it all */
-    return error;
-}
-
-/* After an unclean stop, a log that was not loaded was not recovered. */
-static int close_unloaded_log(struct log *log, struct storage_fault *fault)
-{
-    if (log->store->options.clean)
-        return 0;
-    int error = log_find_folder(log, fault);
-    return error == 0 && log->folder != NULL ? STORAGE_CANCELED : error;
-}
-
-int log_store_close(struct log_store *store, int64_t now_ms, struct storage_fault *fault)
-{
-    store->now_ms = now_ms;
-    int result = 0;
-    list_for_each (&store->logs, node) {
-        struct log *log = CONTAINER_OF(node, struct log, link);
-        int error = log->state == LOG_UNLOADED ? close_unloaded_log(log, result == 0 ? fault : NULL)
-                                               : close_log(log, result == 0 ? fault : NULL);
-        if (result == 0)
-            result = error;
-        if (log->state == LOG_UNLOADED)
-            log_unload(log);
-    }
-    int error = store_checkpoints_write(store, result == 0 ? fault : NULL);
-    if (result == 0)
-        result = error;
-    log_store_free(store);
-    return result;
 }

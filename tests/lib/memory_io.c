@@ -304,18 +304,22 @@ static ssize_t memory_pwrite(struct file_io *io, struct file *file, const void *
     return error < 0 ? error : (ssize_t)size;
 }
 
+static void file_settle(struct node *node)
+{
+    node->synced_bytes = xrealloc(node->synced_bytes, node->size + 1);
+    if (node->size > 0)
+        memcpy(node->synced_bytes, node->bytes, node->size);
+    node->synced_size = node->size;
+    memory_forget_writes(node);
+}
+
 static int memory_sync(struct file_io *io, struct file *file)
 {
     struct memory_io *memory = memory_of(io);
     int error = fault(memory, CALL_SYNC);
     if (error < 0)
         return error;
-    struct node *node = file->node;
-    node->synced_bytes = xrealloc(node->synced_bytes, node->size + 1);
-    if (node->size > 0)
-        memcpy(node->synced_bytes, node->bytes, node->size);
-    node->synced_size = node->size;
-    memory_forget_writes(node);
+    file_settle(file->node);
     return 0;
 }
 
@@ -455,6 +459,29 @@ static int memory_sync_directory(struct file_io *io, const char *path)
     return 0;
 }
 
+static void settle_all(struct memory_io *memory, struct node *node)
+{
+    if (!node->is_directory) {
+        file_settle(node);
+        return;
+    }
+    directory_settle(memory, node);
+    for (int i = 0; i < node->entries.count; i++)
+        settle_all(memory, node->entries.list[i].node);
+}
+
+static int memory_sync_all(struct file_io *io, const char *path)
+{
+    struct memory_io *memory = memory_of(io);
+    int error = fault(memory, CALL_SYNC);
+    if (error < 0)
+        return error;
+    if (lookup(memory, path, NULL, NULL) == NULL)
+        return -ENOENT;
+    settle_all(memory, memory->root);
+    return 0;
+}
+
 static int memory_lock(struct file_io *io, struct file *file)
 {
     (void)io;
@@ -501,6 +528,7 @@ struct memory_io *memory_io_new(void)
         .rmdir = memory_rmdir,
         .list = memory_list,
         .sync_directory = memory_sync_directory,
+        .sync_all = memory_sync_all,
         .lock = memory_lock,
         .descriptor = memory_descriptor,
         .space = memory_space,
