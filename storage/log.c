@@ -372,7 +372,8 @@ static void validate(struct log *log, struct log_append *append)
 }
 
 /* Steps 2 and 3. What is to be written is in *bytes: the caller's, or verdict.rebuilt. */
-static int check_batch(struct log *log, struct log_append *append, struct record_batch *batch, uint8_t **bytes)
+static int check_batch(struct log *log, struct log_append *append, struct record_batch *batch, uint8_t **bytes,
+                       struct storage_fault *fault)
 {
     size_t size = append->size_bytes;
     *bytes = append->bytes;
@@ -395,7 +396,7 @@ static int check_batch(struct log *log, struct log_append *append, struct record
     if (append->origin == LOG_APPEND_COORDINATOR)
         return 0;
     struct producer_batch known;
-    int answer = producer_states_check(&log->producers, batch, &known);
+    int answer = log_check_producer(log, batch, &known, fault);
     if (answer == 1) {
         append->duplicate = true;
         append->last_offset = known.last_offset;
@@ -415,7 +416,7 @@ int log_append(struct log *log, struct log_append *append, struct storage_fault 
     uint8_t *bytes;
     int error = log_ready(log, fault);
     if (error == 0)
-        error = check_batch(log, append, &batch, &bytes);
+        error = check_batch(log, append, &batch, &bytes, fault);
     if (error == 0)
         error = write_batch(log, append, &batch, bytes, fault);
     free(append->verdict.rebuilt);

@@ -103,6 +103,10 @@ const struct log_survey *log_surveyed(struct log *log);
 void log_unload(struct log *log);
 void log_free(struct log *log);
 
+/* log_producers.c: as producer_states_check(), with all that the log knows; or STORAGE_IO. */
+int log_check_producer(struct log *log, const struct record_batch *batch, struct producer_batch *duplicate,
+                       struct storage_fault *fault) WARN_UNUSED;
+
 /* log_txn.c: the first offset of a ready log that a reader of this isolation may not see. */
 int64_t log_bound(const struct log *log, enum isolation isolation);
 /* log_txn.c: enter an aborted transaction, whose marker is about to be appended to `segment` or was found in it, into

@@ -14,7 +14,8 @@
  * A data batch of a transaction opens it at its first offset unless it is open; a marker (control batch) ends it and
  * may raise the epoch, which empties the window of five. A batch outside of a transaction is refused while one is open.
  *
- * The state outlives a stop as a snapshot, with the last batch of the five only:
+ * The state outlives a stop as a snapshot, with the last batch of the five only; the others are found again in the log
+ * when somebody repeats one (log_producers.c):
  *
  *     0         2          6         10
  *     +---------+----------+---------+-------------------+-- ...
@@ -98,7 +99,7 @@ static const struct producer_batch *last_batch(const struct producer *producer)
 
 static const struct producer_batch *find_duplicate(const struct producer *producer, const struct record_batch *batch)
 {
-    for (int16_t i = 0; i < producer->batches_count; i++) {
+    for (int8_t i = 0; i < producer->batches_count; i++) {
         const struct producer_batch *known = &producer->batches[i];
         if (known->last_sequence == record_batch_last_sequence(batch) &&
             known->offset_delta == batch->last_offset_delta)
@@ -191,6 +192,7 @@ static void update_with_data(struct producer_states *states, struct producer *pr
     if (producer->batches_count == PRODUCER_BATCHES_MAX) {
         memmove(producer->batches, producer->batches + 1, sizeof producer->batches - sizeof producer->batches[0]);
         producer->batches_count--;
+        producer->partial = false;
     }
     producer->batches[producer->batches_count++] = (struct producer_batch){
         .last_offset = record_batch_last_offset(batch),
@@ -260,6 +262,7 @@ void producer_states_update(struct producer_states *states, const struct record_
     if (producer->epoch != batch->producer_epoch) {
         producer->epoch = batch->producer_epoch;
         producer->batches_count = 0;
+        producer->partial = false;
     }
     producer->last_timestamp_ms = batch->max_timestamp_ms;
     if (control) {
@@ -267,6 +270,26 @@ void producer_states_update(struct producer_states *states, const struct record_
         close_transaction(states, producer);
     } else {
         update_with_data(states, producer, batch);
+    }
+}
+
+bool producer_states_is_partial(const struct producer_states *states, const struct record_batch *batch)
+{
+    const struct producer *producer = find(states, batch->producer_id);
+    return producer != NULL && producer->partial && producer->epoch == batch->producer_epoch;
+}
+
+void producer_states_complete(struct producer_states *states, const struct producer_states *tail)
+{
+    for (int32_t i = 0; i < states->count; i++) {
+        struct producer *producer = states->producers[i];
+        const struct producer *found = producer->partial ? find(tail, producer->id) : NULL;
+        producer->partial = false;
+        if (found == NULL || found->epoch != producer->epoch || found->batches_count < producer->batches_count ||
+            last_batch(found)->last_offset != last_batch(producer)->last_offset)
+            continue;
+        memcpy(producer->batches, found->batches, sizeof producer->batches);
+        producer->batches_count = found->batches_count;
     }
 }
 
@@ -324,6 +347,7 @@ static struct producer *decode_entry(const uint8_t *at)
             .offset_delta = (int32_t)load_be32(at + 22),
         };
         producer->batches_count = 1;
+        producer->partial = true;
     }
     return producer;
 }

@@ -21,7 +21,8 @@ struct producer {
     int64_t txn_first_offset;  /* first offset of the open transaction; -1: none is open */
     int32_t coordinator_epoch; /* of the last marker; -1: none */
     int16_t epoch;
-    int16_t batches_count;
+    int8_t batches_count;
+    bool partial; /* it came from a snapshot, and the batches before the first of `batches` may be in the log */
     struct producer_batch batches[PRODUCER_BATCHES_MAX]; /* oldest first, all of `epoch` */
 };
 
@@ -51,6 +52,13 @@ void producer_states_clear(struct producer_states *states);
  * STORAGE_TRANSACTION_STATE. A batch without a producer id is always welcome. */
 int producer_states_check(const struct producer_states *states, const struct record_batch *batch,
                           struct producer_batch *duplicate) WARN_UNUSED;
+
+/* Was `batch` refused because the producer's last batches are not all known? Then ask again after
+ * producer_states_complete(). */
+bool producer_states_is_partial(const struct producer_states *states, const struct record_batch *batch);
+/* Take over from `tail`, the state that the last batches of the log alone make, what producers out of a snapshot wrote
+ * before their last batch. No producer is partial then: what is not in the tail stays unknown. */
+void producer_states_complete(struct producer_states *states, const struct producer_states *tail);
 
 /* The batch was appended or found in the log: `batch` has its final base offset. Of a control batch all bytes are
  * needed, of any other the header. */
