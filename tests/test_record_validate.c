@@ -40,6 +40,7 @@ static int16_t code_of(enum batch_refusal refusal)
     case BATCH_REFUSED_CODEC:
         return KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
     case BATCH_REFUSED_UNREADABLE:
+    case BATCH_UNDECIDED:
         break;
     }
     return KAFKA_UNKNOWN_SERVER_ERROR;
@@ -365,6 +366,69 @@ static void a_record_above_100_mib_is_not_rebuilt(void **state)
     free(zeros);
 }
 
+/* Whoever has little time learns before anything is changed that the batch takes more, whatever the codec. */
+static void a_batch_that_takes_more_work_than_allowed_is_left_undecided(void **state)
+{
+    (void)state;
+    enum { LARGE = 1024 * 1024 };
+    struct record_walk walk;
+    record_walk_init(&walk);
+    uint8_t *zeros = xcalloc(1, LARGE);
+    for (enum codec codec = CODEC_GZIP; codec < CODEC_COUNT; codec++) {
+        struct batch_rules rules = default_rules;
+        struct batch_builder builder;
+        struct batch_verdict verdict;
+        rules.timestamp_type = TIMESTAMP_LOG_APPEND_TIME;
+        struct batch_header header = BATCH_HEADER_PLAIN;
+        header.codec = codec;
+        header.level = codec_level_default(codec);
+        batch_builder_init(&builder, NOW_MS);
+        batch_builder_add(&builder, NOW_MS, NULL_BYTES, (struct kp_bytes){zeros, LARGE}, NULL_BYTES, 0);
+        assert_true(batch_builder_finish(&builder, &header));
+        uint8_t *before = xmalloc(builder.size_bytes);
+        memcpy(before, builder.bytes, builder.size_bytes);
+        walk.work_bytes = 4 * builder.size_bytes; /* it is begun, and grows more */
+        rules.max_message_bytes = INT32_MAX;
+        batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, NULL, &walk);
+        assert_int_equal(verdict.refusal, BATCH_UNDECIDED);
+        assert_int_equal(walk.work_bytes, 0);
+        assert_memory_equal(builder.bytes, before, builder.size_bytes);
+        walk.work_bytes = SIZE_MAX;
+        batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, NULL, &walk);
+        assert_int_equal(verdict.refusal, BATCH_ACCEPTED);
+        assert_int_equal(verdict.append_time_ms, NOW_MS);
+        free(before);
+        batch_builder_release(&builder);
+    }
+    free(zeros);
+    record_walk_release(&walk);
+}
+
+/* Compressing takes many times what decompressing does. */
+static void a_batch_is_rebuilt_only_where_there_is_time_for_it(void **state)
+{
+    (void)state;
+    struct batch_builder builder;
+    struct batch_verdict verdict;
+    struct batch_rules rules = default_rules;
+    struct record_walk walk;
+    record_walk_init(&walk);
+    rules.codec = CODEC_GZIP;
+    build(&builder, 1000, CODEC_NONE, BATCH_HEADER_PLAIN);
+    walk.work_bytes = 15 * builder.size_bytes;
+    batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, NULL, &walk);
+    assert_int_equal(verdict.refusal, BATCH_UNDECIDED);
+    assert_null(verdict.rebuilt);
+    walk.work_bytes = 17 * builder.size_bytes;
+    batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, NULL, &walk);
+    assert_int_equal(verdict.refusal, BATCH_ACCEPTED);
+    assert_non_null(verdict.rebuilt);
+    assert_in_range(walk.work_bytes, 0, 2 * builder.size_bytes);
+    free(verdict.rebuilt);
+    record_walk_release(&walk);
+    batch_builder_release(&builder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +438,8 @@ int main(void)
         cmocka_unit_test(a_rebuilt_batch_stays_transactional),
         cmocka_unit_test(a_transactional_batch_without_producer_id_is_not_rebuilt),
         cmocka_unit_test(a_record_above_100_mib_is_not_rebuilt),
+        cmocka_unit_test(a_batch_that_takes_more_work_than_allowed_is_left_undecided),
+        cmocka_unit_test(a_batch_is_rebuilt_only_where_there_is_time_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
