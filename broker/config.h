@@ -109,6 +109,7 @@ struct config {
     int64_t log_retention_check_interval_ms;
     int64_t replica_high_watermark_checkpoint_interval_ms;
     int32_t producer_id_expiration_ms;
+    int32_t producer_id_expiration_check_interval_ms;
     int64_t metadata_log_max_record_bytes_between_snapshots;
 };
 

@@ -317,7 +317,7 @@ const struct config_definition config_definitions[] = {
     {"process.roles", CONFIG_LIST, "broker,controller", "[broker, controller]", CONFIG_FIXED, false, SERVED,
      "Roles of this node. It is always broker and controller in one; broker must be among them."},
     {"producer.id.expiration.check.interval.ms", CONFIG_INT,
-     "600000", ">= 1", CONFIG_FIXED, true, LATER,
+     "600000", ">= 1", CONFIG_FIXED, true, FIELD(producer_id_expiration_check_interval_ms),
      "How often idle producer ids are looked for."},
     {"producer.id.expiration.ms", CONFIG_INT,
      "86400000", ">= 1", CONFIG_CLUSTER, false, FIELD(producer_id_expiration_ms),

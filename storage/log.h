@@ -25,15 +25,16 @@ struct log_store_options {
     struct executor *executor;
     const char *const *directories; /* log.dirs: existing, locked by the caller, borrowed for the store's life */
     int directories_count;
-    int open_files_max;                  /* descriptors that the store keeps open at once, at least 16 */
-    bool sync;                           /* false: nothing is ever synced (--ephemeral) */
-    bool clean;                          /* the last stop was clean: logs are trusted and loaded lazily */
-    int64_t now_ms;                      /* wall clock */
-    int64_t recovery_point_interval_ms;  /* log.flush.offset.checkpoint.interval.ms */
-    int64_t start_offset_interval_ms;    /* log.flush.start.offset.checkpoint.interval.ms */
-    int64_t high_watermark_interval_ms;  /* replica.high.watermark.checkpoint.interval.ms */
-    int64_t retention_check_interval_ms; /* log.retention.check.interval.ms */
-    int32_t producer_id_expiration_ms;   /* producer.id.expiration.ms */
+    int open_files_max;                    /* descriptors that the store keeps open at once, at least 16 */
+    bool sync;                             /* false: nothing is ever synced (--ephemeral) */
+    bool clean;                            /* the last stop was clean: logs are trusted and loaded lazily */
+    int64_t now_ms;                        /* wall clock */
+    int64_t recovery_point_interval_ms;    /* log.flush.offset.checkpoint.interval.ms */
+    int64_t start_offset_interval_ms;      /* log.flush.start.offset.checkpoint.interval.ms */
+    int64_t high_watermark_interval_ms;    /* replica.high.watermark.checkpoint.interval.ms */
+    int64_t retention_check_interval_ms;   /* log.retention.check.interval.ms */
+    int64_t producer_check_interval_ms;    /* producer.id.expiration.check.interval.ms */
+    const int32_t *producer_expiration_ms; /* producer.id.expiration.ms: the owner's, who may change it at any time */
     /* Called before the first folder of a log is made: whatever that folder depends on (the topic's record in the
      * metadata log) is to be on the disk when it returns 0; a negative storage_error refuses the append. May be NULL.
      */

@@ -155,6 +155,6 @@ int loading_producers(struct loading *loading)
         if (error == 0 && (loading->producers_end >= 0 || !loading->clean))
             error = replay_producers(loading, log->end_offset);
     }
-    producer_states_expire(&log->producers, log->store->now_ms, log->store->options.producer_id_expiration_ms);
+    producer_states_expire(&log->producers, log->store->now_ms, *log->store->options.producer_expiration_ms);
     return error < 0 ? error : remove_stray_snapshots(loading);
 }

@@ -15,7 +15,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define PRODUCER_CHECK_INTERVAL_MS (10 * 60 * 1000) /* producer.id.expiration.check.interval.ms */
 #define RETENTION_INITIAL_DELAY_MS (30 * 1000)      /* as Kafka's log.initial.task.delay.ms */
 
 void store_report(const struct log_store *store, int level, const char *sentence, const char *format, ...)
@@ -83,7 +82,7 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
         .work_bytes = SIZE_MAX,
         .now_ms = options->now_ms,
         .flush_due_ms = INT64_MAX,
-        .expire_due_ms = options->now_ms + PRODUCER_CHECK_INTERVAL_MS,
+        .expire_due_ms = options->now_ms + options->producer_check_interval_ms,
         .retention_due_ms = options->now_ms + (options->clean ? RETENTION_INITIAL_DELAY_MS : 0),
         .next_ms = options->now_ms,
     };
@@ -186,10 +185,10 @@ static void expire_producers(struct log_store *store, int64_t now_ms)
 {
     if (now_ms < store->expire_due_ms)
         return;
-    store->expire_due_ms = now_ms + PRODUCER_CHECK_INTERVAL_MS;
+    store->expire_due_ms = now_ms + store->options.producer_check_interval_ms;
     list_for_each (&store->logs, node) {
         struct log *log = CONTAINER_OF(node, struct log, link);
-        producer_states_expire(&log->producers, now_ms, store->options.producer_id_expiration_ms);
+        producer_states_expire(&log->producers, now_ms, *store->options.producer_expiration_ms);
     }
 }
 

@@ -216,12 +216,40 @@ static void idle_producers_are_forgotten_as_time_passes(void **state)
 {
     struct producers_test *test = *state;
     fill(test);
-    int64_t expiration_ms = test->f.options.producer_id_expiration_ms;
-    (void)log_store_tick(test->f.store, test->f.now_ms + expiration_ms - 1);
+    int64_t interval_ms = test->f.options.producer_check_interval_ms;
+    test->f.producer_expiration_ms = (int32_t)interval_ms * 2 + 1;
+    (void)log_store_tick(test->f.store, test->f.now_ms + interval_ms * 2);
     assert_int_equal(test->f.log->producers.count, 2);
-    (void)log_store_tick(test->f.store, test->f.now_ms + 2 * expiration_ms);
+    (void)log_store_tick(test->f.store, test->f.now_ms + interval_ms * 3 - 1);
+    assert_int_equal(test->f.log->producers.count, 2);
+    (void)log_store_tick(test->f.store, test->f.now_ms + interval_ms * 3);
     assert_int_equal(test->f.log->producers.count, 0);
     assert_int_equal(produce(test, ID, 4711, NULL), 0); /* a stranger may begin anywhere (KIP-360) */
+}
+
+/* producer.id.expiration.ms may change while the broker runs. */
+static void changed_expiration_counts_at_the_next_check(void **state)
+{
+    struct producers_test *test = *state;
+    fill(test);
+    int64_t interval_ms = test->f.options.producer_check_interval_ms;
+    test->f.producer_expiration_ms = 1000;
+    (void)log_store_tick(test->f.store, test->f.now_ms + interval_ms);
+    assert_int_equal(test->f.log->producers.count, 0);
+}
+
+static void open_transactions_keep_their_producer(void **state)
+{
+    struct producers_test *test = *state;
+    struct batch_spec spec = {.producer_id = ID, .attributes = BATCH_TRANSACTIONAL};
+    assert_int_equal(log_fixture_append(&test->f, spec, NULL), 0);
+    test->f.producer_expiration_ms = 1;
+    test->f.now_ms += 3600 * 1000;
+    (void)log_store_tick(test->f.store, test->f.now_ms);
+    assert_int_equal(test->f.log->producers.count, 1);
+    reload(test, true);
+    assert_int_equal(test->f.log->producers.count, 1);
+    assert_int_equal(log_last_stable_offset(test->f.log), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -240,6 +268,8 @@ int main(void)
         TEST(producers_outlive_their_records),
         TEST(producers_outlive_delete_records),
         TEST(idle_producers_are_forgotten_as_time_passes),
+        TEST(changed_expiration_counts_at_the_next_check),
+        TEST(open_transactions_keep_their_producer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,7 @@ void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const 
 {
     *fixture = (struct log_fixture){.files = files, .directories = {directory}, .now_ms = LOG_FIXTURE_NOW_MS};
     fixture->executor.submit = submit;
+    fixture->producer_expiration_ms = 86400000;
     list_init(&fixture->jobs);
     fixture->config = (struct log_config){
         .segment_bytes = 1024 * 1024 * 1024,
@@ -55,7 +56,7 @@ void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const 
         .start_offset_interval_ms = 60000,
         .high_watermark_interval_ms = 5000,
         .retention_check_interval_ms = 300000,
-        .producer_id_expiration_ms = 86400000,
+        .producer_check_interval_ms = 600000,
         .report = report,
     };
 }
@@ -67,6 +68,7 @@ int log_fixture_open(struct log_fixture *fixture, bool clean)
         {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
     };
     fixture->options.executor = &fixture->executor;
+    fixture->options.producer_expiration_ms = &fixture->producer_expiration_ms;
     fixture->options.directories = fixture->directories;
     fixture->options.report_context = fixture;
     fixture->options.clean = clean;

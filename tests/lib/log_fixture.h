@@ -13,6 +13,7 @@ struct log_fixture {
     struct list jobs; /* submitted, not yet run */
     struct log_config config;
     struct log_store_options options;
+    int32_t producer_expiration_ms;
     const char *directories[2];
     struct log_store *store;
     struct log *log; /* partition 0 of topic "t" */
