@@ -199,6 +199,23 @@ static struct log_dir *least_used_dir(const struct log_store *store)
     return best;
 }
 
+/* A topic that was deleted may have had the name of the new folder: what was put aside must not come back in its place.
+ */
+static int sync_put_aside(struct log *log, struct storage_fault *fault)
+{
+    struct log_store *store = log->store;
+    for (int i = 0; i < store->dirs_count; i++) {
+        struct log_dir *dir = &store->dirs[i];
+        if (!dir->names_unsynced || !store->options.sync)
+            continue;
+        int error = store->options.files->sync_directory(store->options.files, dir->path);
+        if (error < 0)
+            return log_fail(log, fault, "sync", dir->path, error);
+        dir->names_unsynced = false;
+    }
+    return 0;
+}
+
 int log_make_folder(struct log *log, struct storage_fault *fault)
 {
     struct log_store *store = log->store;
@@ -207,6 +224,9 @@ int log_make_folder(struct log *log, struct storage_fault *fault)
         if (refused < 0)
             return refused;
     }
+    int aside = sync_put_aside(log, fault);
+    if (aside < 0)
+        return aside;
     struct log_dir *dir = least_used_dir(store);
     char path[STORAGE_PATH_MAX];
     int length = snprintf(path, sizeof path, "%s/%s-%d", dir->path, log->topic, (int)log->partition);

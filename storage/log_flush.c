@@ -193,6 +193,8 @@ static void sync_done(struct job *job, bool canceled)
     release_steps(sync);
     if (log != NULL && (log->sync_wanted || !list_empty(&log->flushes)))
         start_sync(log);
+    if (log != NULL && status == 0)
+        log_retention_synced(log);
     list_for_each (&sync->flushes, node) {
         struct log_flush *flush = CONTAINER_OF(node, struct log_flush, link);
         list_remove(node);

@@ -58,6 +58,7 @@ struct log {
     struct log_sync *sync; /* in the pool; NULL: none */
     struct list flushes;   /* log_flush.link: wait for the sync after that one */
     bool sync_wanted;      /* the same for nobody who waits (roll, flush.ms) */
+    bool retention_waits;  /* for the sync under way, to delete more */
     int64_t retention_run; /* store->retention_run when it was last looked at */
     struct log_survey survey;
 };
@@ -79,7 +80,7 @@ void log_path(const struct log *log, const char *name, char path[STORAGE_PATH_MA
 int log_make_folder(struct log *log, struct storage_fault *fault) WARN_UNUSED;
 /* Start a segment at the log end and make it the active one; what was active is sealed. */
 int log_roll(struct log *log, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
-/* log_start.c: the log begins at `offset`, if that is above its start; with it recovery point and leader epochs. */
+/* log_start.c: the log begins at `offset`, if that is above its start; with it the leader epochs. */
 int log_set_start(struct log *log, int64_t offset, struct storage_fault *fault) WARN_UNUSED;
 /* Write small files of the folder, whose sync is left to log_flush.c: the producers' snapshot at the log end, unless it
  * is there; the leader epochs; the topic's id. 0 or a negative errno. */
@@ -161,7 +162,8 @@ struct checkpoint_job {
 /* One of log.dirs. */
 struct log_dir {
     const char *path;
-    int32_t partitions; /* folders of partitions in it */
+    int32_t partitions;  /* folders of partitions in it */
+    bool names_unsynced; /* a folder that was put aside may be back after a power cut */
     struct checkpoint_table tables[CHECKPOINT_KINDS];
     struct checkpoint_job jobs[CHECKPOINT_KINDS];
 };
@@ -223,6 +225,8 @@ int64_t store_retention_tick(struct log_store *store, int64_t now_ms);
 /* Delete the segments of a loaded log that its configuration does not keep, at most so many. Returns how many, or a
  * negative storage_error. */
 int log_apply_retention(struct log *log, int32_t segments_max, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
+/* A sync is done that retention may have waited for. */
+void log_retention_synced(struct log *log);
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 

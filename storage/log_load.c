@@ -86,12 +86,35 @@ static int next_offset_of(struct loading *loading, const struct file_name *name,
     return error < 0 ? loading_fail(loading, "read", path, error) : 0;
 }
 
+static bool has_name(const struct loading *loading, int64_t base_offset, enum file_suffix suffix)
+{
+    for (int32_t i = 0; i < loading->names_count; i++) {
+        const struct file_name *name = &loading->names[i];
+        if (name->kind == FILE_LOG && name->base_offset == base_offset && name->suffix == suffix)
+            return true;
+    }
+    return false;
+}
+
+/* A deletion renames the .log file first: without it, and with a .deleted one, the other files go too. */
+static int finish_deletions(struct loading *loading)
+{
+    int error = 0;
+    for (int32_t i = loading->names_count - 1; error == 0 && i >= 0; i--) {
+        const struct file_name *name = &loading->names[i];
+        if (name->kind != FILE_LOG && name->kind != FILE_SNAPSHOT && name->suffix == SUFFIX_NONE &&
+            has_name(loading, name->base_offset, SUFFIX_DELETED) && !has_name(loading, name->base_offset, SUFFIX_NONE))
+            error = remove_name(loading, i);
+    }
+    return error;
+}
+
 /* .deleted, .cleaned and .tmp files go, and .swap files at or above the first .cleaned one (a split that was not
  * complete). The other .swap files are complete: what they replace goes, then they take their real names. */
 static int settle_temporary_files(struct loading *loading)
 {
     int64_t first_cleaned = INT64_MAX, first_swap = INT64_MAX, end_swap = -1;
-    int error = 0;
+    int error = finish_deletions(loading);
     for (int32_t i = 0; i < loading->names_count; i++)
         if (loading->names[i].suffix == SUFFIX_CLEANED && loading->names[i].base_offset < first_cleaned)
             first_cleaned = loading->names[i].base_offset;
@@ -229,10 +252,20 @@ static int load_epochs(struct loading *loading)
     return error < 0 && error != -EBADMSG && error != -ENOENT ? loading_fail(loading, "read", path, error) : 0;
 }
 
+/* After a power cut segments that were deleted may be back, whose epochs are no longer in the file. */
+static bool epochs_miss_start(const struct loading *loading)
+{
+    const struct log *log = loading->log;
+    return !loading->clean && log->end_offset > log->start_offset &&
+           leader_epochs_at(&log->epochs, log->start_offset) < 0;
+}
+
 static int settle_epochs(struct loading *loading)
 {
     struct log *log = loading->log;
-    int error = loading->has_epochs ? 0 : epochs_from_batches(loading);
+    int error = 0;
+    if (!loading->has_epochs || epochs_miss_start(loading))
+        error = epochs_from_batches(loading);
     if (error < 0)
         return error;
     if (leader_epochs_cut_end(&log->epochs, log->end_offset))
@@ -278,6 +311,7 @@ static int claim_folder(struct loading *loading)
     int error = length < STORAGE_PATH_MAX ? loading->io->rename(loading->io, log->folder->path, path) : -ENAMETOOLONG;
     if (error < 0)
         return loading_fail(loading, "rename", log->folder->path, error);
+    log->dir->names_unsynced = true;
     store_report(log->store, 1, "Put the folder of another topic of this name aside", "path=%s", path);
     log->dir->partitions--;
     folder_unref(log->folder);

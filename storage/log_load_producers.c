@@ -8,7 +8,8 @@
  * state at the log end is wanted. A segment that is scanned needs the one at its base offset: the scan then goes on
  * with it, and so finds which transactions its abort markers end.
  *
- * Snapshots beyond the log end describe what was cut and go, as do older ones that belong to no segment. */
+ * Snapshots beyond the log end describe what was cut and go, as do older ones that belong to no segment, and those from
+ * before the first one. */
 #include "log_loading.h"
 
 #include <errno.h>
@@ -47,17 +48,20 @@ static int read_snapshot(struct loading *loading, const struct file_name *name)
     return good;
 }
 
-/* Take over the newest sound snapshot at or below `offset`, if it is newer than the state at hand; damaged ones go. */
+/* Take over the newest sound snapshot at or below `offset`, if it is newer than the state at hand; damaged ones go. So
+ * do those from which no batches lead on: what they say was overtaken by records that are gone, and a producer that is
+ * unknown is served better. */
 static int load_snapshot(struct loading *loading, int64_t offset)
 {
     struct log *log = loading->log;
+    int64_t oldest = log->segments_count > 0 ? log->segments[0]->base_offset : offset;
     for (int32_t i = loading->names_count - 1; i >= 0; i--) { /* ascending: find_segments() */
         const struct file_name name = loading->names[i];
         if (name.kind != FILE_SNAPSHOT || name.base_offset > offset)
             continue;
         if (name.base_offset <= loading->producers_end)
             return 0;
-        int good = read_snapshot(loading, &name);
+        int good = name.base_offset >= oldest ? read_snapshot(loading, &name) : 0;
         if (good == 1)
             loading->producers_end = log->snapshot_offset = name.base_offset;
         else if (good == 0)
@@ -149,6 +153,10 @@ int loading_producers(struct loading *loading)
 {
     struct log *log = loading->log;
     int error = 0;
+    if (loading->producers_end > log->end_offset) { /* what was scanned behind a gap was cut off */
+        producer_states_clear(&log->producers);
+        loading->producers_end = log->snapshot_offset = -1;
+    }
     if (loading->producers_end < log->end_offset) {
         error = load_snapshot(loading, log->end_offset);
         /* After a clean stop a folder without any snapshot comes from before there were some: nothing to remember. */

@@ -82,10 +82,11 @@ int loading_cut_behind(struct loading *loading, int32_t number, int64_t sound_by
     if (number >= 0 && sound_bytes < log->segments[number]->size_bytes) {
         struct segment *segment = log->segments[number];
         loading->cut_bytes += segment->size_bytes - sound_bytes;
-        int error = segment_truncate(segment, sound_bytes);
+        int error = segment_truncate(segment, sound_bytes, log->store->options.sync);
         if (error < 0)
             return loading_fail_file(loading, "truncate", &segment->log, error);
     }
+    bool unlinked = log->segments_count > number + 1;
     while (log->segments_count > number + 1) {
         struct segment *last = log_active(log);
         loading->cut_bytes += last->size_bytes;
@@ -102,7 +103,10 @@ int loading_cut_behind(struct loading *loading, int32_t number, int64_t sound_by
         log->segments_count--;
         segment_unref(last);
     }
-    return 0;
+    if (!unlinked || !log->store->options.sync)
+        return 0;
+    int error = loading->io->sync_directory(loading->io, log->folder->path); /* or they could come back later */
+    return error < 0 ? loading_fail(loading, "sync", log->folder->path, error) : 0;
 }
 
 static void report_gap(const struct log *log, int64_t next_offset)
@@ -155,6 +159,11 @@ static int recover_from(struct loading *loading, int32_t first)
         if (error < 0)
             return error;
         log->end_offset = last_end;
+    }
+    for (int32_t i = first; i + 1 < log->segments_count; i++) {
+        int error = segment_seal(log->segments[i]);
+        if (error < 0)
+            return loading_fail_file(loading, "seal", &log->segments[i]->log, error);
     }
     store_report(log->store, 0, "Recovered log",
                  "topic=%s partition=%d from=%" PRId64 " log_end_offset=%" PRId64 " scanned_bytes=%" PRId64, log->topic,

@@ -6,7 +6,8 @@
  *       next retention         offsets above
  *
  * DeleteRecords raises it in the middle of a segment, retention to the first segment that is left. The leader epochs
- * begin there, and so does what a recovery reads. The checkpoint of log starts is written when its interval has passed:
+ * begin there. The recovery point stays, unlike Kafka's: after a power cut a segment that was deleted may be back, and
+ * when it was never synced nobody may trust it. The checkpoint of log starts is written when its interval has passed:
  * after a crash the log may begin at the offset of the checkpoint before, never above what was asked for. Producers are
  * still known: in Kafka too only time makes them forgotten. */
 #include "log_internal.h"
@@ -15,12 +16,9 @@ int log_set_start(struct log *log, int64_t offset, struct storage_fault *fault)
 {
     if (offset > log->start_offset)
         log->start_offset = offset;
-    if (log->recovery_point < log->start_offset)
-        log->recovery_point = log->start_offset;
     if (log->dir == NULL)
         return 0;
     store_checkpoint_changed(log->dir, CHECKPOINT_LOG_START);
-    store_checkpoint_changed(log->dir, CHECKPOINT_RECOVERY_POINT);
     if (!leader_epochs_cut_start(&log->epochs, log->start_offset))
         return 0;
     log->epochs_unwritten = true;

@@ -15,7 +15,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define RETENTION_INITIAL_DELAY_MS (30 * 1000)      /* as Kafka's log.initial.task.delay.ms */
+#define RETENTION_INITIAL_DELAY_MS (30 * 1000) /* as Kafka's log.initial.task.delay.ms */
 
 void store_report(const struct log_store *store, int level, const char *sentence, const char *format, ...)
 {
@@ -229,6 +229,7 @@ static int put_folder_aside(struct log *log)
     int error = io->rename(io, log->folder->path, path);
     if (error < 0)
         return error;
+    log->dir->names_unsynced = true;
     free(log->folder->path);
     log->folder->path = xstrdup(path);
     return 0;

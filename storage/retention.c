@@ -10,6 +10,9 @@
  * When even the active one goes, an empty one that begins at the log end takes its place, so that offsets never go
  * back. An empty active segment stays.
  *
+ * A segment goes only when the one behind it is on the disk: otherwise a power cut could take both, and the log would
+ * end below what was once confirmed. Where a sync is missing, retention has one made and goes on after it.
+ *
  * What goes is renamed to .deleted and removed later (removal.c); the log start moves up, and the leader epochs with
  * it. Rules and their order are those of Kafka's UnifiedLog.
  *
@@ -81,15 +84,33 @@ static int delete_first(struct log *log, int64_t now_ms, struct storage_fault *f
     return 0;
 }
 
+/* Of the first `count` segments, those whose successor is on the disk. */
+static int32_t count_safe(const struct log *log, int32_t count)
+{
+    while (log->store->options.sync && count > 0 && log->segments[count]->base_offset > log->sealed_offset)
+        count--;
+    return count;
+}
+
 int log_apply_retention(struct log *log, int32_t segments_max, int64_t now_ms, struct storage_fault *fault)
 {
-    int32_t count = count_deletable(log, now_ms);
-    if (count > segments_max)
-        count = segments_max;
-    if (count == 0)
+    int32_t wanted = count_deletable(log, now_ms);
+    log->retention_waits = false;
+    if (wanted > segments_max)
+        wanted = segments_max;
+    if (wanted == 0)
         return 0;
     log->touched = true;
-    int error = count == log->segments_count ? log_roll(log, now_ms, fault) : 0;
+    int error = wanted == log->segments_count ? log_roll(log, now_ms, fault) : 0;
+    if (error < 0)
+        return error;
+    int32_t count = count_safe(log, wanted);
+    if (count < wanted) {
+        log->retention_waits = true;
+        log_sync_soon(log);
+    }
+    if (count == 0)
+        return 0;
     int32_t deleted = 0;
     for (; error == 0 && deleted < count; deleted++)
         error = delete_first(log, now_ms, fault);
@@ -100,6 +121,12 @@ int log_apply_retention(struct log *log, int32_t segments_max, int64_t now_ms, s
                  "topic=%s partition=%d segments=%d log_start_offset=%" PRId64, log->topic, (int)log->partition,
                  (int)deleted, log->start_offset);
     return error < 0 ? error : deleted;
+}
+
+void log_retention_synced(struct log *log)
+{
+    if (log->retention_waits && log_apply_retention(log, INT32_MAX, log->store->now_ms, NULL) < 0)
+        log->retention_waits = false; /* what fails is reported; the next round tries again */
 }
 
 /* ---- rounds ---------------------------------------------------------------------------------------------------- */

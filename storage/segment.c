@@ -140,17 +140,16 @@ int segment_rename(struct segment *segment, enum file_suffix suffix)
         [FILE_TIME_INDEX] = &segment->time_index.entries.file,
         [FILE_TXN_INDEX] = &segment->txn_index.file,
     };
-    enum file_suffix old = (enum file_suffix)segment->log.suffix;
     for (int kind = 0; kind < FILE_SNAPSHOT; kind++) {
         char from[STORAGE_PATH_MAX], to[STORAGE_PATH_MAX];
+        enum file_suffix old = (enum file_suffix)files[kind]->suffix; /* its own: an earlier attempt may have failed */
         if (!folder_file_path(segment->folder, segment->base_offset, (enum file_kind)kind, old, from) ||
             !folder_file_path(segment->folder, segment->base_offset, (enum file_kind)kind, suffix, to))
             return -ENAMETOOLONG;
         int error = io_of(segment)->rename(io_of(segment), from, to);
         if (error < 0 && error != -ENOENT)
             return error;
-        if (files[kind] != NULL)
-            files[kind]->suffix = (uint8_t)suffix;
+        files[kind]->suffix = (uint8_t)suffix;
     }
     return 0;
 }
@@ -179,12 +178,14 @@ int segment_seal(struct segment *segment)
     return error;
 }
 
-int segment_truncate(struct segment *segment, int64_t size_bytes)
+int segment_truncate(struct segment *segment, int64_t size_bytes, bool sync)
 {
     struct file *file;
     int error = cached_file_get(&segment->log, &file);
     if (error == 0)
         error = io_of(segment)->truncate(io_of(segment), file, size_bytes);
+    if (error == 0 && sync)
+        error = io_of(segment)->sync(io_of(segment), file);
     if (error == 0)
         segment->size_bytes = size_bytes;
     return error;

@@ -54,8 +54,9 @@ void segment_write_indexes(struct segment *segment);
 /* No more appends: the last entry of the time index tells the largest timestamp, and all index files have their real
  * size. */
 int segment_seal(struct segment *segment) WARN_UNUSED;
-/* Cut the .log file to `size_bytes`, where a batch ends. Indexes are the caller's. */
-int segment_truncate(struct segment *segment, int64_t size_bytes) WARN_UNUSED;
+/* Cut the .log file to `size_bytes`, where a batch ends; with `sync` also on the disk, or what was cut could come back
+ * behind later batches. Indexes are the caller's. */
+int segment_truncate(struct segment *segment, int64_t size_bytes, bool sync) WARN_UNUSED;
 
 /* The batch that holds `offset`, or the next one: its position, or size_bytes when all end below. */
 int segment_find(struct segment *segment, int64_t offset, int64_t *position) WARN_UNUSED;

@@ -1,216 +1,370 @@
 /* Every failure point of a log: the k-th call on files fails, once or for good, for k = 1, 2, ... until no fault
- * happens any more. After each, the broker dies, or the power goes with it, and the log is loaded again. What must hold
- * then:
+ * happens any more. After each the broker dies, or the power goes with it, in several of the ways that a power cut may
+ * end; then the log is loaded again, and tests/lib/log_history.h says what must hold.
  *
- *   - every batch whose append was answered is there, unchanged and at its offset (after a power cut: every one that a
- *     flush or a clean stop had confirmed);
- *   - checksums are right, and offsets have no gaps (but where unflushed records were lost with the power);
- *   - the log can be appended to, and a producer that repeats its last batch is answered with the old offset. */
-#include "lib/log_fixture.h"
+ *     scenario, its k-th call fails ---> the process dies ---> load, check
+ *                                  \---> the power goes, seed 0, 1, ... ---> load, check
+ *
+ * Each failure has its number and seed in its message. FAULT_SEEDS in the environment sets how many power cuts follow
+ * each fault (make nightly: many). */
+#include "lib/log_history.h"
 #include "lib/memory_io.h"
 
+#include "storage/log_internal.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
 
-#define BATCHES     24
-#define FAULTS_MAX  2000
-#define POWER_SEEDS 4
-#define PRODUCER_ID 4711
+#define FAULTS_MAX          5000
+#define FAULT_SEEDS_DEFAULT 4
+#define LOG_FILE            "/data/t-0/00000000000000000000.log"
 
 struct run {
     struct memory_io *memory;
     struct log_fixture fixture;
-    struct log_flush flush;
-    int flush_status; /* 1: not answered */
-    /* what was answered */
-    int64_t offsets[BATCHES + 1]; /* of batch i; -1: refused */
-    int64_t acked_end, flushed_end;
-    int32_t sequence;
-    bool clean;
+    struct log_history history;
+    bool clean; /* the last stop was */
 };
 
-static void flush_done(struct log_flush *flush, int status)
+static uint64_t power_seeds(void)
 {
-    CONTAINER_OF(flush, struct run, flush)->flush_status = status;
+    const char *text = getenv("FAULT_SEEDS");
+    return text != NULL ? strtoull(text, NULL, 10) : FAULT_SEEDS_DEFAULT;
 }
 
-static struct batch_spec nth_batch(const struct run *run, int i)
-{
-    return (struct batch_spec){
-        .records = 1 + i % 3,
-        .value_bytes = 20 + i * 37 % 300,
-        .timestamp_ms = LOG_FIXTURE_NOW_MS + i * 1000,
-        .leader_epoch = i / 10,
-        .producer_id = PRODUCER_ID,
-        .base_sequence = run->sequence,
-    };
-}
-
-static void append_nth(struct run *run, int i)
-{
-    struct log_append append;
-    struct batch_spec spec = nth_batch(run, i);
-    run->offsets[i] = -1;
-    if (log_fixture_append(&run->fixture, spec, &append) == 0) {
-        run->offsets[i] = append.base_offset;
-        run->acked_end = append.last_offset + 1;
-        run->sequence += spec.records;
-    }
-}
-
-static void flush(struct run *run)
-{
-    int64_t end = run->acked_end;
-    run->flush_status = 1;
-    run->flush.done = flush_done;
-    log_flush(run->fixture.log, &run->flush);
-    assert_int_equal(run->flush_status, 1); /* never from inside */
-    (void)log_fixture_run_jobs(&run->fixture);
-    assert_int_not_equal(run->flush_status, 1);
-    if (run->flush_status == 0)
-        run->flushed_end = end;
-}
-
-/* Open, append over several rolls with flushes and checkpoints in between, stop cleanly. */
-static void scenario(struct run *run)
-{
-    if (log_fixture_open(&run->fixture, true) != 0)
-        return;
-    for (int i = 0; i < BATCHES; i++) {
-        append_nth(run, i);
-        if (i % 7 == 1)
-            flush(run);
-        if (i % 5 == 4) {
-            run->fixture.now_ms += 60000;
-            (void)log_store_tick(run->fixture.store, run->fixture.now_ms);
-            (void)log_fixture_run_jobs(&run->fixture);
-        }
-    }
-    if (log_fixture_close(&run->fixture) == 0) {
-        run->clean = true;
-        run->flushed_end = run->acked_end;
-    }
-}
+/* ---- lives ------------------------------------------------------------------------------------------------------ */
 
 static void run_init(struct run *run)
 {
-    *run = (struct run){.memory = memory_io_new()};
+    *run = (struct run){.memory = memory_io_new(), .clean = true};
     log_fixture_init(&run->fixture, memory_io_files(run->memory), "/data");
     run->fixture.config.segment_bytes = 1500;
     run->fixture.config.index_interval_bytes = 200;
     run->fixture.options.open_files_max = 3; /* so that files are closed and opened again */
+    history_init(&run->history, &run->fixture);
 }
 
-struct check {
-    struct run *run;
-    int64_t promised_end;
-    int64_t next_offset;
-    int64_t records;
-    int next_batch;
-};
-
-/* Each batch in the log is the next one that was answered, or one at the end that was not. */
-static bool check_batch(void *context, const struct record_batch *batch)
+/* A run that goes on as `run` would; both must be stopped. */
+static void run_copy(struct run *copy, const struct run *run)
 {
-    struct check *check = context;
-    int i = (int)((batch->base_timestamp_ms - LOG_FIXTURE_NOW_MS) / 1000);
-    assert_true(batch->base_offset == check->next_offset ||
-                (batch->base_offset > check->next_offset && check->next_offset >= check->promised_end));
-    assert_true(record_batch_crc_ok(batch));
-    assert_in_range(i, check->next_batch, BATCHES);
-    if (batch->base_offset < check->run->acked_end)
-        assert_int_equal(check->run->offsets[i], batch->base_offset);
-    check->next_offset = record_batch_last_offset(batch) + 1;
-    check->next_batch = i + 1;
-    check->records += batch->record_count;
+    *copy = *run;
+    copy->memory = memory_io_copy(run->memory);
+    copy->fixture.files = copy->fixture.options.files = memory_io_files(copy->memory);
+    list_init(&copy->fixture.jobs);
+    copy->history.fixture = &copy->fixture;
+}
+
+static void run_release(struct run *run)
+{
+    assert_int_equal(memory_io_open_count(run->memory), 0);
+    memory_io_free(run->memory);
+}
+
+/* Start, load, and see that all is there. False when a call failed. */
+static bool start(struct run *run)
+{
+    if (log_fixture_open(&run->fixture, run->clean) != 0 || log_load(run->fixture.log, NULL) != 0)
+        return false;
+    run->clean = false;
     return true;
 }
 
-static void check_after(struct run *run, int64_t promised_end)
+static void stop(struct run *run)
 {
-    struct log_fixture *fixture = &run->fixture;
-    assert_int_equal(log_fixture_open(fixture, run->clean), 0);
-    assert_int_equal(log_load(fixture->log, NULL), 0);
-    if (run->clean)
-        assert_string_equal(fixture->reports, ""); /* indexes too are as they were left */
-    struct check check = {.run = run, .promised_end = promised_end};
-    assert_int_equal(log_replay(fixture->log, 0, check_batch, &check, NULL), 0);
-    assert_int_equal(check.next_offset, log_end_offset(fixture->log));
-    assert_true(check.next_offset >= promised_end);
-    assert_int_equal(log_fixture_count_records(fixture, 600), check.records);
-    if (check.next_offset == run->acked_end && run->acked_end > 0) { /* the last answered batch, once more */
-        int last = BATCHES - 1;
-        while (run->offsets[last] < 0)
-            last--;
-        struct log_append append;
-        struct batch_spec spec = nth_batch(run, last);
-        spec.base_sequence = run->sequence - spec.records;
-        assert_int_equal(log_fixture_append(fixture, spec, &append), 0);
-        assert_true(append.duplicate);
-        assert_int_equal(append.base_offset, run->offsets[last]);
+    if (log_fixture_close(&run->fixture) == 0) {
+        run->clean = true;
+        run->history.flushed_end = run->history.answered_end;
     }
-    int64_t end = log_end_offset(fixture->log);
-    assert_int_equal(log_fixture_append(fixture, (struct batch_spec){.leader_epoch = 99}, NULL), 0);
-    assert_int_equal(log_end_offset(fixture->log), end + 1);
-    assert_int_equal(log_epoch_at(fixture->log, end), 99);
-    assert_int_equal(log_fixture_close(fixture), 0);
-    assert_int_equal(memory_io_open_count(run->memory), 0);
 }
 
-/* Returns false when the scenario ended before the k-th call. */
-static bool run_with_fault(int k, int error, bool for_good, uint64_t power_seed, bool power_cut)
+static void die(struct run *run)
 {
-    struct run run;
-    run_init(&run);
-    memory_io_fail(run.memory, CALL_ANY, k, error, for_good);
-    scenario(&run);
-    bool fired = memory_io_fault_fired(run.memory);
-    memory_io_fail(run.memory, 0, 0, 0, false);
-    log_fixture_crash(&run.fixture);
-    if (power_cut)
-        memory_io_power_cut(run.memory, power_seed);
-    check_after(&run, power_cut ? run.flushed_end : run.acked_end);
-    memory_io_free(run.memory);
+    memory_io_fail(run->memory, 0, 0, 0, false);
+    log_fixture_crash(&run->fixture);
+}
+
+static void cut_power(struct run *run, uint64_t seed)
+{
+    memory_io_power_cut(run->memory, seed);
+    run->history.power_lost = true;
+}
+
+static void pass_time(struct run *run, int64_t ms)
+{
+    run->fixture.now_ms += ms;
+    (void)log_store_tick(run->fixture.store, run->fixture.now_ms);
+    (void)log_fixture_run_jobs(&run->fixture);
+}
+
+/* Damage to what was synced is the disk's, and is reported as an error; here the disk keeps what it was told to. */
+static bool blames_disk(const char *reports)
+{
+    return reports[0] == '2' || strstr(reports, "\n2 ") != NULL;
+}
+
+/* A start without faults must find everything, say nothing after a clean stop, and go on. */
+static void check_after(struct run *run)
+{
+    bool clean = run->clean;
+    run->fixture.config.retention_ms = run->fixture.config.retention_bytes = -1;
+    assert_true(start(run));
+    if (clean)
+        assert_string_equal(run->fixture.reports, ""); /* indexes too are as they were left */
+    assert_false(blames_disk(run->fixture.reports));
+    assert_int_equal(history_check(&run->history), 0);
+    history_check_use(&run->history);
+    assert_int_equal(log_fixture_close(&run->fixture), 0);
+}
+
+/* ---- sweeps ----------------------------------------------------------------------------------------------------- */
+
+struct sweep {
+    struct run begun, run, after;    /* before the scenario, in it, and started again */
+    char at[128];                    /* what is tried, for the message when it fails */
+    void (*before)(struct run *run); /* without faults; may be NULL */
+    void (*scenario)(struct run *run);
+};
+
+static const struct fault_kind {
+    const char *name;
+    int error;
+    bool for_good;
+} fault_kinds[] = {
+    {"EIO once",        EIO,    false},
+    {"EIO for good",    EIO,    true },
+    {"ENOSPC once",     ENOSPC, false},
+    {"ENOSPC for good", ENOSPC, true },
+};
+
+/* Returns false when the scenario ended before the k-th call. */
+static bool sweep_fault(struct sweep *sweep, const struct fault_kind *kind, int k)
+{
+    struct run *run = &sweep->run, *after = &sweep->after;
+    run_copy(run, &sweep->begun);
+    memory_io_fail(run->memory, CALL_ANY, k, kind->error, kind->for_good);
+    sweep->scenario(run);
+    bool fired = memory_io_fault_fired(run->memory);
+    die(run);
+    for (uint64_t i = 0; i <= power_seeds(); i++) {
+        uint64_t seed = i == 1 ? 0 : i * 1000003 + (uint64_t)k; /* 0: all is lost */
+        run_copy(after, run);
+        if (i > 0)
+            cut_power(after, seed);
+        snprintf(sweep->at, sizeof sweep->at, "call %d fails with %s, then the %s, seed %" PRIu64, k, kind->name,
+                 i > 0 ? "power goes" : "process dies", seed);
+        check_after(after);
+        run_release(after);
+    }
+    run_release(run);
     return fired;
 }
 
-static void run_all(int error, bool for_good)
+static int setup(void **state)
 {
-    for (int k = 1; k < FAULTS_MAX; k++) {
-        if (!run_with_fault(k, error, for_good, 0, false))
-            return;
-        for (uint64_t seed = 0; seed < POWER_SEEDS; seed++)
-            (void)run_with_fault(k, error, for_good, seed * 1000003 + (seed > 0) * (uint64_t)k, true);
+    *state = xcalloc(1, sizeof(struct sweep));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct sweep *sweep = *state;
+    if (sweep->at[0] != '\0')
+        print_message("%s\n%s", sweep->at, sweep->after.fixture.reports);
+    free(sweep);
+    return 0;
+}
+
+static void sweep_all(struct sweep *sweep)
+{
+    run_init(&sweep->begun);
+    if (sweep->before != NULL)
+        sweep->before(&sweep->begun);
+    for (size_t i = 0; i < COUNT_OF(fault_kinds); i++) {
+        int k = 1;
+        while (sweep_fault(sweep, &fault_kinds[i], k))
+            assert_in_range(++k, 1, FAULTS_MAX);
     }
-    fail_msg("the scenario makes more calls than expected");
+    run_release(&sweep->begun);
+    sweep->at[0] = '\0';
 }
 
-static void log_keeps_what_was_answered_when_one_call_fails(void **state)
+/* ---- scenarios -------------------------------------------------------------------------------------------------- */
+
+/* Appends over several rolls with flushes and checkpoints in between, then a clean stop. */
+static void appends(struct run *run)
 {
-    (void)state;
-    run_all(EIO, false);
+    if (!start(run))
+        return;
+    for (int i = 0; i < 24; i++) {
+        run->history.leader_epoch = i / 10;
+        (void)history_append(&run->history);
+        if (i % 7 == 1)
+            (void)history_flush(&run->history);
+        if (i % 5 == 4)
+            pass_time(run, 60000);
+    }
+    stop(run);
 }
 
-static void log_keeps_what_was_answered_when_the_disk_fails_for_good(void **state)
+/* The same with flush.messages=1: an append is answered when it is on the disk. */
+static void flushed_appends(struct run *run)
 {
-    (void)state;
-    run_all(EIO, true);
+    run->fixture.config.flush_messages = 1;
+    if (!start(run))
+        return;
+    for (int i = 0; i < 12; i++)
+        if (history_append(&run->history) == 0 && log_wants_flush(run->fixture.log))
+            (void)history_flush(&run->history);
+    assert_true(log_is_offline(run->fixture.log) || run->history.flushed_end == run->history.answered_end);
+    stop(run);
 }
 
-static void log_keeps_what_was_answered_when_the_disk_is_full_for_one_call(void **state)
+static void append_some(struct run *run, int count)
 {
-    (void)state;
-    run_all(ENOSPC, false);
+    for (int i = 0; i < count; i++)
+        (void)history_append(&run->history);
 }
 
-static void log_keeps_what_was_answered_when_the_disk_stays_full(void **state)
+/* Segments go by size, then all of them by time, and their files later. */
+static void retention(struct run *run)
 {
-    (void)state;
-    run_all(ENOSPC, true);
+    if (!start(run))
+        return;
+    append_some(run, 14);
+    run->fixture.config.retention_bytes = 2000;
+    run->history.may_start = run->history.answered_end;
+    pass_time(run, 31000);
+    append_some(run, 2);
+    (void)history_flush(&run->history);
+    run->fixture.config.retention_ms = 1000;
+    run->history.may_start = run->history.answered_end;
+    pass_time(run, 400000);
+    append_some(run, 2);
+    pass_time(run, 100000);
+    stop(run);
 }
+
+/* DeleteRecords, of what was flushed and of what was not. */
+static void raised_start(struct run *run)
+{
+    if (!start(run))
+        return;
+    for (int i = 0; i < 4; i++) {
+        append_some(run, 6);
+        if (i % 2 == 0)
+            (void)history_flush(&run->history);
+        if (run->history.answered_end < 2)
+            continue;
+        run->history.may_start = run->history.answered_end - 2;
+        if (log_raise_start(run->fixture.log, run->history.may_start, NULL) != 0)
+            continue;
+        pass_time(run, 61000);
+    }
+    stop(run);
+}
+
+/* A topic is deleted, and another one of its name made: nothing of the old one may show. */
+static void deletion(struct run *run)
+{
+    if (!start(run))
+        return;
+    append_some(run, 8);
+    if (history_flush(&run->history) != 0) /* whose folder it is may be lost then */
+        return;
+    log_delete(run->fixture.log, run->fixture.now_ms);
+    history_forget(&run->history);
+    run->fixture.topic_id.bytes[0]++;
+    run->fixture.log = log_new(run->fixture.store, "t", 0, run->fixture.topic_id, &run->fixture.config);
+    append_some(run, 4);
+    (void)history_flush(&run->history);
+    append_some(run, 4);
+    pass_time(run, 61000);
+    stop(run);
+}
+
+/* What is there when a broker died, or the power went, in the middle of appends. */
+static void died(struct run *run)
+{
+    assert_true(start(run));
+    append_some(run, 9);
+    assert_int_equal(history_flush(&run->history), 0);
+    append_some(run, 9);
+    die(run);
+}
+
+static void lost_power(struct run *run)
+{
+    died(run);
+    cut_power(run, 4);
+}
+
+/* Recovery, and what follows it. */
+static void recovery(struct run *run)
+{
+    if (!start(run) || history_check(&run->history) != 0)
+        return;
+    append_some(run, 3);
+    (void)history_flush(&run->history);
+    append_some(run, 3);
+    stop(run);
+}
+
+static void log_keeps_what_it_answered_when_an_append_fails(void **state)
+{
+    struct sweep *sweep = *state;
+    sweep->scenario = appends;
+    sweep_all(sweep);
+}
+
+static void log_keeps_every_answer_when_each_is_flushed_first(void **state)
+{
+    struct sweep *sweep = *state;
+    sweep->scenario = flushed_appends;
+    sweep_all(sweep);
+}
+
+static void log_keeps_what_it_answered_when_retention_fails(void **state)
+{
+    struct sweep *sweep = *state;
+    sweep->scenario = retention;
+    sweep_all(sweep);
+}
+
+static void log_keeps_what_it_answered_when_delete_records_fails(void **state)
+{
+    struct sweep *sweep = *state;
+    sweep->scenario = raised_start;
+    sweep_all(sweep);
+}
+
+static void deleted_log_never_shows_again_when_its_deletion_fails(void **state)
+{
+    struct sweep *sweep = *state;
+    sweep->scenario = deletion;
+    sweep_all(sweep);
+}
+
+static void log_keeps_what_it_answered_when_recovery_fails_after_a_crash(void **state)
+{
+    struct sweep *sweep = *state;
+    sweep->before = died;
+    sweep->scenario = recovery;
+    sweep_all(sweep);
+}
+
+static void log_keeps_what_it_answered_when_recovery_fails_after_a_power_cut(void **state)
+{
+    struct sweep *sweep = *state;
+    sweep->before = lost_power;
+    sweep->scenario = recovery;
+    sweep_all(sweep);
+}
+
+/* ---- single faults ---------------------------------------------------------------------------------------------- */
 
 /* A full disk refuses appends and nothing else: reads go on, and space heals it. */
 static void log_heals_when_space_comes_back(void **state)
@@ -218,8 +372,8 @@ static void log_heals_when_space_comes_back(void **state)
     (void)state;
     struct run run;
     run_init(&run);
-    assert_int_equal(log_fixture_open(&run.fixture, true), 0);
-    append_nth(&run, 0);
+    assert_true(start(&run));
+    append_some(&run, 1);
     for (int64_t capacity = 300; capacity < 4000; capacity += 100) {
         memory_io_set_capacity(run.memory, capacity);
         while (log_fixture_append(&run.fixture, (struct batch_spec){.value_bytes = 100}, NULL) == 0)
@@ -228,10 +382,10 @@ static void log_heals_when_space_comes_back(void **state)
         assert_int_equal(log_fixture_count_records(&run.fixture, 1000), log_end_offset(run.fixture.log));
     }
     memory_io_set_capacity(run.memory, -1);
-    append_nth(&run, 1);
-    assert_true(run.offsets[1] > 0);
-    assert_int_equal(log_fixture_close(&run.fixture), 0);
-    memory_io_free(run.memory);
+    assert_int_equal(history_append(&run.history), 0);
+    stop(&run);
+    assert_true(run.clean);
+    run_release(&run);
 }
 
 /* A refused append leaves no bytes behind: the file ends with a whole batch. */
@@ -239,19 +393,19 @@ static void log_cuts_back_a_short_write(void **state)
 {
     (void)state;
     struct run run;
-    size_t size;
     run_init(&run);
-    assert_int_equal(log_fixture_open(&run.fixture, true), 0);
-    append_nth(&run, 0);
-    int64_t before = memory_io_size(run.memory, "/data/t-0/00000000000000000000.log");
+    assert_true(start(&run));
+    append_some(&run, 1);
+    int64_t before = memory_io_size(run.memory, LOG_FILE);
     memory_io_fail(run.memory, CALL_PWRITE, 1, ENOSPC, false);
-    assert_int_equal(log_fixture_append(&run.fixture, nth_batch(&run, 1), NULL), STORAGE_NO_SPACE);
-    assert_int_equal(memory_io_size(run.memory, "/data/t-0/00000000000000000000.log"), before);
-    assert_non_null(memory_io_bytes(run.memory, "/data/t-0/00000000000000000000.log", &size));
-    append_nth(&run, 2); /* the same sequence: the producer's state did not move */
-    assert_int_equal(run.offsets[2], 1);
-    assert_int_equal(log_fixture_close(&run.fixture), 0);
-    memory_io_free(run.memory);
+    assert_int_equal(history_append(&run.history), STORAGE_NO_SPACE);
+    assert_int_equal(memory_io_size(run.memory, LOG_FILE), before);
+    int64_t end = run.history.answered_end;
+    append_some(&run, 3); /* the sequences did not move */
+    assert_int_equal(run.history.batches[2].base_offset, end);
+    assert_true(run.history.batches[4].base_offset > 0);
+    stop(&run);
+    run_release(&run);
 }
 
 /* Writes may be short for no reason at all. */
@@ -261,10 +415,10 @@ static void log_goes_on_when_every_write_is_short(void **state)
     struct run run;
     run_init(&run);
     memory_io_write_at_most(run.memory, 7);
-    scenario(&run);
+    appends(&run);
     assert_true(run.clean);
-    check_after(&run, run.acked_end);
-    memory_io_free(run.memory);
+    check_after(&run);
+    run_release(&run);
 }
 
 /* After a failed sync nobody knows what the disk holds: the log answers nothing more, and the stop is not clean. */
@@ -274,29 +428,33 @@ static void log_goes_offline_when_a_sync_fails(void **state)
     struct run run;
     struct log_slice slice;
     run_init(&run);
-    assert_int_equal(log_fixture_open(&run.fixture, true), 0);
-    append_nth(&run, 0);
+    assert_true(start(&run));
+    append_some(&run, 1);
     memory_io_fail(run.memory, CALL_SYNC, 1, EIO, false);
-    flush(&run);
-    assert_int_equal(run.flush_status, STORAGE_IO);
+    assert_int_equal(history_flush(&run.history), STORAGE_IO);
     assert_true(log_is_offline(run.fixture.log));
-    assert_int_equal(log_fixture_append(&run.fixture, nth_batch(&run, 1), NULL), STORAGE_OFFLINE);
+    assert_int_equal(history_append(&run.history), STORAGE_OFFLINE);
     assert_int_equal(log_read(run.fixture.log, 0, 1000, true, ISOLATION_READ_UNCOMMITTED, &slice, NULL),
                      STORAGE_OFFLINE);
-    flush(&run);
-    assert_int_equal(run.flush_status, STORAGE_OFFLINE);
+    assert_int_equal(history_flush(&run.history), STORAGE_OFFLINE);
     assert_non_null(strstr(run.fixture.reports, "2 Log is offline"));
-    assert_int_equal(log_fixture_close(&run.fixture), STORAGE_OFFLINE);
-    memory_io_free(run.memory);
+    stop(&run);
+    assert_false(run.clean);
+    run_release(&run);
 }
+
+#define SWEEP(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(log_keeps_what_was_answered_when_one_call_fails),
-        cmocka_unit_test(log_keeps_what_was_answered_when_the_disk_fails_for_good),
-        cmocka_unit_test(log_keeps_what_was_answered_when_the_disk_is_full_for_one_call),
-        cmocka_unit_test(log_keeps_what_was_answered_when_the_disk_stays_full),
+        SWEEP(log_keeps_what_it_answered_when_an_append_fails),
+        SWEEP(log_keeps_every_answer_when_each_is_flushed_first),
+        SWEEP(log_keeps_what_it_answered_when_retention_fails),
+        SWEEP(log_keeps_what_it_answered_when_delete_records_fails),
+        SWEEP(deleted_log_never_shows_again_when_its_deletion_fails),
+        SWEEP(log_keeps_what_it_answered_when_recovery_fails_after_a_crash),
+        SWEEP(log_keeps_what_it_answered_when_recovery_fails_after_a_power_cut),
         cmocka_unit_test(log_heals_when_space_comes_back),
         cmocka_unit_test(log_cuts_back_a_short_write),
         cmocka_unit_test(log_goes_on_when_every_write_is_short),

@@ -25,6 +25,8 @@ static void report(void *context, int level, const char *sentence, const char *d
 void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const char *directory)
 {
     *fixture = (struct log_fixture){.files = files, .directories = {directory}, .now_ms = LOG_FIXTURE_NOW_MS};
+    for (size_t i = 0; i < sizeof fixture->topic_id.bytes; i++)
+        fixture->topic_id.bytes[i] = (uint8_t)(i + 1);
     fixture->executor.submit = submit;
     fixture->producer_expiration_ms = 86400000;
     list_init(&fixture->jobs);
@@ -64,9 +66,6 @@ void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const 
 int log_fixture_open(struct log_fixture *fixture, bool clean)
 {
     struct storage_fault fault;
-    struct kp_uuid id = {
-        {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
-    };
     fixture->options.executor = &fixture->executor;
     fixture->options.producer_expiration_ms = &fixture->producer_expiration_ms;
     fixture->options.directories = fixture->directories;
@@ -77,7 +76,7 @@ int log_fixture_open(struct log_fixture *fixture, bool clean)
     fixture->log = NULL;
     int error = log_store_open(&fixture->store, &fixture->options, &fault);
     if (error == 0)
-        fixture->log = log_new(fixture->store, "t", 0, id, &fixture->config);
+        fixture->log = log_new(fixture->store, "t", 0, fixture->topic_id, &fixture->config);
     return error;
 }
 
@@ -220,7 +219,8 @@ int64_t log_fixture_count_records(struct log_fixture *fixture, int32_t max_bytes
     for (int64_t offset = log_start_offset(fixture->log); offset < log_end_offset(fixture->log);) {
         int64_t first, next;
         int got = log_fixture_read(fixture, offset, max_bytes, &first, &next);
-        assert_true(next > offset);
+        if (next == offset) /* a gap at the end: nobody can be told of it */
+            break;
         records += got;
         offset = next;
     }

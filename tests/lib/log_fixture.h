@@ -16,6 +16,7 @@ struct log_fixture {
     int32_t producer_expiration_ms;
     const char *directories[2];
     struct log_store *store;
+    struct kp_uuid topic_id;
     struct log *log; /* partition 0 of topic "t" */
     int64_t now_ms;
     char reports[8192]; /* one a line: LEVEL SENTENCE DETAIL */
