@@ -192,9 +192,10 @@ static void producers_outlive_their_records(void **state)
     fill(test);
     test->f.config.retention_ms = 1;
     test->f.now_ms += 60 * 1000;
-    (void)log_fixture_run_jobs(&test->f);
-    assert_true(log_apply_retention(test->f.log, INT32_MAX, test->f.now_ms, NULL) > 0);
-    (void)log_fixture_run_jobs(&test->f); /* the last one goes when the segment behind it is on the disk */
+    for (int round = 0; round < 2; round++) { /* the last one goes when the segment behind it is on the disk */
+        (void)log_fixture_run_jobs(&test->f);
+        assert_true(log_apply_retention(test->f.log, INT32_MAX, test->f.now_ms, NULL) > 0);
+    }
     assert_int_equal(log_start_offset(test->f.log), 40);
     assert_duplicate(test, ID, 12, 24);
     reload(test, true);
