@@ -37,6 +37,10 @@ void api_list_offsets(struct request *request);
 /* api_delete_records.c */
 void api_delete_records(struct request *request);
 
+/* api_log_dirs.c */
+void api_alter_replica_log_dirs(struct request *request);
+void api_describe_log_dirs(struct request *request);
+
 /* api_offset_for_leader_epoch.c */
 void api_offset_for_leader_epoch(struct request *request);
 

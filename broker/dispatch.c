@@ -25,6 +25,8 @@ static const struct {
     {KP_API_OFFSET_FOR_LEADER_EPOCH,   api_offset_for_leader_epoch  },
     {KP_API_INIT_PRODUCER_ID,          api_init_producer_id         },
     {KP_API_DESCRIBE_CONFIGS,          api_describe_configs         },
+    {KP_API_ALTER_REPLICA_LOG_DIRS,    api_alter_replica_log_dirs   },
+    {KP_API_DESCRIBE_LOG_DIRS,         api_describe_log_dirs        },
     {KP_API_CREATE_PARTITIONS,         api_create_partitions        },
     {KP_API_INCREMENTAL_ALTER_CONFIGS, api_incremental_alter_configs},
     {KP_API_DESCRIBE_CLUSTER,          api_describe_cluster         },

@@ -37,6 +37,7 @@ struct log *log_new(struct log_store *store, const char *topic, int32_t partitio
     };
     list_append(&store->logs, &log->link);
     list_init(&log->flushes);
+    store_grant_wish(log);
     return log;
 }
 
@@ -65,6 +66,7 @@ void log_free(struct log *log)
 {
     ASSERT(log->sync == NULL);
     ASSERT(list_empty(&log->flushes));
+    ASSERT(log->move == NULL);
     log_unload(log);
     list_remove(&log->link);
     free(log->topic);
@@ -189,16 +191,6 @@ int log_write_snapshot(struct log *log)
     return error;
 }
 
-/* The directory with the fewest partitions, as Kafka chooses. */
-static struct log_dir *least_used_dir(const struct log_store *store)
-{
-    struct log_dir *best = &store->dirs[0];
-    for (int i = 1; i < store->dirs_count; i++)
-        if (store->dirs[i].partitions < best->partitions)
-            best = &store->dirs[i];
-    return best;
-}
-
 /* A topic that was deleted may have had the name of the new folder: what was put aside must not come back in its place.
  */
 static int sync_put_aside(struct log *log, struct storage_fault *fault)
@@ -227,7 +219,7 @@ int log_make_folder(struct log *log, struct storage_fault *fault)
     int aside = sync_put_aside(log, fault);
     if (aside < 0)
         return aside;
-    struct log_dir *dir = least_used_dir(store);
+    struct log_dir *dir = log_planned_dir(log);
     char path[STORAGE_PATH_MAX];
     int length = snprintf(path, sizeof path, "%s/%s-%d", dir->path, log->topic, (int)log->partition);
     int error =
@@ -243,6 +235,7 @@ int log_make_folder(struct log *log, struct storage_fault *fault)
         log->folder = NULL;
         return result;
     }
+    log_plan_dir(log, NULL);
     log->dir = dir;
     dir->partitions++;
     return 0;

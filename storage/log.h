@@ -64,6 +64,14 @@ void log_store_begin_turn(struct log_store *store, size_t work_bytes);
  */
 int log_store_close(struct log_store *store, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
 
+/* The directories are numbered as in the options. Bytes of the file system of one: in all, and free for us. 0 or
+ * STORAGE_IO. */
+int log_store_directories_count(const struct log_store *store);
+int log_store_space(const struct log_store *store, int directory, int64_t *total_bytes,
+                    int64_t *usable_bytes) WARN_UNUSED;
+/* A partition that does not exist is to get its log in this directory, once it does (log_new()). */
+void log_store_wish_directory(struct log_store *store, const char *topic, int32_t partition, int directory);
+
 /* ---- a log ----------------------------------------------------------------------------------------------------- */
 
 /* Kafka's topic settings as far as a log acts on them. The owner keeps it alive and may change it at any time. */
@@ -205,6 +213,22 @@ bool log_is_offline(const struct log *log);
  * Nothing happens when the log start is there already. Returns 0, STORAGE_OFFSET_OUT_OF_RANGE above the high watermark,
  * or as log_load(). */
 int log_raise_start(struct log *log, int64_t offset, struct storage_fault *fault) WARN_UNUSED;
+
+/* Where a log is, or a copy of it that is being made. */
+struct log_place {
+    int directory;
+    int64_t size_bytes; /* of its .log files */
+    int64_t offset_lag; /* of a copy: by how many offsets it is behind */
+};
+
+/* Where the log is; one without a folder gets its directory now. A log that is not loaded is not loaded for it, but its
+ * files are looked at. 0, STORAGE_IO or STORAGE_OFFLINE. */
+int log_find_place(struct log *log, struct log_place *place) WARN_UNUSED;
+/* The copy that log_move() makes; false: it is not being moved. */
+bool log_future_place(const struct log *log, struct log_place *place);
+/* Have the log in another directory: its files are copied in the pool while it is used, then it goes on there. To where
+ * it is, ends a move that is under way. Returns 0 when that has begun, or as log_load(). */
+int log_move(struct log *log, int directory, struct storage_fault *fault) WARN_UNUSED;
 
 /* Call `each` for every batch from `offset` on, in order, with its bytes (valid for the call); false from it ends the
  * walk. For logs that are state (the metadata log, coordinators). Returns 0 or as log_load(). */

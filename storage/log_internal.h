@@ -61,6 +61,8 @@ struct log {
     bool retention_waits;  /* for the sync under way, to delete more */
     int64_t retention_run; /* store->retention_run when it was last looked at */
     struct log_survey survey;
+    struct log_dir *planned_dir; /* without a folder: where it is to be; NULL: not chosen yet */
+    struct log_move *move;       /* to another directory; NULL: none */
 };
 
 static inline struct segment *log_active(const struct log *log)
@@ -162,7 +164,7 @@ struct checkpoint_job {
 /* One of log.dirs. */
 struct log_dir {
     const char *path;
-    int32_t partitions;  /* folders of partitions in it */
+    int32_t partitions;  /* in it: folders of logs, copies of logs, and those that are to be made */
     bool names_unsynced; /* a folder that was put aside may be back after a power cut */
     struct checkpoint_table tables[CHECKPOINT_KINDS];
     struct checkpoint_job jobs[CHECKPOINT_KINDS];
@@ -175,6 +177,11 @@ struct log_store {
     int dirs_count;
     struct list logs;     /* log.link */
     struct list removals; /* removal.link: folders and files on their way out */
+    struct list moves;    /* log_move.link */
+    struct list futures;  /* copies that an earlier run began */
+    struct list wishes;   /* directories for partitions that do not exist */
+    int32_t wishes_count;
+    uint64_t moves_begun;
     struct record_walk walk;
     size_t work_bytes;        /* that this turn's appends may still decompress */
     int64_t now_ms;           /* of the last tick or append */
@@ -205,6 +212,28 @@ void store_checkpoints_open(struct log_store *store, struct log_dir *dir);
 int64_t store_checkpoints_tick(struct log_store *store, int64_t now_ms);
 int store_checkpoints_write(struct log_store *store, struct storage_fault *fault) WARN_UNUSED;
 void store_checkpoints_close(struct log_dir *dir);
+
+/* Write those of recovery points and log starts of `dir` with the next tick. */
+void store_checkpoints_soon(struct log_store *store, struct log_dir *dir);
+
+/* log_dirs.c: the directory that a log without a folder will get, chosen if need be; plan another (NULL: none). */
+struct log_dir *log_planned_dir(struct log *log);
+void log_plan_dir(struct log *log, struct log_dir *dir);
+/* A log was made: if somebody wished for its directory, that one it is. */
+void store_grant_wish(struct log *log);
+void store_forget_wishes(struct log_store *store);
+
+/* log_move.c: stop moving the log. */
+void log_cancel_move(struct log *log);
+/* A folder of a copy was there at the start. */
+void store_note_future(struct log_store *store, struct log_dir *dir, const char *name);
+/* Begin again what an earlier run left; go on with moves that wait. Returns when the next one does. */
+int64_t store_moves_tick(struct log_store *store, int64_t now_ms);
+/* The store closes: what is copied so far stays for the next start. */
+void store_forget_moves(struct log_store *store);
+
+/* Rename a folder within `dir`. 0 or a negative errno. */
+int folder_put_aside(struct folder *folder, struct log_dir *dir, const char *name) WARN_UNUSED;
 
 /* removal.c: remove a folder with its files, in the pool and not before `due_ms`. Takes over the reference, and waits
  * until no other is left. */

@@ -320,6 +320,31 @@ static int claim_folder(struct loading *loading)
     return 0;
 }
 
+/* A crash while the log was moved may have left a second folder of it, with the same records: it is put aside. */
+static int put_copies_aside(struct loading *loading)
+{
+    struct log *log = loading->log;
+    for (struct log_dir *dir = log->dir + 1; dir < log->store->dirs + log->store->dirs_count; dir++) {
+        char name[256], path[STORAGE_PATH_MAX];
+        struct file_stat info;
+        if (snprintf(path, sizeof path, "%s/%s-%d", dir->path, log->topic, (int)log->partition) >= STORAGE_PATH_MAX ||
+            loading->io->stat(loading->io, path, &info) < 0)
+            continue;
+        struct folder *copy = folder_new(&log->store->cache, path);
+        folder_name_aside(log->topic, log->partition, log->topic_id, "-stray", name);
+        int error = folder_put_aside(copy, dir, name);
+        if (error == 0) {
+            dir->partitions--;
+            store_report(log->store, 1, "Put a second folder of a log aside: its move was interrupted",
+                         "path=%s log=%s", copy->path, log->folder->path);
+        }
+        folder_unref(copy);
+        if (error < 0)
+            return loading_fail(loading, "rename", path, error);
+    }
+    return 0;
+}
+
 /* The directory that has the log's folder; log->folder stays NULL when none has. */
 static int find_folder(struct loading *loading)
 {
@@ -340,7 +365,7 @@ static int find_folder(struct loading *loading)
         log->folder = folder_new(&log->store->cache, path);
         int ours = claim_folder(loading);
         if (ours != 0)
-            return ours < 0 ? ours : 0;
+            return ours < 0 ? ours : put_copies_aside(loading);
     }
     return 0;
 }

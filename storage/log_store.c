@@ -51,6 +51,8 @@ static void note_folder(void *context, const char *name, bool is_directory)
     enum folder_kind kind = folder_name_kind(name);
     if (kind == FOLDER_PARTITION)
         listing->dir->partitions++;
+    if (kind == FOLDER_FUTURE)
+        store_note_future(listing->store, listing->dir, name);
     if (kind != FOLDER_DELETE)
         return;
     char path[STORAGE_PATH_MAX];
@@ -60,6 +62,8 @@ static void note_folder(void *context, const char *name, bool is_directory)
 
 void log_store_free(struct log_store *store)
 {
+    store_forget_moves(store);
+    store_forget_wishes(store);
     while (!list_empty(&store->logs))
         log_free(CONTAINER_OF(store->logs.next, struct log, link));
     store_removals_close(store);
@@ -88,6 +92,9 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
     };
     list_init(&store->logs);
     list_init(&store->removals);
+    list_init(&store->moves);
+    list_init(&store->futures);
+    list_init(&store->wishes);
     file_cache_init(&store->cache, options->files, options->open_files_max);
     record_walk_init(&store->walk);
     for (int i = 0; i < store->dirs_count; i++) {
@@ -198,6 +205,7 @@ int64_t log_store_tick(struct log_store *store, int64_t now_ms)
     flush_what_is_due(store, now_ms);
     expire_producers(store, now_ms);
     store->next_ms = INT64_MAX;
+    wake_at(store, store_moves_tick(store, now_ms));
     wake_at(store, store_removals_tick(store, now_ms));
     wake_at(store, store_checkpoints_tick(store, now_ms));
     wake_at(store, store_retention_tick(store, now_ms));
@@ -218,20 +226,18 @@ void log_store_begin_turn(struct log_store *store, size_t work_bytes)
 
 /* ---- deletion -------------------------------------------------------------------------------------------------- */
 
-/* Rename the folder, so that its name is free. */
-static int put_folder_aside(struct log *log)
+int folder_put_aside(struct folder *folder, struct log_dir *dir, const char *name)
 {
-    char name[256], path[STORAGE_PATH_MAX];
-    folder_name_aside(log->topic, log->partition, log->topic_id, "-delete", name);
-    if (snprintf(path, sizeof path, "%s/%s", log->dir->path, name) >= STORAGE_PATH_MAX)
+    char path[STORAGE_PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", dir->path, name) >= STORAGE_PATH_MAX)
         return -ENAMETOOLONG;
-    struct file_io *io = log->store->options.files;
-    int error = io->rename(io, log->folder->path, path);
+    struct file_io *io = folder->cache->io;
+    int error = io->rename(io, folder->path, path);
     if (error < 0)
         return error;
-    log->dir->names_unsynced = true;
-    free(log->folder->path);
-    log->folder->path = xstrdup(path);
+    dir->names_unsynced = true;
+    free(folder->path);
+    folder->path = xstrdup(path);
     return 0;
 }
 
@@ -239,11 +245,14 @@ void log_delete(struct log *log, int64_t now_ms)
 {
     struct log_store *store = log->store;
     struct storage_fault fault;
+    log_cancel_move(log);
     if (log->state != LOG_READY && log->dir == NULL && log_find_folder(log, &fault) < 0)
         store_report(store, 1, "The folder of a deleted topic cannot be looked for", "path=%s error=%s", fault.path,
                      strerror(fault.error));
     if (log->dir != NULL) {
-        int error = put_folder_aside(log);
+        char name[256];
+        folder_name_aside(log->topic, log->partition, log->topic_id, "-delete", name);
+        int error = folder_put_aside(log->folder, log->dir, name);
         store_take_checkpoints(log);
         log->dir->partitions--;
         if (error == 0)
@@ -252,6 +261,8 @@ void log_delete(struct log *log, int64_t now_ms)
             store_report(store, 1, "The folder of a deleted topic cannot be renamed", "path=%s error=%s",
                          log->folder->path, strerror(-error));
     }
+    if (log->dir == NULL)
+        log_plan_dir(log, NULL);
     log_forget_sync(log);
     log_free(log);
 }

@@ -40,6 +40,28 @@ struct segment *segment_new(struct folder *folder, int64_t base_offset, int64_t 
     return segment;
 }
 
+struct segment *segment_clone(const struct segment *segment, struct folder *folder)
+{
+    ASSERT(segment->offset_index.entries.waiting_count == 0);
+    ASSERT(segment->time_index.entries.waiting_count == 0);
+    struct segment *clone = segment_new(folder, segment->base_offset, segment->created_ms);
+    clone->size_bytes = segment->size_bytes;
+    clone->max_timestamp_ms = segment->max_timestamp_ms;
+    clone->max_timestamp_offset = segment->max_timestamp_offset;
+    clone->first_timestamp_ms = segment->first_timestamp_ms;
+    clone->unindexed_bytes = segment->unindexed_bytes;
+    clone->offset_index.entries.entries = segment->offset_index.entries.entries;
+    clone->offset_index.last_offset = segment->offset_index.last_offset;
+    clone->offset_index.last_position = segment->offset_index.last_position;
+    clone->time_index.entries.entries = segment->time_index.entries.entries;
+    clone->time_index.last_timestamp_ms = segment->time_index.last_timestamp_ms;
+    clone->time_index.last_offset = segment->time_index.last_offset;
+    clone->txn_index.last_offset = segment->txn_index.last_offset;
+    clone->txn_index.entries = segment->txn_index.entries;
+    clone->txn_index.exists = segment->txn_index.exists;
+    return clone;
+}
+
 struct segment *segment_ref(struct segment *segment)
 {
     segment->refs++;

@@ -25,6 +25,8 @@ struct segment {
 
 /* With one reference, nothing on disk touched. */
 struct segment *segment_new(struct folder *folder, int64_t base_offset, int64_t now_ms);
+/* What is known of `segment`, for a copy of its files in `folder`. Index entries that wait must be written before. */
+struct segment *segment_clone(const struct segment *segment, struct folder *folder);
 struct segment *segment_ref(struct segment *segment);
 /* The last one closes the files and frees. */
 void segment_unref(struct segment *segment);

@@ -111,6 +111,17 @@ void store_checkpoint_changed(struct log_dir *dir, enum checkpoint_kind kind)
     dir->jobs[kind].changed = true;
 }
 
+void store_checkpoints_soon(struct log_store *store, struct log_dir *dir)
+{
+    static const enum checkpoint_kind kinds[] = {CHECKPOINT_RECOVERY_POINT, CHECKPOINT_LOG_START};
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        store_checkpoint_changed(dir, kinds[i]);
+        dir->jobs[kinds[i]].due_ms = store->now_ms;
+    }
+    if (store->now_ms < store->next_ms)
+        store->next_ms = store->now_ms;
+}
+
 /* The offset of a loaded log for a checkpoint, -1 when it has no line there. */
 static int64_t offset_of(const struct log *log, enum checkpoint_kind kind)
 {

@@ -1,9 +1,9 @@
 /* The rules by which answers are compared, as a table.
  *
  * Nothing is ignored. An id that a broker draws at random gets a name when it is first seen, so both runs must show it
- * at the same places; a time must lie between the scenario's beginning and now; an address must be the one that the
- * broker was asked at; a text must be null, empty or there, as it was. What does not keep to its rule stays as it is
- * and so differs. */
+ * at the same places; a size of the machine must be there; a time must lie between the scenario's beginning and now; an
+ * address must be the one that the broker was asked at; a text must be null, empty or there, as it was. What does not
+ * keep to its rule stays as it is and so differs. */
 #include "answer_rules.h"
 
 #include <string.h>
@@ -13,6 +13,7 @@ enum rule_kind {
     RULE_TEXT,     /* words for people: only null, empty or present */
     RULE_ID,       /* drawn by the broker: a number of at least `least`, or a text */
     RULE_KNOWN_ID, /* the same where it may also come from the scenario: a name only when it has one */
+    RULE_SIZE,     /* of the machine: a number of at least `least` */
     RULE_CLOCK,    /* a time of the broker's clock, or -1 */
     RULE_HOST,     /* where the broker was asked */
     RULE_PORT,
@@ -60,6 +61,13 @@ static const struct rule {
     {"DescribeConfigs",         "configs",                   RULE_UNORDERED, "name",            0},
     {"DeleteRecords",           "topics",                    RULE_UNORDERED, "name",            0},
     {"DeleteRecords",           "partitions",                RULE_UNORDERED, "partition_index", 0},
+    {"DescribeLogDirs",         "log_dir",                   RULE_ID,        "log_dir",         0},
+    {"DescribeLogDirs",         "total_bytes",               RULE_SIZE,      NULL,              1},
+    {"DescribeLogDirs",         "usable_bytes",              RULE_SIZE,      NULL,              1},
+    {"DescribeLogDirs",         "topics",                    RULE_UNORDERED, "name",            0},
+    {"DescribeLogDirs",         "partitions",                RULE_UNORDERED, "partition_index", 0},
+    {"AlterReplicaLogDirs",     "results",                   RULE_UNORDERED, "topic_name",      0},
+    {"AlterReplicaLogDirs",     "partitions",                RULE_UNORDERED, "partition_index", 0},
     {"IncrementalAlterConfigs", "responses",                 RULE_UNORDERED, "resource_name",   0},
 };
 
@@ -199,6 +207,10 @@ static void normalize_leaf(struct value *value, const struct rule *rule, struct 
         if ((value->type == VALUE_INT && value->number >= rule->least) ||
             (value->type == VALUE_STRING && value->text.size))
             become_name(value, names_assign(names, rule->by, value_copy(names->arena, value)), 0);
+        break;
+    case RULE_SIZE:
+        if (value->type == VALUE_INT && value->number >= rule->least)
+            become_name(value, "size", 0);
         break;
     case RULE_KNOWN_ID:
         name = names_of(names, value);

@@ -1,0 +1,165 @@
+/* Which of log.dirs a log is in.
+ *
+ *     no folder yet ---- asked for, or first append ----> planned ---- first append ----> in a directory
+ *          ^                                                 |  ^
+ *          |  wished for before the log was there            +--+ wished for elsewhere
+ *
+ * A new log gets the directory with the fewest logs, the first of several, as Kafka chooses. It is chosen when somebody
+ * wants to know, and counts from then on, so that an answer stays true. A wish for a partition that does not exist is
+ * remembered until it does, but only so many of them: Kafka remembers all, and forgets them at a restart as well. */
+#include "log_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define WISHES_MAX 1000
+
+/* The directory of the next log, as Kafka chooses. */
+static struct log_dir *least_used_dir(const struct log_store *store)
+{
+    struct log_dir *best = &store->dirs[0];
+    for (int i = 1; i < store->dirs_count; i++)
+        if (store->dirs[i].partitions < best->partitions)
+            best = &store->dirs[i];
+    return best;
+}
+
+void log_plan_dir(struct log *log, struct log_dir *dir)
+{
+    ASSERT(log->dir == NULL);
+    if (log->planned_dir != NULL)
+        log->planned_dir->partitions--;
+    log->planned_dir = dir;
+    if (dir != NULL)
+        dir->partitions++;
+}
+
+struct log_dir *log_planned_dir(struct log *log)
+{
+    if (log->planned_dir == NULL)
+        log_plan_dir(log, least_used_dir(log->store));
+    return log->planned_dir;
+}
+
+/* ---- wishes for logs that are not there ------------------------------------------------------------------------ */
+
+struct dir_wish {
+    struct list link; /* store->wishes, oldest first */
+    struct log_dir *dir;
+    int32_t partition;
+    char topic[];
+};
+
+static void wish_free(struct log_store *store, struct dir_wish *wish)
+{
+    list_remove(&wish->link);
+    store->wishes_count--;
+    free(wish);
+}
+
+static struct dir_wish *find_wish(const struct log_store *store, const char *topic, int32_t partition)
+{
+    list_for_each (&store->wishes, node) {
+        struct dir_wish *wish = CONTAINER_OF(node, struct dir_wish, link);
+        if (wish->partition == partition && strcmp(wish->topic, topic) == 0)
+            return wish;
+    }
+    return NULL;
+}
+
+void log_store_wish_directory(struct log_store *store, const char *topic, int32_t partition, int directory)
+{
+    struct dir_wish *wish = find_wish(store, topic, partition);
+    if (wish != NULL)
+        wish_free(store, wish);
+    if (store->wishes_count == WISHES_MAX)
+        wish_free(store, CONTAINER_OF(store->wishes.next, struct dir_wish, link));
+    size_t topic_bytes = strlen(topic) + 1;
+    wish = xmalloc(sizeof *wish + topic_bytes);
+    *wish = (struct dir_wish){.dir = &store->dirs[directory], .partition = partition};
+    memcpy(wish->topic, topic, topic_bytes);
+    list_init(&wish->link);
+    list_append(&store->wishes, &wish->link);
+    store->wishes_count++;
+}
+
+void store_grant_wish(struct log *log)
+{
+    struct dir_wish *wish = find_wish(log->store, log->topic, log->partition);
+    if (wish == NULL)
+        return;
+    log_plan_dir(log, wish->dir);
+    wish_free(log->store, wish);
+}
+
+void store_forget_wishes(struct log_store *store)
+{
+    while (!list_empty(&store->wishes))
+        wish_free(store, CONTAINER_OF(store->wishes.next, struct dir_wish, link));
+}
+
+/* ---- what is where --------------------------------------------------------------------------------------------- */
+
+int log_store_directories_count(const struct log_store *store)
+{
+    return store->dirs_count;
+}
+
+int log_store_space(const struct log_store *store, int directory, int64_t *total_bytes, int64_t *usable_bytes)
+{
+    struct file_io *io = store->options.files;
+    return io->space(io, store->dirs[directory].path, total_bytes, usable_bytes) < 0 ? STORAGE_IO : 0;
+}
+
+struct size_sum {
+    struct file_io *io;
+    const char *path;
+    int64_t bytes;
+};
+
+static void add_size(void *context, const char *name, bool is_directory)
+{
+    struct size_sum *sum = context;
+    struct file_name parsed;
+    struct file_stat info;
+    char path[STORAGE_PATH_MAX];
+    if (is_directory || !file_name_parse(name, &parsed) || parsed.kind != FILE_LOG || parsed.suffix != SUFFIX_NONE ||
+        snprintf(path, sizeof path, "%s/%s", sum->path, name) >= STORAGE_PATH_MAX)
+        return;
+    if (sum->io->stat(sum->io, path, &info) == 0)
+        sum->bytes += info.size_bytes;
+}
+
+/* Of a log that is not loaded: its folder is looked for, and its files are counted. */
+static int place_unloaded(struct log *log, struct log_place *place)
+{
+    int error = log_find_folder(log, NULL);
+    if (error < 0)
+        return error;
+    if (log->dir != NULL) {
+        struct size_sum sum = {.io = log->store->options.files, .path = log->folder->path};
+        error = sum.io->list(sum.io, sum.path, add_size, &sum) < 0 ? STORAGE_IO : 0;
+        place->directory = (int)(log->dir - log->store->dirs);
+        place->size_bytes = sum.bytes;
+    }
+    log_unload(log);
+    return error;
+}
+
+int log_find_place(struct log *log, struct log_place *place)
+{
+    *place = (struct log_place){.directory = -1};
+    if (log->state == LOG_OFFLINE)
+        return STORAGE_OFFLINE;
+    if (log->state == LOG_UNLOADED) {
+        int error = place_unloaded(log, place);
+        if (error < 0)
+            return error;
+    } else if (log->dir != NULL) {
+        place->directory = (int)(log->dir - log->store->dirs);
+        place->size_bytes = log_size_bytes(log);
+    }
+    if (place->directory < 0)
+        place->directory = (int)(log_planned_dir(log) - log->store->dirs);
+    return 0;
+}
