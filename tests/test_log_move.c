@@ -270,7 +270,7 @@ static void retention_goes_on_while_a_log_moves(void **state)
         job->done(job, false);
     }
     assert_int_equal(log_raise_start(test->f.log, 40, NULL), 0);
-    assert_int_equal(log_apply_retention(test->f.log, test->f.now_ms, NULL), 0);
+    assert_true(log_apply_retention(test->f.log, INT32_MAX, test->f.now_ms, NULL) > 0);
     int64_t first = test->f.log->segments[0]->base_offset;
     assert_true(first > 0);
     settle(test);
