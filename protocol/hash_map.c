@@ -1,6 +1,8 @@
 /* Buckets with chains, and SipHash. See hash_map.h. */
 #include "hash_map.h"
 
+#include "siphash.h"
+
 #include <string.h>
 
 #define BUCKETS_MIN 16
@@ -88,50 +90,9 @@ void hash_map_remove(struct hash_map *map, struct hash_node *node)
     map->count--;
 }
 
-static uint64_t rotate(uint64_t value, int bits)
-{
-    return value << bits | value >> (64 - bits);
-}
-
-static void sip_round(uint64_t v[4])
-{
-    v[0] += v[1];
-    v[1] = rotate(v[1], 13) ^ v[0];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotate(v[1], 17) ^ v[2];
-    v[2] = rotate(v[2], 32);
-}
-
-/* SipHash (Aumasson, Bernstein 2012) with one round a word and three at the end, as hash tables of other languages use
- * it; the 64-bit seed is widened to the key of 128 bits. */
+/* The seed of 64 bits is widened to the key of 128. */
 uint64_t hash_bytes(const struct hash_map *map, const void *bytes, size_t size)
 {
-    const uint8_t *at = bytes;
-    uint64_t key0 = map->seed, key1 = rotate(map->seed, 32) ^ UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t v[4] = {key0 ^ UINT64_C(0x736f6d6570736575), key1 ^ UINT64_C(0x646f72616e646f6d),
-                     key0 ^ UINT64_C(0x6c7967656e657261), key1 ^ UINT64_C(0x7465646279746573)};
-    uint64_t word;
-    size_t left = size;
-    for (; left >= sizeof word; left -= sizeof word, at += sizeof word) {
-        memcpy(&word, at, sizeof word);
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
-    }
-    word = 0;
-    if (left > 0)
-        memcpy(&word, at, left);
-    word ^= (uint64_t)size << 56; /* the length ends the last word, whose top byte `left` bytes never reach */
-    v[3] ^= word;
-    sip_round(v);
-    v[0] ^= word;
-    v[2] ^= 0xff;
-    for (int i = 0; i < 3; i++)
-        sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
+    const uint64_t key[2] = {map->seed, (map->seed << 32 | map->seed >> 32) ^ UINT64_C(0x9e3779b97f4a7c15)};
+    return siphash(key, bytes, size);
 }

@@ -194,6 +194,10 @@ struct batch_verdict {
 void batch_validate(struct batch_verdict *verdict, uint8_t *bytes, size_t size, const struct batch_rules *rules,
                     bool zstd_allowed, int64_t now_ms, struct arena *arena, struct record_walk *walk);
 
+/* A record that is written again is held in memory, so it may not be larger than what a client could have sent without
+ * compression: Kafka's default of socket.request.max.bytes. */
+#define REBUILT_RECORD_BYTES_MAX (100 * 1024 * 1024)
+
 /* Write a batch anew in rules->codec, with records numbered from 0 and the rules' timestamp type (record_rebuild.c).
  * *rebuilt is the view of it; its bytes are from malloc, the caller frees them. BATCH_OK, the error that the records of
  * `from` have, BATCH_CODEC when Kafka's builder would refuse them, BATCH_MEMORY or BATCH_TOO_LARGE. */

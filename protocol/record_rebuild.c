@@ -10,10 +10,6 @@
 
 #define NO_TIMESTAMP (-1)
 
-/* A record that is written again is held in memory, so it may not be larger than what a client could have sent without
- * compression: Kafka's default of socket.request.max.bytes. */
-#define REBUILT_RECORD_BYTES_MAX (100 * 1024 * 1024)
-
 static int level_of(const struct batch_rules *rules)
 {
     switch (rules->codec) {
