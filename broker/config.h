@@ -111,6 +111,10 @@ struct config {
     int32_t producer_id_expiration_ms;
     int32_t producer_id_expiration_check_interval_ms;
     int64_t metadata_log_max_record_bytes_between_snapshots;
+    int64_t metadata_log_max_snapshot_interval_ms;
+    int32_t metadata_log_segment_bytes;
+    int64_t metadata_log_segment_ms;
+    int64_t metadata_max_retention_bytes, metadata_max_retention_ms;
 };
 
 /* All defaults. Then config_set() for what is configured, then config_finish() once. */

@@ -8,7 +8,7 @@
 #include "metadata_log.h"
 
 #include "logger.h"
-#include "metadata_snapshot.h"
+#include "metadata_checkpoint.h"
 #include "request.h"
 
 #include <errno.h>
@@ -19,10 +19,7 @@
 #define TOPIC  "__cluster_metadata"
 #define FOLDER TOPIC "-0"
 
-/* As in Kafka: the segments are rolled at 1 GiB or after a week. */
-#define SEGMENT_BYTES (1 << 30)
-#define SEGMENT_MS    INT64_C(604800000)
-#define INDEX_BYTES   (10 * 1024 * 1024)
+#define INDEX_BYTES (10 * 1024 * 1024)
 
 #define QUORUM_STATE_BYTES_MAX 4096
 
@@ -47,6 +44,8 @@ struct metadata_log {
     int64_t flushing_offset; /* end of what the flush under way will have synced */
     int64_t last_timestamp_ms;
     int64_t bytes_since_snapshot;
+    int64_t snapshot_begun_ms; /* monotonic; or when the log was opened */
+    struct metadata_checkpoint checkpoint;
     struct log_flush flush;
     bool flushing, failed;
     bool quorum_state_written; /* of this epoch */
@@ -59,8 +58,7 @@ struct opening {
     char *error;
     struct snapshot_id snapshot; /* the newest checkpoint above offset 0; offset 0: none */
     bool formatted;              /* a checkpoint or a segment is there */
-    bool has_segment;
-    int64_t from; /* records below are in the checkpoint */
+    int64_t from;                /* records below are in the checkpoint */
     bool in_transaction;
     struct kp_bytes *pending; /* records of the open transaction, copied */
     int32_t pending_count, pending_capacity;
@@ -92,7 +90,7 @@ static void folder_entry(void *context, const char *name, bool is_directory)
     if (is_directory)
         return;
     if (size == 24 && strcmp(name + 20, ".log") == 0)
-        opening->has_segment = opening->formatted = true;
+        opening->formatted = true;
     if (!snapshot_name_parse(name, &id))
         return;
     opening->formatted = true;
@@ -103,6 +101,11 @@ static void folder_entry(void *context, const char *name, bool is_directory)
 static int64_t wall_ms(const struct metadata_log *log)
 {
     return log->options.env->now(log->options.env).wall_ms;
+}
+
+static int64_t mono_ms(const struct metadata_log *log)
+{
+    return log->options.env->now(log->options.env).mono_ms;
 }
 
 static struct snapshot_voter self_as_voter(const struct metadata_log *log)
@@ -129,7 +132,7 @@ static int write_first_snapshot(const struct metadata_log *log)
     return status;
 }
 
-/* The folder exists, is listed, and has a first checkpoint and a segment to append to. */
+/* The folder exists, is listed, and has a first checkpoint. */
 static bool prepare_folder(struct opening *opening)
 {
     struct metadata_log *log = opening->log;
@@ -142,15 +145,6 @@ static bool prepare_folder(struct opening *opening)
         status = files->list(files, log->folder, folder_entry, opening);
     if (status == 0 && !opening->formatted)
         status = write_first_snapshot(log);
-    if (status == 0 && !opening->has_segment &&
-        opening->snapshot.offset > 0) { /* the log begins where the checkpoint ends */
-        char path[STORAGE_PATH_MAX];
-        struct file *file;
-        snprintf(path, sizeof path, "%s/%020" PRId64 ".log", log->folder, opening->snapshot.offset);
-        status = files->open(files, path, FILE_WRITE | FILE_CREATE, &file);
-        if (status == 0)
-            files->close(files, file);
-    }
     if (status == 0 && !opening->formatted && log->options.sync) /* its own entries were synced with the checkpoint */
         status = files->sync_directory(files, log->options.directory);
     return status == 0 ||
@@ -296,6 +290,17 @@ static bool read_snapshot(struct opening *opening)
     return false;
 }
 
+/* The log ends before its checkpoint, which holds all that it had: as Kafka does, begin it anew. */
+static bool begin_behind_checkpoint(struct opening *opening)
+{
+    struct log *log = opening->log->log;
+    struct storage_fault fault = {0};
+    LOG_WARN("The metadata log ends before its checkpoint and begins anew behind it",
+             "log_end_offset=%" PRId64 " checkpoint_offset=%" PRId64, log_end_offset(log), opening->from);
+    return log_begin_at(log, opening->from, &fault) == 0 ||
+           fail_fault(opening->error, "The metadata log cannot begin behind its checkpoint", &fault);
+}
+
 static bool read_log(struct opening *opening)
 {
     struct metadata_log *log = opening->log;
@@ -303,7 +308,9 @@ static bool read_log(struct opening *opening)
     log->log = log_new(log->options.store, TOPIC, 0, topic_id, &log->log_config);
     if (log_load(log->log, &fault) != 0)
         return fail_fault(opening->error, "The metadata log cannot be opened", &fault);
-    if (log_start_offset(log->log) > opening->from || log_end_offset(log->log) < opening->from)
+    if (log_end_offset(log->log) < opening->from && !begin_behind_checkpoint(opening))
+        return false;
+    if (log_start_offset(log->log) > opening->from)
         return fail(opening->error,
                     "The metadata log in %s has offsets %" PRId64 " to %" PRId64
                     ", which do not reach to its checkpoint at %" PRId64,
@@ -426,24 +433,37 @@ static void add_to_snapshot(void *to, struct kp_bytes value)
     snapshot_add(to, value);
 }
 
+static bool snapshot_is_due(const struct metadata_log *log)
+{
+    if (log->bytes_since_snapshot == 0 || log->durable_offset != log->end_offset || log->checkpoint.busy)
+        return false;
+    return log->bytes_since_snapshot >= log->options.snapshot_bytes ||
+           (log->options.snapshot_ms > 0 && mono_ms(log) - log->snapshot_begun_ms >= log->options.snapshot_ms);
+}
+
 /* Write a checkpoint of all that is durable, when enough has come since the last one. One that cannot be written is
  * tried again after as many bytes: the log has it all. */
 static void snapshot_when_due(struct metadata_log *log)
 {
-    if (log->bytes_since_snapshot < log->options.snapshot_bytes || log->durable_offset != log->end_offset)
+    if (!snapshot_is_due(log))
         return;
     struct snapshot_id id = {.offset = log->end_offset, .epoch = log->epoch};
     struct snapshot_voter voter = self_as_voter(log);
-    struct snapshot snapshot;
-    snapshot_init(&snapshot, id, &voter, log->last_timestamp_ms, wall_ms(log));
-    log->options.each_record(log->options.context, add_to_snapshot, &snapshot);
-    int status = snapshot_write(&snapshot, log->options.env->files, log->folder, id, log->options.sync);
+    snapshot_init(&log->checkpoint.snapshot, id, &voter, log->last_timestamp_ms, wall_ms(log));
+    log->options.each_record(log->options.context, add_to_snapshot, &log->checkpoint.snapshot);
     log->bytes_since_snapshot = 0;
-    if (status == 0)
-        LOG_INFO("Wrote a checkpoint of the metadata", "offset=%" PRId64 " epoch=%" PRId32, id.offset, id.epoch);
-    else
-        LOG_WARN("A checkpoint of the metadata cannot be written", "folder=%s error=\"%s\"", log->folder,
-                 strerror(-status));
+    log->snapshot_begun_ms = mono_ms(log);
+    metadata_checkpoint_begin(&log->checkpoint, id, log_start_offset(log->log), log_size_bytes(log->log));
+}
+
+static void checkpoint_done(struct metadata_checkpoint *checkpoint, int64_t start_offset)
+{
+    struct metadata_log *log = CONTAINER_OF(checkpoint, struct metadata_log, checkpoint);
+    struct storage_fault fault = {0};
+    if (start_offset > log_start_offset(log->log) && log_raise_start(log->log, start_offset, &fault) != 0)
+        LOG_WARN("The start of the metadata log cannot be raised", "offset=%" PRId64 " path=%s error=\"%s\"",
+                 start_offset, fault.path, strerror(fault.error));
+    snapshot_when_due(log);
 }
 
 /* ---- durability ----------------------------------------------------------------------------------------------------- */
@@ -534,8 +554,6 @@ int metadata_log_sync_now(struct metadata_log *log)
 /* ---- open and close ------------------------------------------------------------------------------------------------- */
 
 static const struct log_config metadata_log_config = {
-    .segment_bytes = SEGMENT_BYTES,
-    .segment_ms = SEGMENT_MS,
     .segment_index_bytes = INDEX_BYTES,
     .index_interval_bytes = 4096,
     .flush_messages = INT64_MAX,
@@ -556,9 +574,18 @@ bool metadata_log_open(struct metadata_log **opened, const struct metadata_log_o
     size_t folder_bytes = strlen(options->directory) + sizeof "/" FOLDER;
     log->options = *options;
     log->log_config = metadata_log_config;
+    log->log_config.segment_bytes = options->segment_bytes;
+    log->log_config.segment_ms = options->segment_ms;
     log->folder = xmalloc(folder_bytes);
     snprintf(log->folder, folder_bytes, "%s/" FOLDER, options->directory);
     list_init(&log->held);
+    log->snapshot_begun_ms = mono_ms(log);
+    log->checkpoint = (struct metadata_checkpoint){.env = options->env,
+                                                   .folder = log->folder,
+                                                   .sync = options->sync,
+                                                   .retention_bytes = options->retention_bytes,
+                                                   .retention_ms = options->retention_ms,
+                                                   .done = checkpoint_done};
     error[0] = '\0';
     *opened = NULL;
 
@@ -579,6 +606,7 @@ void metadata_log_close(struct metadata_log *log)
     if (!log)
         return;
     ASSERT(!log->flushing);
+    ASSERT(!log->checkpoint.busy);
     free(log->folder);
     free(log);
 }

@@ -20,7 +20,9 @@
  *     open is aborted.
  *
  * (4) Nothing in the log is ever rewritten, so what we do not know stays. When it has grown by
- *     metadata.log.max.record.bytes.between.snapshots a checkpoint is written, which bounds the time of the next start.
+ *     metadata.log.max.record.bytes.between.snapshots, or for metadata.log.max.snapshot.interval.ms, a checkpoint is
+ *     written, which bounds the time of the next start; what came before it goes (metadata_checkpoint.h). A log that
+ *     ends before its newest checkpoint begins anew behind it: the checkpoint has it all.
  *
  * A failed append changes nothing. After a failed sync nobody can tell what is on the disk: the log is offline until a
  * restart, requests whose answers wait are closed without one, later changes fail. */
@@ -42,6 +44,11 @@ struct metadata_log_options {
     struct kp_uuid directory_id; /* of that folder */
     bool sync;                   /* false: nothing is synced, and nothing waits for it (--ephemeral) */
     int64_t snapshot_bytes;      /* metadata.log.max.record.bytes.between.snapshots */
+    int64_t snapshot_ms;         /* metadata.log.max.snapshot.interval.ms; 0: no limit */
+    int32_t segment_bytes;       /* metadata.log.segment.bytes */
+    int64_t segment_ms;          /* metadata.log.segment.ms */
+    int64_t retention_bytes;     /* metadata.max.retention.bytes */
+    int64_t retention_ms;        /* metadata.max.retention.ms */
     /* Apply a record that counts. On failure false, and a sentence in `error` (METADATA_LOG_ERROR_SIZE); that is
      * allowed while the log is opened only, since later records are our own. */
     bool (*replay)(void *context, const struct metadata_record *record, char *error);

@@ -14,6 +14,9 @@
 /* Where a batch of a checkpoint is closed. */
 #define SNAPSHOT_BATCH_BYTES (256 * 1024)
 
+/* The first batch has the header and the voters. */
+#define HEADER_BATCHES_BYTES 4096
+
 /* The endpoint in the voters' record, until Kafka puts its own there. */
 #define VOTER_LISTENER "CONTROLLER"
 #define VOTER_HOST     "127.0.0.1"
@@ -110,10 +113,15 @@ int snapshot_write(struct snapshot *snapshot, struct file_io *files, const char 
     snapshot_name(id, name);
     snprintf(path, sizeof path, "%s/%s", folder, name);
     int status = file_replace(files, path, snapshot->bytes, snapshot->size_bytes, sync);
+    snapshot_release(snapshot);
+    return status;
+}
+
+void snapshot_release(struct snapshot *snapshot)
+{
     metadata_batch_release(&snapshot->batch);
     free(snapshot->bytes);
     *snapshot = (struct snapshot){0};
-    return status;
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
@@ -128,6 +136,45 @@ static int control_type(const struct record_batch *batch)
     int type = readable ? load_be16(record.key.data + 2) : -1;
     record_iterator_release(&iterator);
     return type;
+}
+
+/* Decode a snapshot header, the first record of a control batch. */
+static bool header_decode(const struct record_batch *batch, struct kp_snapshot_header_record *header)
+{
+    struct record_iterator iterator;
+    struct record record;
+    struct kp_reader reader;
+    struct arena arena;
+    record_iterator_init(&iterator, batch, INT32_MAX, NULL);
+    bool good = record_iterator_next(&iterator, &record) && record.key.size == 4 && record.value.size >= 2 &&
+                load_be16(record.key.data + 2) == KP_TYPE_SNAPSHOT_HEADER_RECORD;
+    if (good) {
+        arena_init(&arena, sizeof *header);
+        kp_reader_init(&reader, record.value.data, (size_t)record.value.size);
+        good = kp_decode(&kp_snapshot_header_record_schema, header, &reader, 0, &arena);
+        arena_release(&arena);
+    }
+    record_iterator_release(&iterator);
+    return good;
+}
+
+bool snapshot_timestamp(struct file_io *files, const char *folder, struct snapshot_id id, int64_t *timestamp_ms)
+{
+    char name[SNAPSHOT_NAME_SIZE], path[STORAGE_PATH_MAX];
+    uint8_t bytes[HEADER_BATCHES_BYTES];
+    struct file *file;
+    snapshot_name(id, name);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (files->open(files, path, FILE_READ, &file) < 0)
+        return false;
+    ssize_t size = files->pread(files, file, bytes, sizeof bytes, 0);
+    files->close(files, file);
+    struct record_batch batch;
+    struct kp_snapshot_header_record header;
+    if (size < 0 || record_batch_view(&batch, bytes, (size_t)size) != BATCH_OK || !header_decode(&batch, &header))
+        return false;
+    *timestamp_ms = header.last_contained_log_timestamp;
+    return true;
 }
 
 static bool read_batches(const uint8_t *bytes, size_t size,

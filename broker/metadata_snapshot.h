@@ -49,6 +49,12 @@ void snapshot_add(struct snapshot *snapshot, struct kp_bytes value);
 int snapshot_write(struct snapshot *snapshot, struct file_io *files, const char *folder, struct snapshot_id id,
                    bool sync) WARN_UNUSED;
 
+/* Let go of one that is not to be written. */
+void snapshot_release(struct snapshot *snapshot);
+
+/* When the last record that a checkpoint holds was written. False when its header cannot be read. */
+bool snapshot_timestamp(struct file_io *files, const char *folder, struct snapshot_id id, int64_t *timestamp_ms);
+
 /* Call `each` for all records of a checkpoint. On failure false, and *sentence says why: static text, or NULL when it
  * was `each` that refused. */
 bool snapshot_read(struct file_io *files, const char *folder, struct snapshot_id id,

@@ -230,6 +230,10 @@ bool log_future_place(const struct log *log, struct log_place *place);
  * it is, ends a move that is under way. Returns 0 when that has begun, or as log_load(). */
 int log_move(struct log *log, int directory, struct storage_fault *fault) WARN_UNUSED;
 
+/* Forget all records: the log is empty and its next record has `offset`, which is above its end (log_begin.c). Returns
+ * 0 or as log_load(). */
+int log_begin_at(struct log *log, int64_t offset, struct storage_fault *fault) WARN_UNUSED;
+
 /* Call `each` for every batch from `offset` on, in order, with its bytes (valid for the call); false from it ends the
  * walk. For logs that are state (the metadata log, coordinators). Returns 0 or as log_load(). */
 int log_replay(struct log *log, int64_t offset, bool (*each)(void *context, const struct record_batch *batch),
