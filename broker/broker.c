@@ -12,11 +12,9 @@
 #include "logger.h"
 #include "producer_ids.h"
 #include "purgatory.h"
+#include "recovery.h"
 
 #include <inttypes.h>
-
-/* A recovery that takes longer than this says how far it is, and again each time. */
-#define PROGRESS_MS 1000
 
 /* ---- what the store tells ------------------------------------------------------------------------------------------- */
 
@@ -54,6 +52,8 @@ static bool open_store(struct broker *broker, int open_files_max)
         .before_folder = before_folder,
         .before_folder_context = broker,
         .report = report,
+        .report_context = broker,
+        .progress = recovery_progress,
     };
     struct storage_fault fault = {0};
     int error = log_store_open(&broker->store, &options, &fault);
@@ -78,33 +78,6 @@ static bool open_controller(struct broker *broker)
     bool opened = controller_open(broker, &options);
     free(ids);
     return opened;
-}
-
-/* After a crash every log is read from its recovery point on before anything is served. One that cannot be is offline,
- * and the others are served. */
-static void recover_logs(struct broker *broker)
-{
-    int64_t began_ms = broker->env->now(broker->env).mono_ms, told_ms = began_ms;
-    int32_t topics = catalog_topics_count(broker->catalog);
-    int64_t recovered = 0;
-    for (int32_t t = 0; t < topics; t++) {
-        struct topic *topic = catalog_topic_at(broker->catalog, t);
-        for (int32_t p = 0; p < topic->partitions_count; p++) {
-            struct storage_fault fault = {0};
-            int error = log_load(topic->partitions[p]->log, &fault);
-            if (error != 0)
-                LOG_ERROR("A partition is offline", "topic=%s partition=%d reason=\"%s\" operation=%s path=%s errno=%d",
-                          topic->name, p, storage_error_text(error), fault.operation, fault.path, fault.error);
-            recovered++;
-            int64_t now_ms = broker->env->now(broker->env).mono_ms;
-            if (now_ms - told_ms >= PROGRESS_MS) {
-                told_ms = now_ms;
-                LOG_INFO("Recovering", "partitions_done=%" PRId64 " topics_done=%d topics=%d", recovered, t, topics);
-            }
-        }
-    }
-    LOG_INFO("Recovered after an unclean stop", "partitions=%" PRId64 " ms=%" PRId64, recovered,
-             broker->env->now(broker->env).mono_ms - began_ms);
 }
 
 /* ---- time ----------------------------------------------------------------------------------------------------------- */
@@ -204,7 +177,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
         return false;
     }
     if (!broker->folders.clean)
-        recover_logs(broker);
+        recovery_run(broker);
     broker->fetch_sessions = fetch_sessions_new(env, config->max_incremental_fetch_session_cache_slots);
     broker->producer_ids = producer_ids_new(broker);
     store_due(&broker->store_timer);

@@ -13,6 +13,7 @@
 struct fetch_sessions;
 struct metadata_log;
 struct producer_ids;
+struct recovery;
 
 struct broker {
     struct env *env;
@@ -24,6 +25,7 @@ struct broker {
         new_directory_id; /* of the folder for new partitions; with several, Kafka's id for "not chosen yet" */
     struct data_folders folders;
     struct log_store *store;
+    struct recovery *recovery; /* under way, while the broker is opened; else NULL */
     struct timer store_timer;  /* of log_store_tick() */
     int64_t store_due_wall_ms; /* when that is; INT64_MAX: never */
     struct metadata_log *metadata_log;

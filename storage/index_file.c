@@ -67,6 +67,21 @@ int index_file_create(struct index_file *index)
     return cached_file_create(&index->file);
 }
 
+int index_file_restart(struct index_file *index, int64_t *old_bytes)
+{
+    struct file *file;
+    *old_bytes = 0;
+    index_file_release(index);
+    index->entries = 0;
+    int error = cached_file_get(&index->file, &file);
+    if (error == -ENOENT)
+        return cached_file_create(&index->file);
+    if (error < 0)
+        return error;
+    *old_bytes = index->file.folder->cache->io->size(index->file.folder->cache->io, file);
+    return *old_bytes < 0 ? (int)*old_bytes : 0;
+}
+
 static int64_t position_of(const struct index_file *index, int32_t number)
 {
     return (int64_t)number * index->entry_bytes;

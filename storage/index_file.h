@@ -24,6 +24,10 @@ void index_file_init(struct index_file *index, struct folder *folder, int64_t ba
 int index_file_load(struct index_file *index) WARN_UNUSED;
 /* Make the file, empty; one that is there is emptied. */
 int index_file_create(struct index_file *index) WARN_UNUSED;
+/* Begin anew over the file that is there, or make one: no entry counts, and the old bytes are written over until a trim
+ * cuts what is left of them. So an index that is made again as it was does not change on the disk. *old_bytes is the
+ * size of what is there. */
+int index_file_restart(struct index_file *index, int64_t *old_bytes) WARN_UNUSED;
 /* Let go of what is in memory; entries that wait are lost. The index may be initialized again. */
 void index_file_release(struct index_file *index);
 /* Put one entry behind the last. It waits in memory for others: index_file_write(), a lookup or a trim writes it. On

@@ -44,6 +44,8 @@ struct log_store_options {
      * `detail`, key=value pairs. broker/ logs it. level 0 info, 1 warning, 2 error. May be NULL. */
     void (*report)(void *context, int level, const char *sentence, const char *detail);
     void *report_context;
+    /* A recovery has read so many more bytes. May be NULL. */
+    void (*progress)(void *report_context, int64_t bytes);
 };
 
 /* Read the checkpoints of all folders, remove what an earlier run left to be removed. On failure *store is NULL. */

@@ -20,12 +20,74 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#define PROGRESS_BYTES (8 * 1024 * 1024) /* a few milliseconds of scanning */
+
 /* May the batch at hand stand here? Offsets go up, and its last one and its position fit an index entry. */
 static bool in_order(const struct segment_scan *scan, int64_t next_offset)
 {
     const struct record_batch *batch = &scan->batch;
     return batch->base_offset >= next_offset && batch->last_offset_delta >= 0 && scan->position <= INT32_MAX &&
            batch->base_offset - scan->segment->base_offset <= INT32_MAX - (int64_t)batch->last_offset_delta;
+}
+
+static void tell_progress(const struct loading *loading, int64_t bytes)
+{
+    const struct log_store_options *options = &loading->log->store->options;
+    if (options->progress != NULL)
+        options->progress(options->report_context, bytes);
+}
+
+/* The indexes of a segment that is scanned: made again over those that are there. */
+struct remade {
+    int64_t old_offset_bytes, old_time_bytes;
+    bool had_aborted;
+};
+
+static int begin_indexes(struct loading *loading, struct segment *segment, struct remade *remade)
+{
+    int error = offset_index_restart(&segment->offset_index, &remade->old_offset_bytes);
+    if (error == 0)
+        error = time_index_restart(&segment->time_index, &remade->old_time_bytes);
+    if (error < 0)
+        return loading_fail_file(loading, "create index", &segment->offset_index.entries.file, error);
+    remade->had_aborted = segment->txn_index.exists;
+    error = remade->had_aborted ? txn_index_clear(&segment->txn_index) : 0;
+    return error < 0 ? loading_fail_file(loading, "unlink", &segment->txn_index.file, error) : 0;
+}
+
+/* As Kafka, the last entry of the time index tells the largest timestamp, and no byte is behind the last entries. An
+ * index that cannot be written, because the disk is full, stays empty: it only saves time. */
+static int finish_indexes(struct loading *loading, struct segment *segment)
+{
+    int error = 0;
+    if (segment->max_timestamp_ms >= 0)
+        error = time_index_append(&segment->time_index, segment->max_timestamp_ms, segment->max_timestamp_offset);
+    if (error < 0 || index_file_trim(&segment->time_index.entries) < 0)
+        error = time_index_create(&segment->time_index);
+    if (error == 0 && index_file_trim(&segment->offset_index.entries) < 0)
+        error = offset_index_create(&segment->offset_index);
+    return error < 0 ? loading_fail_file(loading, "write index", &segment->offset_index.entries.file, error) : 0;
+}
+
+static bool has_snapshot_at_end(const struct loading *loading)
+{
+    for (int32_t i = 0; i < loading->names_count; i++) {
+        const struct file_name *name = &loading->names[i];
+        if (name->kind == FILE_SNAPSHOT && name->suffix == SUFFIX_NONE && name->base_offset == loading->log->end_offset)
+            return true;
+    }
+    return false;
+}
+
+/* Is a scanned segment on the disk as it is here? What is below the recovery point is, and the indexes are when they
+ * were not changed and have no entry that a sync could have left out. So a log that nobody wrote to since a clean stop
+ * is not written, or synced, for being recovered. */
+static bool as_synced(const struct loading *loading, const struct segment *segment, const struct remade *remade)
+{
+    return loading->log->end_offset <= loading->log->recovery_point &&
+           (loading->log->producers.count == 0 || has_snapshot_at_end(loading)) && !remade->had_aborted &&
+           !segment->txn_index.exists && remade->old_offset_bytes == 0 && segment->offset_index.entries.entries == 0 &&
+           remade->old_time_bytes == (int64_t)segment->time_index.entries.entries * TIME_INDEX_ENTRY_BYTES;
 }
 
 /* Walk all batches of a segment and make its indexes again. Stops at the first batch that is damaged: *sound_bytes. The
@@ -37,25 +99,23 @@ static int rescan_segment(struct loading *loading, struct segment *segment, int6
     int error = loading_producers_at(loading, segment->base_offset);
     if (error < 0)
         return error;
-    error = offset_index_create(&segment->offset_index);
-    if (error == 0)
-        error = time_index_create(&segment->time_index);
+    struct remade remade;
+    error = begin_indexes(loading, segment, &remade);
     if (error < 0)
-        return loading_fail_file(loading, "create index", &segment->offset_index.entries.file, error);
-    error = txn_index_clear(&segment->txn_index);
-    if (error < 0)
-        return loading_fail_file(loading, "unlink", &segment->txn_index.file, error);
-    log->names_unsynced = log->touched = true;
-    if (segment->base_offset < log->sealed_offset)
-        log->sealed_offset = segment->base_offset;
+        return error;
     segment->max_timestamp_ms = segment->max_timestamp_offset = segment->first_timestamp_ms = -1;
     segment->unindexed_bytes = segment->size_bytes = 0;
     log->end_offset = segment->base_offset;
     struct segment_scan scan;
     segment_scan_init(&scan, segment, 0, file_bytes, SCAN_CHECK);
+    int64_t told = 0;
     int step;
     while ((step = segment_scan_next(&scan)) == 1 && in_order(&scan, log->end_offset) &&
            (step = segment_scan_check(&scan)) == 1) {
+        if (scan.position - told >= PROGRESS_BYTES) {
+            tell_progress(loading, scan.position - told);
+            told = scan.position;
+        }
         step = loading_count_producer(loading, &scan, true);
         if (step < 0)
             break;
@@ -66,14 +126,20 @@ static int rescan_segment(struct loading *loading, struct segment *segment, int6
             log->epochs_unwritten = true;
     }
     segment_scan_release(&scan);
-    segment_write_indexes(segment);
+    tell_progress(loading, scan.next - told);
     loading->producers_end = log->end_offset;
     *sound_bytes = segment->size_bytes;
     segment->size_bytes = file_bytes;
-    segment->unindexed_bytes = 0; /* as Kafka: counts from here on */
     if (step < 0 && step != -EBADMSG)
         return loading_fail_file(loading, "read", &segment->log, step);
-    return 0;
+    error = finish_indexes(loading, segment);
+    segment->unindexed_bytes = 0; /* as Kafka: counts from here on */
+    if (!as_synced(loading, segment, &remade) || *sound_bytes < file_bytes) {
+        log->names_unsynced = log->touched = true;
+        if (segment->base_offset < log->sealed_offset)
+            log->sealed_offset = segment->base_offset;
+    }
+    return error;
 }
 
 int loading_cut_behind(struct loading *loading, int32_t number, int64_t sound_bytes)
@@ -160,11 +226,8 @@ static int recover_from(struct loading *loading, int32_t first)
             return error;
         log->end_offset = last_end;
     }
-    for (int32_t i = first; i + 1 < log->segments_count; i++) {
-        int error = segment_seal(log->segments[i]);
-        if (error < 0)
-            return loading_fail_file(loading, "seal", &log->segments[i]->log, error);
-    }
+    if (!log->touched) /* nobody wrote to it since it was synced: nothing to tell */
+        return 0;
     store_report(log->store, 0, "Recovered log",
                  "topic=%s partition=%d from=%" PRId64 " log_end_offset=%" PRId64 " scanned_bytes=%" PRId64, log->topic,
                  (int)log->partition, log->segments[first]->base_offset, log->end_offset, scanned_bytes);

@@ -6,8 +6,9 @@
  *     log_store_close()    everything on the disk, and told in the checkpoints
  *
  * After a clean stop logs are loaded one by one when they are first needed; so a start takes the same time with ten
- * partitions or ten thousand. After an unclean one the owner loads all of them before it serves anybody. The stop is in
- * store_close.c. */
+ * partitions or ten thousand. After an unclean one loading is recovery: the owner loads those whose recovery would take
+ * long (log_recovery_bytes()) before it serves anybody; the others too are recovered when they are first needed, or by
+ * the first round of retention, or at the stop (store_close.c). */
 #include "log_internal.h"
 
 #include <errno.h>

@@ -60,6 +60,12 @@ int offset_index_create(struct offset_index *index)
     return index_file_create(&index->entries);
 }
 
+int offset_index_restart(struct offset_index *index, int64_t *old_bytes)
+{
+    index->last_offset = index->last_position = 0;
+    return index_file_restart(&index->entries, old_bytes);
+}
+
 int offset_index_append(struct offset_index *index, int64_t offset, int64_t position)
 {
     int64_t relative = offset - index->entries.file.base_offset;

@@ -19,6 +19,8 @@ void offset_index_init(struct offset_index *index, struct folder *folder, int64_
 int offset_index_load(struct offset_index *index, int64_t log_bytes) WARN_UNUSED;
 /* Make the file, empty. */
 int offset_index_create(struct offset_index *index) WARN_UNUSED;
+/* Begin anew over the file that is there; see index_file_restart(). */
+int offset_index_restart(struct offset_index *index, int64_t *old_bytes) WARN_UNUSED;
 /* Add an entry: the batch at `position` ends with `offset`. Both are above the last entry's, and fit: see segment.c. On
  * failure the index is as before. */
 int offset_index_append(struct offset_index *index, int64_t offset, int64_t position) WARN_UNUSED;

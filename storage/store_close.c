@@ -1,5 +1,6 @@
 /* The clean stop of a store: everything on the disk, and told in the checkpoints.
  *
+ *     0. recover   after an unclean stop, what nobody used since
  *     1. seal      each log that was touched: the last entry of the time index, indexes cut to size, a snapshot of the
  *                  producers at the log end
  *     2. sync      few logs: the files of each, one after the other (log_flush.c); many: their file systems as a whole
@@ -9,8 +10,7 @@
  * them half a minute, where one sync of the file system takes as long as the bytes do. Where that cannot be had, or
  * fails, each log is synced, which also finds out whose files it is that the disk does not take.
  *
- * A stop is clean only when every log is: one that is offline, or was never recovered, makes the next start look again.
- */
+ * A stop is clean only when every log is: one that is offline makes the next start look again. */
 #include "log_internal.h"
 
 #include <errno.h>
@@ -57,27 +57,15 @@ static int seal_log(struct log *log, struct storage_fault *fault)
     return error;
 }
 
-/* After an unclean stop, a log that was not loaded was not recovered. */
-static int close_unloaded_log(struct log *log, struct storage_fault *fault)
-{
-    int error = 0;
-    if (!log->store->options.clean) {
-        error = log_find_folder(log, fault);
-        if (error == 0 && log->folder != NULL)
-            error = STORAGE_CANCELED;
-    }
-    log_unload(log);
-    return error;
-}
-
 static void seal_all(struct closing *closing)
 {
     list_for_each (&closing->store->logs, node) {
         struct log *log = CONTAINER_OF(node, struct log, link);
-        if (log->state == LOG_UNLOADED)
-            note(closing, close_unloaded_log(log, fault_of(closing)));
-        else if (log->state == LOG_OFFLINE)
-            note(closing, log_ready(log, fault_of(closing)));
+        if (log->state == LOG_UNLOADED && closing->store->options.clean)
+            continue;
+        int error = log_ready(log, fault_of(closing)); /* which recovers, or says that it is offline */
+        if (error < 0)
+            note(closing, error);
         else if (is_dirty(log))
             note(closing, seal_log(log, fault_of(closing)));
     }

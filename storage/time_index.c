@@ -65,6 +65,13 @@ int time_index_create(struct time_index *index)
     return index_file_create(&index->entries);
 }
 
+int time_index_restart(struct time_index *index, int64_t *old_bytes)
+{
+    index->last_timestamp_ms = -1;
+    index->last_offset = 0;
+    return index_file_restart(&index->entries, old_bytes);
+}
+
 int time_index_append(struct time_index *index, int64_t timestamp_ms, int64_t offset)
 {
     int64_t relative = offset - index->entries.file.base_offset;

@@ -19,6 +19,8 @@ void time_index_init(struct time_index *index, struct folder *folder, int64_t ba
 int time_index_load(struct time_index *index) WARN_UNUSED;
 /* Make the file, empty. */
 int time_index_create(struct time_index *index) WARN_UNUSED;
+/* Begin anew over the file that is there; see index_file_restart(). */
+int time_index_restart(struct time_index *index, int64_t *old_bytes) WARN_UNUSED;
 /* Add an entry if `timestamp_ms` is above the last one's; else nothing happens. On failure the index is as before. */
 int time_index_append(struct time_index *index, int64_t timestamp_ms, int64_t offset) WARN_UNUSED;
 /* The offset of the last entry whose timestamp is at or below `timestamp_ms`; the base offset without one. Records

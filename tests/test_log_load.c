@@ -330,6 +330,60 @@ static void recovery_begins_at_the_recovery_point(void **state)
     assert_null(strstr(test->f.reports, "from=0"));
 }
 
+/* Ten thousand partitions that nobody wrote to are neither written nor synced for being recovered. */
+static void recovery_of_a_log_without_news_writes_nothing(void **state)
+{
+    struct load_test *test = *state;
+    log_fixture_crash(&test->f);
+    memory_io_free(test->memory);
+    test->memory = memory_io_new();
+    log_fixture_init(&test->f, memory_io_files(test->memory), "/data");
+    assert_int_equal(log_fixture_open(&test->f, true), 0);
+    struct batch_spec spec = {.producer_id = 77, .base_sequence = 0};
+    assert_int_equal(log_fixture_append(&test->f, spec, NULL), 0);
+    reload(test, true);
+    const int writes = CALL_PWRITE | CALL_TRUNCATE | CALL_RENAME | CALL_UNLINK | CALL_SYNC;
+    stop(test, false);
+    memory_io_fail(test->memory, writes & ~CALL_PWRITE, 1, EIO, true);
+    start(test, false);
+    assert_false(test->f.log->touched);
+    assert_false(memory_io_fault_fired(test->memory));
+    assert_string_equal(test->f.reports, "");
+    assert_int_equal(log_end_offset(test->f.log), 1);
+    memory_io_fail(test->memory, writes, 0, EIO, true);
+}
+
+/* As Kafka does: the largest timestamp of a recovered segment is told by its time index. */
+static void recovery_ends_the_time_index_with_the_largest_timestamp(void **state)
+{
+    struct load_test *test = *state;
+    int64_t base = log_active(test->f.log)->base_offset;
+    int64_t largest_ms = log_active(test->f.log)->max_timestamp_ms;
+    reload(test, false);
+    assert_int_equal(log_active(test->f.log)->time_index.last_timestamp_ms, largest_ms);
+    int64_t bytes = memory_io_size(test->memory, segment_path(base, ".timeindex"));
+    assert_true(bytes > 0);
+    assert_int_equal(bytes, log_active(test->f.log)->time_index.entries.entries * 12);
+}
+
+static void note_progress(void *context, int64_t bytes)
+{
+    struct log_fixture *fixture = context;
+    snprintf(fixture->reports + strlen(fixture->reports), 64, "read %lld\n", (long long)bytes);
+}
+
+static void recovery_tells_what_it_has_read(void **state)
+{
+    struct load_test *test = *state;
+    int64_t base = log_active(test->f.log)->base_offset, active_bytes = log_active(test->f.log)->size_bytes;
+    char told[64];
+    test->f.options.progress = note_progress;
+    reload(test, false);
+    snprintf(told, sizeof told, "read %lld\n", (long long)active_bytes);
+    assert_reported(test, told);
+    assert_true(base > 0);
+}
+
 static void recovery_without_a_checkpoint_scans_all(void **state)
 {
     struct load_test *test = *state;
@@ -575,6 +629,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(recovery_cuts_at_the_first_incomplete_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_finds_every_damaged_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_begins_at_the_recovery_point, setup, teardown),
+        cmocka_unit_test_setup_teardown(recovery_of_a_log_without_news_writes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(recovery_ends_the_time_index_with_the_largest_timestamp, setup, teardown),
+        cmocka_unit_test_setup_teardown(recovery_tells_what_it_has_read, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_without_a_checkpoint_scans_all, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_deletes_segments_behind_the_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_cuts_a_batch_whose_offset_goes_back, setup, teardown),

@@ -206,18 +206,28 @@ static void damaged_checkpoint_is_reported_and_taken_as_empty(void **state)
 
 /* ---- stopping -------------------------------------------------------------------------------------------------- */
 
-/* After an unclean stop every log is to be recovered before a stop can be called clean. */
-static void stop_is_not_clean_while_a_log_waits_for_recovery(void **state)
+static void stop_recovers_what_nobody_used_since_a_crash(void **state)
 {
     struct store_test *test = *state;
     assert_int_equal(append_to(test, test->f.log, 10), 0);
     log_fixture_crash(&test->f);
     assert_int_equal(log_fixture_open(&test->f, false), 0);
-    assert_int_equal(log_fixture_close(&test->f), STORAGE_CANCELED);
-    assert_int_equal(log_fixture_open(&test->f, false), 0);
-    assert_int_equal(log_load(test->f.log, NULL), 0);
     assert_int_equal(log_fixture_close(&test->f), 0);
+    assert_string_equal(text_of(test, "/data/recovery-point-offset-checkpoint"), "0\n1\nt 0 1\n");
     assert_int_equal(log_fixture_open(&test->f, true), 0);
+    assert_int_equal(log_end_offset(test->f.log), 1);
+}
+
+static void stop_is_not_clean_when_a_log_cannot_be_recovered(void **state)
+{
+    struct store_test *test = *state;
+    assert_int_equal(append_to(test, test->f.log, 10), 0);
+    log_fixture_crash(&test->f);
+    assert_int_equal(log_fixture_open(&test->f, false), 0);
+    memory_io_fail(test->memory, CALL_PREAD, 1, EIO, true);
+    assert_int_equal(log_fixture_close(&test->f), STORAGE_IO);
+    memory_io_fail(test->memory, CALL_PREAD, 0, EIO, true);
+    assert_int_equal(log_fixture_open(&test->f, false), 0);
 }
 
 static void stop_with_a_topic_without_a_folder_is_clean(void **state)
@@ -454,7 +464,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(checkpoints_are_not_written_when_nothing_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_keep_the_lines_of_logs_that_were_not_loaded, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_checkpoint_is_reported_and_taken_as_empty, setup, teardown),
-        cmocka_unit_test_setup_teardown(stop_is_not_clean_while_a_log_waits_for_recovery, setup, teardown),
+        cmocka_unit_test_setup_teardown(stop_recovers_what_nobody_used_since_a_crash, setup, teardown),
+        cmocka_unit_test_setup_teardown(stop_is_not_clean_when_a_log_cannot_be_recovered, setup, teardown),
         cmocka_unit_test_setup_teardown(stop_with_a_topic_without_a_folder_is_clean, setup, teardown),
         cmocka_unit_test_setup_teardown(log_that_cannot_be_loaded_is_offline_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(new_logs_go_to_the_folder_with_the_fewest_partitions, setup, teardown),
