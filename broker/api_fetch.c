@@ -151,7 +151,7 @@ static bool read_item(struct fetch *fetch, struct fetch_read *read, struct fetch
         return true;
     }
     item->was_known = true;
-    read->leader_epoch = partition->leader_epoch;
+    read->leader_epoch = partition_leader_epoch(partition);
     read->error = partition_check_epoch(partition, item->current_leader_epoch);
     if (read->error == KAFKA_NONE && fetch->replica_id != REPLICA_CONSUMER && fetch->replica_id != REPLICA_DEBUG)
         read->error = KAFKA_NOT_LEADER_OR_FOLLOWER;

@@ -38,7 +38,7 @@ static bool word_known(int64_t timestamp, int16_t version)
 static int32_t epoch_at(const struct partition *partition, int64_t offset)
 {
     int32_t epoch = log_epoch_at(partition->log, offset);
-    return epoch >= 0 ? epoch : partition->leader_epoch;
+    return epoch >= 0 ? epoch : partition_leader_epoch(partition);
 }
 
 static int find_offset(struct partition *partition, int64_t timestamp, enum isolation isolation,
@@ -49,7 +49,7 @@ static int find_offset(struct partition *partition, int64_t timestamp, enum isol
     switch (timestamp) {
     case OFFSET_LATEST:
         found->offset = isolation == ISOLATION_READ_COMMITTED ? log_last_stable_offset(log) : log_high_watermark(log);
-        found->leader_epoch = partition->leader_epoch;
+        found->leader_epoch = partition_leader_epoch(partition);
         return STORAGE_OK;
     case OFFSET_EARLIEST:
     case OFFSET_EARLIEST_LOCAL:

@@ -21,6 +21,7 @@
 #include "batch_check.h"
 #include "broker.h"
 #include "errors.h"
+#include "partition.h"
 #include "purgatory.h"
 
 #include <inttypes.h>
@@ -310,7 +311,7 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
         .size_bytes = from->records.size < 0 ? 0 : (size_t)from->records.size,
         .origin = LOG_APPEND_CLIENT,
         .zstd_allowed = request->header.api_version >= 7,
-        .leader_epoch = partition->leader_epoch,
+        .leader_epoch = partition_leader_epoch(partition),
         .now_ms = broker->env->now(broker->env).wall_ms,
         .arena = &request->arena,
     };

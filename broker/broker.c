@@ -24,6 +24,12 @@ static int before_folder(void *context)
     return metadata_log_sync_now(broker->metadata_log);
 }
 
+/* Records were read that are no longer there: whoever read them is told by a new leader epoch. */
+static int log_cut(void *context, const char *topic, int32_t partition)
+{
+    return controller_raise_epoch(context, kp_string_of(topic), partition);
+}
+
 static void report(void *context, int level, const char *sentence, const char *detail)
 {
     (void)context;
@@ -51,6 +57,8 @@ static bool open_store(struct broker *broker, int open_files_max)
         .producer_expiration_ms = &config->producer_id_expiration_ms,
         .before_folder = before_folder,
         .before_folder_context = broker,
+        .log_cut = log_cut,
+        .log_cut_context = broker,
         .report = report,
         .report_context = broker,
         .progress = recovery_progress,

@@ -154,6 +154,20 @@ static bool take_partitions(struct broker *broker, struct metadata_batch *batch,
     return append_some(broker, batch) && (!taken || metadata_log_sync_now(broker->metadata_log) == 0);
 }
 
+int controller_raise_epoch(struct broker *broker, struct kp_string name, int32_t index)
+{
+    struct topic *topic = broker->catalog != NULL ? catalog_topic(broker->catalog, name) : NULL;
+    const struct partition *partition = topic != NULL ? topic_partition(topic, index) : NULL;
+    if (partition == NULL) /* the metadata log itself, which has its own epochs */
+        return 0;
+    struct metadata_batch batch;
+    controller_begin(broker, &batch);
+    take_partition(broker, &batch, partition);
+    int status = metadata_log_append(broker->metadata_log, &batch);
+    metadata_batch_release(&batch);
+    return status == 0 ? metadata_log_sync_now(broker->metadata_log) : status;
+}
+
 static bool start_state(struct broker *broker, const struct controller_options *options)
 {
     struct metadata_batch batch;

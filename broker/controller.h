@@ -34,6 +34,10 @@ bool controller_open(struct broker *broker, const struct controller_options *opt
 /* The store is closed before, and all jobs have ended. */
 void controller_close(struct broker *broker);
 
+/* The log of a partition was found to have lost records: lead it in a new epoch. Durable when it returns; 0 or a
+ * negative storage_error. */
+int controller_raise_epoch(struct broker *broker, struct kp_string topic, int32_t partition) WARN_UNUSED;
+
 /* The epoch of this broker's registration, as Kafka wants it in the mark of a clean stop; -1: none. */
 int64_t controller_broker_epoch(const struct broker *broker);
 

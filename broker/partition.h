@@ -5,14 +5,23 @@
 #include "catalog.h"
 #include "../protocol/errors.h"
 
+/* The epoch in which this node leads the partition. The log is loaded first: one that is found to have lost records
+ * raises it. */
+static inline int32_t partition_leader_epoch(const struct partition *partition)
+{
+    (void)log_end_offset(partition->log);
+    return partition->leader_epoch;
+}
+
 /* Does the leader epoch that a client knows (-1: it does not say) match ours? KIP-320: a client that is behind is
  * fenced, one that is ahead is told to wait for us. */
 static inline enum kafka_error partition_check_epoch_strictly(const struct partition *partition,
                                                               int32_t current_leader_epoch)
 {
-    if (current_leader_epoch == -1 || current_leader_epoch == partition->leader_epoch)
+    int32_t leader_epoch = partition_leader_epoch(partition);
+    if (current_leader_epoch == -1 || current_leader_epoch == leader_epoch)
         return KAFKA_NONE;
-    return current_leader_epoch < partition->leader_epoch ? KAFKA_FENCED_LEADER_EPOCH : KAFKA_UNKNOWN_LEADER_EPOCH;
+    return current_leader_epoch < leader_epoch ? KAFKA_FENCED_LEADER_EPOCH : KAFKA_UNKNOWN_LEADER_EPOCH;
 }
 
 /* The same for Fetch, which in Kafka takes any negative epoch for none. */
@@ -26,13 +35,12 @@ static inline enum kafka_error partition_check_epoch(const struct partition *par
 static inline bool partition_epoch_end(const struct partition *partition, int32_t epoch, int32_t *found_epoch,
                                        int64_t *end_offset)
 {
-    bool unwritten = log_latest_epoch(partition->log) < partition->leader_epoch;
-    if (!unwritten || epoch < log_latest_epoch(partition->log))
+    int32_t latest = log_latest_epoch(partition->log), leader_epoch = partition_leader_epoch(partition);
+    if (latest >= leader_epoch || epoch < latest)
         return log_epoch_end(partition->log, epoch, found_epoch, end_offset);
-    if (epoch == -1 || epoch > partition->leader_epoch)
+    if (epoch == -1 || epoch > leader_epoch)
         return false;
-    int32_t latest = log_latest_epoch(partition->log);
-    *found_epoch = epoch == partition->leader_epoch || latest < 0 ? epoch : latest;
+    *found_epoch = epoch == leader_epoch || latest < 0 ? epoch : latest;
     *end_offset = log_end_offset(partition->log);
     return true;
 }

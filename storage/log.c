@@ -56,7 +56,7 @@ void log_unload(struct log *log)
     log->dir = NULL;
     log->start_offset = log->end_offset = log->recovery_point = log->sealed_offset = 0;
     log->snapshot_offset = -1;
-    log->was_cut = log->touched = log->folder_unsynced = log->names_unsynced = false;
+    log->touched = log->folder_unsynced = log->names_unsynced = false;
     log->epochs_unwritten = log->epochs_unsynced = false;
     log->survey.known = false;
     log->state = LOG_UNLOADED;
@@ -477,11 +477,6 @@ int64_t log_size_bytes(struct log *log)
 bool log_is_offline(const struct log *log)
 {
     return log->state == LOG_OFFLINE;
-}
-
-bool log_was_cut(const struct log *log)
-{
-    return log->state == LOG_UNLOADED ? !log->store->options.clean : log->was_cut;
 }
 
 bool log_epoch_end(struct log *log, int32_t epoch, int32_t *found_epoch, int64_t *end_offset)

@@ -40,6 +40,12 @@ struct log_store_options {
      */
     int (*before_folder)(void *context);
     void *before_folder_context;
+    /* A log that was said to be whole after a clean stop is found to end before what it held then, while it is loaded.
+     * Its leader epoch is to be raised, for good, when this returns 0: who read what is missing learns of it by the
+     * epoch. A negative storage_error fails the load. After an unclean stop the owner raises all epochs, and is not
+     * called. May be NULL. */
+    int (*log_cut)(void *context, const char *topic, int32_t partition);
+    void *log_cut_context;
     /* One thing that a person may want to know (recovered, cut, rebuilt, went offline, ...): a sentence and, in
      * `detail`, key=value pairs. broker/ logs it. level 0 info, 1 warning, 2 error. May be NULL. */
     void (*report)(void *context, int level, const char *sentence, const char *detail);
@@ -105,9 +111,6 @@ int log_load(struct log *log, struct storage_fault *fault) WARN_UNUSED;
 /* After an unclean stop: how many bytes of an unloaded log its recovery will read; 0 of one that is loaded, or was
  * stopped well. */
 int64_t log_recovery_bytes(struct log *log);
-
-/* Did loading cut anything, or was the last stop unclean? Then the leader epoch is to be raised. */
-bool log_was_cut(const struct log *log);
 
 enum log_append_origin {
     LOG_APPEND_CLIENT,      /* validated in full, base offset must be 0 */

@@ -37,7 +37,6 @@ struct log {
     struct kp_uuid topic_id;
     const struct log_config *config; /* the owner's */
     enum log_state state;
-    bool was_cut;              /* see log_was_cut() */
     bool touched;              /* its files are not as a clean stop leaves them */
     bool folder_unsynced;      /* the folder's own name may be lost at a power cut */
     bool names_unsynced;       /* names inside the folder may be */

@@ -407,6 +407,38 @@ int log_find_folder(struct log *log, struct storage_fault *fault)
     return find_folder(&loading);
 }
 
+/* Where the log ended at the last clean stop, as far as the checkpoints tell. */
+static int64_t known_end(const struct log *log)
+{
+    int64_t end = 0;
+    for (int i = 0; i < log->store->dirs_count; i++) {
+        const struct log_dir *dir = &log->store->dirs[i];
+        int64_t checkpointed = store_checkpointed(log, dir, CHECKPOINT_HIGH_WATERMARK);
+        if ((log->dir == NULL || log->dir == dir) && checkpointed > end)
+            end = checkpointed;
+    }
+    return end;
+}
+
+/* Say what was lost; after a clean stop, which promised that nothing is, the owner has to know. */
+static int tell_losses(const struct loading *loading)
+{
+    const struct log *log = loading->log;
+    const struct log_store_options *options = &log->store->options;
+    if (loading->cut_bytes > 0)
+        store_report(log->store, 1, "Cut what was damaged or not complete off the log",
+                     "topic=%s partition=%d log_end_offset=%" PRId64 " cut_bytes=%" PRId64 " cut_segments=%" PRId64,
+                     log->topic, (int)log->partition, log->end_offset, loading->cut_bytes, loading->cut_segments);
+    int64_t missing = loading->clean ? known_end(log) - log->end_offset : 0;
+    if (missing > 0)
+        store_report(log->store, 2, "Records are missing that were there at the last stop",
+                     "topic=%s partition=%d log_end_offset=%" PRId64 " records=%" PRId64, log->topic,
+                     (int)log->partition, log->end_offset, missing);
+    if (!loading->clean || (missing <= 0 && loading->cut_bytes == 0) || options->log_cut == NULL)
+        return 0;
+    return options->log_cut(options->log_cut_context, log->topic, log->partition);
+}
+
 int log_load(struct log *log, struct storage_fault *fault)
 {
     if (log->state != LOG_UNLOADED)
@@ -420,22 +452,18 @@ int log_load(struct log *log, struct storage_fault *fault)
     if (error == 0 && log->folder != NULL)
         error = load_folder(&loading);
     free(loading.names);
+    if (error == 0)
+        error = tell_losses(&loading);
     if (error < 0) {
         bool is_offline = log->state == LOG_OFFLINE;
         log_unload(log);
         log->state = is_offline ? LOG_OFFLINE : LOG_UNLOADED;
         return error;
     }
-    if (loading.cut_bytes > 0)
-        store_report(log->store, 1, "Cut what was damaged or not complete off the log",
-                     "topic=%s partition=%d log_end_offset=%" PRId64 " cut_bytes=%" PRId64 " cut_segments=%" PRId64,
-                     log->topic, (int)log->partition, log->end_offset, loading.cut_bytes, loading.cut_segments);
-    log->was_cut = log->folder != NULL && (!loading.clean || loading.cut_bytes > 0);
     if (loading.clean || log->recovery_point > log->end_offset)
         log->recovery_point = log->end_offset;
     log->last_flush_ms = log->store->now_ms;
     log->state = LOG_READY;
-    if (log->dir != NULL)
-        store_take_checkpoints(log);
+    store_take_checkpoints(log);
     return 0;
 }

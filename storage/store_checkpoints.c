@@ -96,11 +96,17 @@ int64_t store_checkpointed(const struct log *log, const struct log_dir *dir, enu
 
 void store_take_checkpoints(struct log *log)
 {
-    for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
-        struct checkpoint_entry *entry = find_entry(log, log->dir, (enum checkpoint_kind)kind);
-        if (entry != NULL)
-            entry->taken = true;
-        store_checkpoint_changed(log->dir, (enum checkpoint_kind)kind);
+    for (int i = 0; i < log->store->dirs_count; i++) {
+        struct log_dir *dir = &log->store->dirs[i];
+        if (log->dir != NULL && log->dir != dir)
+            continue;
+        for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
+            struct checkpoint_entry *entry = find_entry(log, dir, (enum checkpoint_kind)kind);
+            if (entry != NULL)
+                entry->taken = true;
+            if (entry != NULL || log->dir != NULL)
+                store_checkpoint_changed(dir, (enum checkpoint_kind)kind);
+        }
     }
 }
 

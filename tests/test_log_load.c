@@ -115,7 +115,7 @@ static void clean_load_scans_nothing_and_finds_everything(void **state)
     struct load_test *test = *state;
     reload(test, true);
     assert_string_equal(test->f.reports, "");
-    assert_false(log_was_cut(test->f.log));
+    assert_int_equal(test->f.cuts, 0);
     assert_int_equal(log_end_offset(test->f.log), 80);
     assert_int_equal(test->f.log->recovery_point, 80);
     assert_int_equal(log_latest_epoch(test->f.log), 3);
@@ -187,7 +187,7 @@ static void clean_load_makes_a_missing_index_again(void **state)
     assert_reported(test, "1 Made indexes again that were missing or damaged");
     assert_int_equal(copy_file(test, segment_path(0, ".index"), after, sizeof after), size);
     assert_memory_equal(after, before, size);
-    assert_false(log_was_cut(test->f.log));
+    assert_int_equal(test->f.cuts, 0);
     assert_int_equal(log_fixture_count_records(&test->f, 700), 80);
 }
 
@@ -251,7 +251,61 @@ static void clean_load_recovers_an_active_segment_that_is_torn(void **state)
     start(test, true);
     assert_reported(test, "does not add up");
     assert_reported(test, "1 Cut what was damaged");
-    assert_true(log_was_cut(test->f.log));
+    assert_int_equal(test->f.cuts, 1);
+    assert_int_equal(log_end_offset(test->f.log), 78);
+}
+
+/* The rest looks whole; only the checkpoint knows. */
+static void clean_load_notices_that_whole_batches_are_missing(void **state)
+{
+    struct load_test *test = *state;
+    uint8_t copy[4000];
+    struct segment *active = log_active(test->f.log);
+    int64_t base = active->base_offset, position;
+    assert_int_equal(segment_find(active, 78, &position), 0);
+    assert_true(position > 0);
+    stop(test, true);
+    (void)copy_file(test, segment_path(base, ".log"), copy, sizeof copy);
+    memory_io_put(test->memory, segment_path(base, ".log"), copy, (size_t)position);
+    start(test, true);
+    assert_reported(test, "2 Records are missing that were there at the last stop");
+    assert_int_equal(test->f.cuts, 1);
+    assert_int_equal(log_end_offset(test->f.log), 78);
+    reload(test, true); /* told once */
+    assert_string_equal(test->f.reports, "");
+    assert_int_equal(test->f.cuts, 1);
+}
+
+static void clean_load_notices_that_the_folder_is_missing(void **state)
+{
+    struct load_test *test = *state;
+    stop(test, true);
+    struct file_io *io = memory_io_files(test->memory);
+    assert_int_equal(io->rename(io, "/data/t-0", "/data/elsewhere"), 0);
+    start(test, true);
+    assert_reported(test, "2 Records are missing that were there at the last stop");
+    assert_int_equal(test->f.cuts, 1);
+    assert_int_equal(log_end_offset(test->f.log), 0);
+    reload(test, true); /* told once */
+    assert_int_equal(test->f.cuts, 1);
+}
+
+/* Nothing is served in the old epoch: as long as it cannot be raised the log cannot be loaded. */
+static void load_fails_until_the_epoch_is_raised(void **state)
+{
+    struct load_test *test = *state;
+    uint8_t copy[4000];
+    int64_t base = log_active(test->f.log)->base_offset;
+    stop(test, true);
+    size_t size = copy_file(test, segment_path(base, ".log"), copy, sizeof copy);
+    memory_io_put(test->memory, segment_path(base, ".log"), copy, size - 5);
+    assert_int_equal(log_fixture_open(&test->f, true), 0);
+    test->f.cut_error = STORAGE_NO_SPACE;
+    assert_int_equal(log_load(test->f.log, NULL), STORAGE_NO_SPACE);
+    assert_int_equal(log_load(test->f.log, NULL), STORAGE_NO_SPACE);
+    test->f.cut_error = 0;
+    assert_int_equal(log_load(test->f.log, NULL), 0);
+    assert_int_equal(test->f.cuts, 3);
     assert_int_equal(log_end_offset(test->f.log), 78);
 }
 
@@ -262,7 +316,6 @@ static void recovery_keeps_what_is_whole(void **state)
     struct load_test *test = *state;
     reload(test, false);
     assert_reported(test, "0 Recovered log topic=t partition=0");
-    assert_true(log_was_cut(test->f.log));
     assert_int_equal(log_end_offset(test->f.log), 80);
     assert_int_equal(log_fixture_count_records(&test->f, 700), 80);
     struct log_append append;
@@ -625,6 +678,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(read_does_not_believe_a_damaged_index, setup, teardown),
         cmocka_unit_test_setup_teardown(clean_load_cuts_no_sealed_segment, setup, teardown),
         cmocka_unit_test_setup_teardown(clean_load_recovers_an_active_segment_that_is_torn, setup, teardown),
+        cmocka_unit_test_setup_teardown(clean_load_notices_that_whole_batches_are_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(clean_load_notices_that_the_folder_is_missing, setup, teardown),
+        cmocka_unit_test_setup_teardown(load_fails_until_the_epoch_is_raised, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_keeps_what_is_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_cuts_at_the_first_incomplete_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_finds_every_damaged_byte, setup, teardown),

@@ -22,6 +22,15 @@ static void report(void *context, int level, const char *sentence, const char *d
     snprintf(fixture->reports + length, sizeof fixture->reports - length, "%d %s %s\n", level, sentence, detail);
 }
 
+static int log_cut(void *context, const char *topic, int32_t partition)
+{
+    struct log_fixture *fixture = context;
+    assert_string_equal(topic, "t");
+    assert_int_equal(partition, 0);
+    fixture->cuts++;
+    return fixture->cut_error;
+}
+
 void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const char *directory)
 {
     *fixture = (struct log_fixture){.files = files, .directories = {directory}, .now_ms = LOG_FIXTURE_NOW_MS};
@@ -60,6 +69,7 @@ void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const 
         .retention_check_interval_ms = 300000,
         .producer_check_interval_ms = 600000,
         .report = report,
+        .log_cut = log_cut,
     };
 }
 
@@ -69,7 +79,7 @@ int log_fixture_open(struct log_fixture *fixture, bool clean)
     fixture->options.executor = &fixture->executor;
     fixture->options.producer_expiration_ms = &fixture->producer_expiration_ms;
     fixture->options.directories = fixture->directories;
-    fixture->options.report_context = fixture;
+    fixture->options.report_context = fixture->options.log_cut_context = fixture;
     fixture->options.clean = clean;
     fixture->options.now_ms = fixture->now_ms;
     fixture->reports[0] = '\0';

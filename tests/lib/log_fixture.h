@@ -14,6 +14,8 @@ struct log_fixture {
     struct log_config config;
     struct log_store_options options;
     int32_t producer_expiration_ms;
+    int cuts;      /* how often the store said that a log was cut */
+    int cut_error; /* what it is answered */
     const char *directories[2];
     struct log_store *store;
     struct kp_uuid topic_id;
