@@ -53,6 +53,7 @@ static bool open_store(struct broker *broker, int open_files_max)
         .start_offset_interval_ms = config->log_flush_start_offset_checkpoint_interval_ms,
         .high_watermark_interval_ms = config->replica_high_watermark_checkpoint_interval_ms,
         .retention_check_interval_ms = config->log_retention_check_interval_ms,
+        .initial_task_delay_ms = config->log_initial_task_delay_ms,
         .producer_check_interval_ms = config->producer_id_expiration_check_interval_ms,
         .producer_expiration_ms = &config->producer_id_expiration_ms,
         .before_folder = before_folder,

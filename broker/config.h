@@ -107,6 +107,7 @@ struct config {
     int32_t log_flush_offset_checkpoint_interval_ms;
     int32_t log_flush_start_offset_checkpoint_interval_ms;
     int64_t log_retention_check_interval_ms;
+    int64_t log_initial_task_delay_ms;
     int64_t replica_high_watermark_checkpoint_interval_ms;
     int32_t producer_id_expiration_ms;
     int32_t producer_id_expiration_check_interval_ms;

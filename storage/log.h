@@ -33,6 +33,7 @@ struct log_store_options {
     int64_t start_offset_interval_ms;      /* log.flush.start.offset.checkpoint.interval.ms */
     int64_t high_watermark_interval_ms;    /* replica.high.watermark.checkpoint.interval.ms */
     int64_t retention_check_interval_ms;   /* log.retention.check.interval.ms */
+    int64_t initial_task_delay_ms;         /* log.initial.task.delay.ms: before the first look at retention */
     int64_t producer_check_interval_ms;    /* producer.id.expiration.check.interval.ms */
     const int32_t *producer_expiration_ms; /* producer.id.expiration.ms: the owner's, who may change it at any time */
     /* Called before the first folder of a log is made: whatever that folder depends on (the topic's record in the

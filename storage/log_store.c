@@ -16,8 +16,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define RETENTION_INITIAL_DELAY_MS (30 * 1000) /* as Kafka's log.initial.task.delay.ms */
-
 void store_report(const struct log_store *store, int level, const char *sentence, const char *format, ...)
 {
     if (store->options.report == NULL)
@@ -88,7 +86,7 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
         .now_ms = options->now_ms,
         .flush_due_ms = INT64_MAX,
         .expire_due_ms = options->now_ms + options->producer_check_interval_ms,
-        .retention_due_ms = options->now_ms + (options->clean ? RETENTION_INITIAL_DELAY_MS : 0),
+        .retention_due_ms = options->now_ms + (options->clean ? options->initial_task_delay_ms : 0),
         .next_ms = options->now_ms,
     };
     list_init(&store->logs);

@@ -67,6 +67,7 @@ void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const 
         .start_offset_interval_ms = 60000,
         .high_watermark_interval_ms = 5000,
         .retention_check_interval_ms = 300000,
+        .initial_task_delay_ms = 30000,
         .producer_check_interval_ms = 600000,
         .report = report,
         .log_cut = log_cut,
