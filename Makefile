@@ -117,6 +117,11 @@ RESULTS  = $(B)/results
 SUITE    = tests/suite $(RESULTS)
 RUN_UNITS = $(foreach test,$(TESTS),$(SUITE) $(notdir $(test)) $(test) && )true
 SCENARIOS := $(sort $(wildcard tests/conformance/*.scenario))
+DISK_SCENARIOS := $(sort $(wildcard tests/disk/*.scenario))
+DISK_SETTINGS   = tests/disk/server.properties
+RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS) && \
+    $(SUITE) disk $(B)/bin/conformance --part \
+        --start '$(B)/bin/dohle --data $$FOLDER/data --port $$PORT $(DISK_SETTINGS)' $(DISK_SCENARIOS)
 
 unit: $(TESTS) ## Run the unit tests
 	$(Q)$(SUITE) --start
@@ -129,7 +134,7 @@ test: all ## Run all quick tests: units, conformance with Apache Kafka's answers
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)$(SUITE) --start
 	$(Q)$(RUN_UNITS)
-	$(Q)$(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS)
+	$(Q)$(RUN_SCENARIOS)
 	$(Q)if command -v python3 >/dev/null; then $(SUITE) clients tests/clients/run --quick --binary $(B)/bin/dohle; fi
 	$(Q)$(SUITE) --total
 
@@ -154,18 +159,22 @@ CPPCHECK = cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable
 sanitized: all $(TESTS) $(TOOLS)
 	$(Q)$(SUITE) --start
 	$(Q)$(RUN_UNITS)
-	$(Q)$(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS)
+	$(Q)$(RUN_SCENARIOS)
 	$(Q)$(SUITE) --total
 
 # Kafka's answers are data beside the scenarios; a recording of scenarios that did not change gives the same files.
 conformance-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the conformance suite expects (Java, Maven, Python)
-	$(Q)tests/conformance/record $(B)/bin/conformance --record $(SCENARIOS)
+	$(Q)tests/conformance/record $(B)/bin/conformance --record /dev/null $(SCENARIOS)
+
+disk-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the disk suite expects
+	$(Q)tests/conformance/record $(B)/bin/conformance --record $(DISK_SETTINGS) --part $(DISK_SCENARIOS)
 
 # Does Apache Kafka itself still give the recorded answers?
 conformance-replay: all $(B)/bin/conformance
-	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(SCENARIOS)
+	$(Q)tests/conformance/record $(B)/bin/conformance --replay /dev/null $(SCENARIOS)
+	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(DISK_SETTINGS) --part $(DISK_SCENARIOS)
 
-.PHONY: conformance-replay
+.PHONY: disk-record conformance-replay
 
 # docs/NAME.md is what print_NAME prints.
 PRINTED = protocol configuration compatibility

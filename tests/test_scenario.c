@@ -120,6 +120,23 @@ static void scenario_topic_has_partitions_and_configs(void **state)
     assert_int_equal(value_get(step->next->value, "retention.ms")->number, 5);
 }
 
+static void scenario_step_may_end_the_broker_and_look_at_its_files(void **state)
+{
+    struct fixture *f = *state;
+    const struct step *step = parse_steps(f, "stop\nfiles t\n eventually files = []\nstart\nkill\nrestart\n"
+                                             "files t partition 3");
+    static const int kinds[] = {STEP_STOP, STEP_FILES, STEP_START, STEP_KILL, STEP_RESTART, STEP_FILES};
+    for (size_t i = 0; i < COUNT_OF(kinds); i++, step = step->next) {
+        assert_non_null(step);
+        assert_int_equal(step->kind, kinds[i]);
+        if (i == 1)
+            assert_int_equal(step->notes->kind, NOTE_EVENTUALLY);
+        if (step->kind == STEP_FILES)
+            assert_int_equal(step->number, i == 1 ? 0 : 3);
+    }
+    assert_null(step);
+}
+
 static void scenario_errors_name_the_line(void **state)
 {
     static const struct {
@@ -151,6 +168,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(scenario_bytes_are_answered_as_the_api_that_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_notes_belong_to_the_step_before, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_topic_has_partitions_and_configs, setup, teardown),
+        cmocka_unit_test_setup_teardown(scenario_step_may_end_the_broker_and_look_at_its_files, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_errors_name_the_line, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,8 @@ static const struct rule {
     {"Fetch",                   "base_timestamp",            RULE_CLOCK,     NULL,              0},
     {"Fetch",                   "max_timestamp",             RULE_CLOCK,     NULL,              0},
     {"Fetch",                   "timestamp",                 RULE_CLOCK,     NULL,              0},
+    {"files",                   "max_timestamp",             RULE_CLOCK,     NULL,              0},
+    {"files",                   "timestamp",                 RULE_CLOCK,     NULL,              0},
     {"ApiVersions",             "api_keys",                  RULE_UNORDERED, "api_key",         0},
     {"ApiVersions",             "supported_features",        RULE_UNORDERED, "name",            0},
     {"ApiVersions",             "finalized_features",        RULE_UNORDERED, "name",            0},

@@ -5,11 +5,14 @@
  *
  * Connections have names and open when first used. On each, answers come in the order of the requests; a queue
  * remembers what was asked, since an answer does not say its API or version. Every wait is bounded: an answer that does
- * not come in ANSWER_TIMEOUT_MS fails the scenario. */
+ * not come in ANSWER_TIMEOUT_MS fails the scenario.
+ *
+ * A step that stops the broker's process ends all connections; the next use of one opens it anew. */
 #include "player.h"
 
 #include "../../protocol/header.h"
 #include "answer_rules.h"
+#include "folder_value.h"
 #include "kafka_client.h"
 #include "message_value.h"
 #include "value_text.h"
@@ -50,7 +53,8 @@ struct game {
     struct names names;
     struct connection connections[CONNECTIONS_MAX];
     int32_t connections_count;
-    struct value *topics; /* names of those that `topic` made: deleted in the end */
+    struct value *topics; /* names of those that `topic` made, `number` the partitions: deleted in the end */
+    bool stopped;         /* the broker, by a step */
     struct play *play;
     struct outcome **outcomes_end;
 };
@@ -223,15 +227,25 @@ static bool holds(struct value *answer, const struct step_note *note)
 static bool notes_hold(struct value *answer, const struct step *step)
 {
     for (const struct step_note *note = step->notes; note; note = note->next)
-        if (note->kind == NOTE_UNTIL && !holds(answer, note))
+        if ((note->kind == NOTE_UNTIL || note->kind == NOTE_EVENTUALLY) && !holds(answer, note))
             return false;
     return true;
+}
+
+/* How long the step may be tried again. */
+static int64_t game_patience_ms(const struct game *game, const struct step *step)
+{
+    bool eventually = false;
+    for (const struct step_note *note = step->notes; note; note = note->next)
+        eventually |= note->kind == NOTE_EVENTUALLY;
+    return game->player->kafka || eventually ? UNTIL_TIMEOUT_MS : 0;
 }
 
 static bool game_check_notes(struct game *game, const struct step *step, struct value *answer)
 {
     for (const struct step_note *note = step->notes; note; note = note->next) {
-        if ((note->kind != NOTE_EXPECT && note->kind != NOTE_UNTIL) || holds(answer, note))
+        bool condition = note->kind == NOTE_EXPECT || note->kind == NOTE_UNTIL || note->kind == NOTE_EVENTUALLY;
+        if (!condition || holds(answer, note))
             continue;
         const struct value *place = value_at(answer, note->path);
         return game_fail(game, value_printf(game->arena, "%s: expected %s, got %s", note->path,
@@ -289,18 +303,49 @@ static bool game_send_step(struct game *game, const struct step *step)
     return game_send(game, step->connection, api, version, body, !step->unanswered);
 }
 
-static void game_note_outcome(struct game *game, const struct step *step, int32_t number, const struct asked *asked,
-                              struct value *answer)
+static void game_note_outcome(struct game *game, const struct step *step, int32_t number, const char *api,
+                              int16_t version, struct value *answer)
 {
     struct outcome *outcome = value_alloc(game->arena, sizeof *outcome);
-    *outcome = (struct outcome){
-        .step = step, .number = number, .api = asked->api->name, .version = asked->version, .answer = answer};
+    *outcome = (struct outcome){.step = step, .number = number, .api = api, .version = version, .answer = answer};
     *game->outcomes_end = outcome;
     game->outcomes_end = &outcome->next;
 }
 
-/* Receive one answer, bring it into its comparable form, and check what the step says of it. *again: an `until` does
- * not hold yet, and nothing was noted. */
+/* Keep only what the step's `pick` notes say. */
+static bool game_pick(struct game *game, const struct step *step, struct value *answer)
+{
+    for (const struct step_note *note = step->notes; note; note = note->next) {
+        if (note->kind != NOTE_PICK)
+            continue;
+        const char *error = NULL;
+        const struct value *wanted = names_expand(&game->names, note->value, &error);
+        if (!wanted)
+            return game_fail(game, error);
+        if (!answer_pick(answer, note->path, note->name, wanted))
+            return game_fail(game, value_printf(game->arena, "%s: no list to pick from", note->path));
+    }
+    return true;
+}
+
+/* Bring an answer into its comparable form, check what the step says of it, and note it. *again: an `until` does not
+ * hold yet, and nothing was noted. */
+static bool game_take_answer(struct game *game, const struct step *step, int32_t number, const char *api,
+                             int16_t version, struct value *answer, bool *again)
+{
+    if (!game_bind(game, step, answer) || !game_pick(game, step, answer))
+        return false;
+    answer_normalize(answer, api, &game->names, client_wall_ms());
+    *again = !notes_hold(answer, step);
+    if (*again)
+        return true;
+    if (!game_check_notes(game, step, answer))
+        return false;
+    game_note_outcome(game, step, number, api, version, answer);
+    return true;
+}
+
+/* Receive one answer and take it. */
 static bool game_receive_step(struct game *game, const struct step *step, int32_t number, bool *again)
 {
     struct connection *connection = game_connection(game, step->connection);
@@ -327,33 +372,15 @@ static bool game_receive_step(struct game *game, const struct step *step, int32_
     if (answer && step->expect_closed)
         return game_fail(game, value_printf(game->arena, "the connection should be closed, but answered %s",
                                             value_print(game->arena, answer, 0, 0)));
-    if (answer) {
-        if (!game_bind(game, step, answer))
-            return false;
-        for (const struct step_note *note = step->notes; note; note = note->next) {
-            if (note->kind != NOTE_PICK)
-                continue;
-            const char *error = NULL;
-            const struct value *wanted = names_expand(&game->names, note->value, &error);
-            if (!wanted)
-                return game_fail(game, error);
-            if (!answer_pick(answer, note->path, note->name, wanted))
-                return game_fail(game, value_printf(game->arena, "%s: no list to pick from", note->path));
-        }
-        answer_normalize(answer, asked.api->name, &game->names, client_wall_ms());
-        *again = !notes_hold(answer, step);
-        if (*again)
-            return true;
-        if (!game_check_notes(game, step, answer))
-            return false;
-    }
-    game_note_outcome(game, step, number, &asked, answer);
+    if (answer)
+        return game_take_answer(game, step, number, asked.api->name, asked.version, answer, again);
+    game_note_outcome(game, step, number, asked.api->name, asked.version, NULL);
     return true;
 }
 
 static bool game_request_step(struct game *game, const struct step *step, int32_t number)
 {
-    int64_t deadline_ms = client_mono_ms() + (game->player->kafka ? UNTIL_TIMEOUT_MS : 0);
+    int64_t patience_ms = game_patience_ms(game, step), deadline_ms = client_mono_ms() + patience_ms;
     for (;;) {
         bool again = false;
         if (!game_send_step(game, step) || !game_receive_step(game, step, number, &again))
@@ -361,8 +388,8 @@ static bool game_request_step(struct game *game, const struct step *step, int32_
         if (!again)
             return true;
         if (client_mono_ms() >= deadline_ms)
-            return game_fail(game, game->player->kafka ? "what `until` waits for did not come"
-                                                       : "what `until` says did not hold at once");
+            return game_fail(game, patience_ms > 0 ? "what is waited for did not come"
+                                                   : "what `until` says did not hold at once");
         poll(NULL, 0, UNTIL_PAUSE_MS);
     }
 }
@@ -378,6 +405,24 @@ static bool game_partition_led(struct game *game, const char *topic, int64_t par
         return false;
     const struct value *code = value_at(answer, "topics[0].partitions[0].error_code");
     *led = code && kp_string_is(code->text, "NONE");
+    return true;
+}
+
+static bool game_await_leaders(struct game *game, const char *topic, int64_t partitions)
+{
+    int64_t deadline_ms = client_mono_ms() + (game->player->kafka ? UNTIL_TIMEOUT_MS : 0);
+    for (int64_t partition = 0; partition < partitions;) {
+        bool led = false;
+        if (!game_partition_led(game, topic, partition, &led))
+            return false;
+        if (led)
+            partition++;
+        else if (client_mono_ms() >= deadline_ms)
+            return game_fail(game,
+                             value_printf(game->arena, "partition %d of topic %s is not led", (int)partition, topic));
+        else
+            poll(NULL, 0, UNTIL_PAUSE_MS);
+    }
     return true;
 }
 
@@ -407,23 +452,13 @@ static bool game_topic_step(struct game *game, const struct step *step)
     if (!code || !kp_string_is(code->text, "NONE"))
         return game_fail(
             game, value_printf(game->arena, "the topic was not created: %s", value_print(game->arena, answer, 0, 0)));
-    value_append(game->topics, value_text(game->arena, topic));
+    struct value *made = value_text(game->arena, topic);
+    made->number = step->number;
+    value_append(game->topics, made);
     names_set(&game->names, step->name, value_text(game->arena, topic));
     names_set_drawn(&game->names, value_printf(game->arena, "%s_id", step->name),
                     value_copy(game->arena, value_at(answer, "topics[0].topic_id")));
-    int64_t deadline_ms = client_mono_ms() + (game->player->kafka ? UNTIL_TIMEOUT_MS : 0);
-    for (int64_t partition = 0; partition < step->number;) {
-        bool led = false;
-        if (!game_partition_led(game, topic, partition, &led))
-            return false;
-        if (led)
-            partition++;
-        else if (client_mono_ms() >= deadline_ms)
-            return game_fail(game, "the new topic is not led");
-        else
-            poll(NULL, 0, UNTIL_PAUSE_MS);
-    }
-    return true;
+    return game_await_leaders(game, topic, step->number);
 }
 
 /* So that a broker holds the topics of one scenario only; those that are gone already do not matter. */
@@ -464,6 +499,57 @@ static bool game_waiting_step(struct game *game, const struct step *step)
     return true;
 }
 
+/* ---- the broker's process and files ----------------------------------------------------------------------------- */
+
+static bool game_stop(struct game *game, bool kill)
+{
+    struct player_process *process = game->player->process;
+    if (!process)
+        return game_fail(game, "the runner was not told how to stop this broker");
+    for (int32_t i = 0; i < game->connections_count; i++)
+        kafka_client_close(&game->connections[i].client);
+    game->stopped = true;
+    return process->stop(process, kill) || game_fail(game, "the broker did not end well");
+}
+
+static bool game_start(struct game *game)
+{
+    struct player_process *process = game->player->process;
+    if (!process || !process->start(process)) {
+        game->player->gone = true;
+        return game_fail(game, "the broker did not start again");
+    }
+    game->stopped = false;
+    for (const struct value *topic = game->topics->first; topic; topic = topic->next)
+        if (!game_await_leaders(game, topic->text.data, topic->number))
+            return false;
+    return true;
+}
+
+static bool game_files_step(struct game *game, const struct step *step, int32_t number)
+{
+    const struct player_process *process = game->player->process;
+    const struct value *topic = names_get(&game->names, step->name);
+    if (!process || !topic)
+        return game_fail(game, process ? "no topic has that name" : "the runner does not know the broker's folder");
+    const char *name = value_printf(game->arena, "%.*s", topic->text.size, topic->text.data), *error = NULL;
+    int64_t deadline_ms = client_mono_ms() + game_patience_ms(game, step);
+    for (;;) {
+        struct value *files;
+        bool again = false;
+        if (!folder_to_value(file_io_posix(), process->data_folder, name, (int32_t)step->number, game->arena, &files,
+                             &error))
+            return game_fail(game, error);
+        if (!game_take_answer(game, step, number, PLAYER_FILES, 0, files, &again))
+            return false;
+        if (!again)
+            return true;
+        if (client_mono_ms() >= deadline_ms)
+            return game_fail(game, "the files that are waited for did not come");
+        poll(NULL, 0, UNTIL_PAUSE_MS);
+    }
+}
+
 static bool game_step(struct game *game, const struct step *step, int32_t number)
 {
     const char *error = NULL;
@@ -498,6 +584,15 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
     case STEP_PASS:
         poll(NULL, 0, (int)step->number);
         return true;
+    case STEP_STOP:
+    case STEP_KILL:
+        return game_stop(game, step->kind == STEP_KILL);
+    case STEP_START:
+        return game_start(game);
+    case STEP_RESTART:
+        return game_stop(game, false) && game_start(game);
+    case STEP_FILES:
+        return game_files_step(game, step, number);
     }
     return false;
 }
@@ -521,7 +616,10 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
             break;
         }
     }
-    game_delete_topics(&game);
+    if (game.stopped && !player->gone)
+        game_start(&game);
+    if (!player->gone)
+        game_delete_topics(&game);
     for (int32_t i = 0; i < game.connections_count; i++)
         kafka_client_close(&game.connections[i].client);
 }

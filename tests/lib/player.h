@@ -9,16 +9,25 @@
 
 #define PLAYER_VERSIONS_MAX 32 /* no API has as many */
 
+/* The broker's process, for steps that end it, start it, and look at its files. */
+struct player_process {
+    /* False: it did not end, or start, well. */
+    bool (*stop)(struct player_process *process, bool kill);
+    bool (*start)(struct player_process *process);
+    const char *data_folder;
+};
+
 struct player {
     const char *host;
     int32_t port;
     /* The broker is Apache Kafka: its broker side learns of changes after its controller has answered, so `until` and
      * `topic` may ask again; and differences on purpose do not apply. */
     bool kafka;
-    struct names names; /* $host, $port, $cluster_id */
-    struct arena arena; /* of those names */
-    uint64_t run;       /* in every $unique, so that a broker can be played against again */
-    bool gone;          /* no connection can be made any more */
+    struct player_process *process; /* NULL: it cannot be stopped; the owner may set it */
+    struct names names;             /* $host, $port, $cluster_id */
+    struct arena arena;             /* of those names */
+    uint64_t run;                   /* in every $unique, so that a broker can be played against again */
+    bool gone;                      /* no connection can be made any more */
     int32_t correlation_id;
     struct kp_versions advertised[KP_APIS_COUNT];       /* by ApiVersions, by position in kp_apis; none: first > last */
     int32_t played[KP_APIS_COUNT][PLAYER_VERSIONS_MAX]; /* requests of scenarios by position in kp_apis and version */
@@ -27,11 +36,14 @@ struct player {
 /* Of one scenario in one version: it may hold some answers of a megabyte, as text. */
 #define PLAYER_ARENA_BYTES (256 << 20)
 
+/* Instead of an API's name, of a step that looks at files. */
+#define PLAYER_FILES "files"
+
 /* What one step brought. */
 struct outcome {
     const struct step *step;
-    int32_t number; /* of the step in its scenario, from 1 */
-    const char *api;
+    int32_t number;       /* of the step in its scenario, from 1 */
+    const char *api;      /* or PLAYER_FILES */
     int16_t version;      /* of the API */
     struct value *answer; /* NULL: the connection was closed */
     struct outcome *next;

@@ -19,6 +19,12 @@ static bool parse_range(const char *text, struct recorded *recorded)
     return *end == '\0';
 }
 
+/* Files have no versions and no schema. */
+static bool is_files(const char *api)
+{
+    return strcmp(api, PLAYER_FILES) == 0;
+}
+
 static struct recorded *read_recorded(struct value_reader *reader, struct arena *arena, const char *scenario)
 {
     struct recorded *recorded = value_alloc(arena, sizeof *recorded);
@@ -26,7 +32,7 @@ static struct recorded *read_recorded(struct value_reader *reader, struct arena 
     recorded->version_min = recorded->version_max = -1;
     const char *number = value_read_word(reader, arena);
     recorded->api = value_read_word(reader, arena);
-    if (!number || !recorded->api || !player_api(recorded->api))
+    if (!number || !recorded->api || (!player_api(recorded->api) && !is_files(recorded->api)))
         return value_fail(reader, "a step's number and its API were expected");
     recorded->step_number = (int32_t)strtol(number, NULL, 10);
     const char *word = value_peek_word(reader, arena);
@@ -140,7 +146,8 @@ static void leave_out(const struct kp_schema *schema, struct value *value, int16
 
 void recorded_narrow(const struct recorded *recorded, struct value *answer, int16_t version)
 {
-    leave_out(player_api(recorded->api)->response, answer, version);
+    if (!is_files(recorded->api))
+        leave_out(player_api(recorded->api)->response, answer, version);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
@@ -154,6 +161,14 @@ static const struct outcome *outcome_of(const struct play *play, int32_t step_nu
     return outcome;
 }
 
+/* What serves for both answers; NULL: nothing does. */
+static struct value *merge_answers(const char *api, struct value *a, const struct value *b, struct arena *arena)
+{
+    if (is_files(api))
+        return value_equal(a, b) ? a : NULL;
+    return merge_structs(player_api(api)->response, a, b, arena);
+}
+
 /* The answers to one step in the plays from `first` on, as long as one text serves them; *next is the play behind them.
  * NULL: the connection was closed. */
 static struct value *merge_plays(const struct play *plays, int32_t first, int32_t count, int32_t step_number,
@@ -165,7 +180,7 @@ static struct value *merge_plays(const struct play *plays, int32_t first, int32_
         const struct value *answer = outcome_of(&plays[*next], step_number)->answer;
         if (!merged != !answer)
             break;
-        struct value *both = merged ? merge_structs(player_api(outcome->api)->response, merged, answer, arena) : NULL;
+        struct value *both = merged ? merge_answers(outcome->api, merged, answer, arena) : NULL;
         if (merged && !both)
             break;
         merged = both;

@@ -3,6 +3,7 @@
  *     scenario fetch-an-empty-log
  *     3 Fetch 4-18 {throttle_time_ms: 0, error_code: NONE, session_id: 0, responses: []}
  *     4 Fetch 4-18 closed
+ *     5 files {files: [...], checkpoints: [...]}
  *
  * The number is the step's in its scenario. An answer stands once for consecutive versions whose fields have the same
  * values: it then has the fields of all these versions, and that of one version is found by leaving out what the

@@ -7,9 +7,12 @@
  *       [CONNECTION:] receive [API vN]
  *       [CONNECTION:] waiting | close | frame BYTES | raw BYTES
  *       pass N ms
+ *       stop | kill | start | restart
+ *       files NAME [partition N]
  *     notes of the step before:
  *         expect PATH = VALUE             bind NAME = PATH
- *         until PATH = VALUE              pick PATH where FIELD (begins STRING | in LIST)
+ *         until PATH = VALUE              eventually PATH = VALUE
+ *         pick PATH where FIELD (begins STRING | in LIST)
  *         differs PATH = VALUE because STRING
  *         lacks PATH because STRING
  *         closes                          takes N ms                    unanswered
@@ -97,11 +100,13 @@ static bool read_note(struct value_reader *reader, struct arena *arena, struct s
     } else {
         bool expect = value_accept_word(reader, "expect");
         bool until = !expect && value_accept_word(reader, "until");
-        bool lacks = !expect && !until && value_accept_word(reader, "lacks");
-        bool differs = lacks || (!expect && !until && value_accept_word(reader, "differs"));
-        if (!expect && !until && !differs)
+        bool eventually = !expect && !until && value_accept_word(reader, "eventually");
+        bool condition = expect || until || eventually;
+        bool lacks = !condition && value_accept_word(reader, "lacks");
+        bool differs = lacks || (!condition && value_accept_word(reader, "differs"));
+        if (!condition && !differs)
             return false;
-        note->kind = expect ? NOTE_EXPECT : until ? NOTE_UNTIL : NOTE_DIFFERS;
+        note->kind = expect ? NOTE_EXPECT : until ? NOTE_UNTIL : eventually ? NOTE_EVENTUALLY : NOTE_DIFFERS;
         ok = (note->path = value_read_path(reader, arena)) &&
              (lacks || (read_equals(reader) && (note->value = value_read(reader, arena))));
         struct value *why = NULL;
@@ -131,6 +136,34 @@ static bool read_topic(struct value_reader *reader, struct arena *arena, struct 
         !(step->value = read_of_type(reader, arena, VALUE_OBJECT, "an object with configs")))
         return false;
     return step->name != NULL;
+}
+
+static bool read_files(struct value_reader *reader, struct arena *arena, struct step *step)
+{
+    step->kind = STEP_FILES;
+    step->name = value_read_word(reader, arena);
+    return step->name && (!value_accept_word(reader, "partition") || read_number(reader, arena, &step->number));
+}
+
+/* A step that is one word, about the broker's process. */
+static bool accept_process_step(struct value_reader *reader, struct step *step)
+{
+    static const struct {
+        const char *word;
+        enum step_kind kind;
+    } words[] = {
+        {"stop",    STEP_STOP   },
+        {"kill",    STEP_KILL   },
+        {"start",   STEP_START  },
+        {"restart", STEP_RESTART},
+    };
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (!value_accept_word(reader, words[i].word))
+            continue;
+        step->kind = words[i].kind;
+        return true;
+    }
+    return false;
 }
 
 /* Is the word that comes next a connection's name, that is, followed by a colon? It is taken then. */
@@ -204,6 +237,10 @@ static struct step *read_step(struct value_reader *reader, struct arena *arena)
     } else if (value_accept_word(reader, "pass")) {
         step->kind = STEP_PASS;
         ok = read_milliseconds(reader, arena, &step->number);
+    } else if (value_accept_word(reader, "files")) {
+        ok = read_files(reader, arena, step);
+    } else if (accept_process_step(reader, step)) {
+        ok = true;
     } else {
         const char *connection = accept_connection(reader, arena);
         if (connection)

@@ -15,14 +15,20 @@ enum step_kind {
     STEP_WAITING, /* the broker has not answered what was sent, nor closed */
     STEP_CLOSE,   /* close our side */
     STEP_PASS,    /* let time pass */
+    STEP_STOP,    /* the broker ends, properly; all connections end with it */
+    STEP_KILL,    /* the broker's process is killed */
+    STEP_START,   /* the broker starts again, at the same address */
+    STEP_RESTART, /* STEP_STOP, STEP_START */
+    STEP_FILES,   /* the files of a partition: compared as an answer is */
 };
 
 /* One condition or change on a place of an answer, or a binding: what follows a step on its own lines. */
 struct step_note {
     enum {
-        NOTE_EXPECT, /* the place has the value */
-        NOTE_UNTIL,  /* ask again until it has the value: Kafka's caches follow its controller later */
-        NOTE_BIND,   /* from now on `name` stands for the value at the place */
+        NOTE_EXPECT,     /* the place has the value */
+        NOTE_UNTIL,      /* ask again until it has the value: Kafka's caches follow its controller later */
+        NOTE_EVENTUALLY, /* ask again until it has the value, whichever broker: something goes on behind the answers */
+        NOTE_BIND,       /* from now on `name` stands for the value at the place */
         NOTE_PICK, /* of the list at the place, only items whose `name` begins with the text, or is in the list, `value`
                     */
         NOTE_DIFFERS, /* dohle's answer has this value there, on purpose; `why` says it. No value: nothing is there */
@@ -38,9 +44,9 @@ struct step {
     const char *connection; /* "main" when none was named */
     const char *api;        /* such as "Fetch" */
     int32_t version;        /* -1: the scenario's when it is for this API, else the newest */
-    const char *name;       /* STEP_LET, STEP_TOPIC */
+    const char *name;       /* STEP_LET, STEP_TOPIC; STEP_FILES: as STEP_TOPIC named it */
     struct value *value;    /* request body; value; topic's configs; bytes */
-    int64_t number;         /* milliseconds; partitions of a topic */
+    int64_t number;         /* milliseconds; partitions of a topic; the partition */
     int64_t at_least_ms;    /* the answer may not come sooner; 0: any time */
     bool expect_closed;     /* the connection is closed instead of an answer */
     bool unanswered;        /* of a request that was only sent: no answer will come (Produce with acks 0) */

@@ -3,15 +3,20 @@
  *     conformance [OPTIONS] FILE.scenario...
  *
  *     --bootstrap HOST:PORT   the broker to ask
- *     --start COMMAND         start the broker: a command that prints "... ready on HOST:PORT"; stopped at the end
+ *     --start COMMAND         start the broker: a command that prints "... ready on HOST:PORT"; stopped at the end. It
+ *                             serves on $PORT and may keep its data in $FOLDER/data
+ *     --launcher COMMAND      how the broker at --bootstrap is stopped and started: COMMAND start, stop or kill
+ *     --data FOLDER           and where its data is
  *     --kafka                 the broker is Apache Kafka: no differences on purpose, and changes may take a moment
  *     --record                write the answers beside the scenarios, as FILE.answers, instead of comparing
  *     --only NAME             only scenarios whose name contains NAME; versions are not counted then
+ *     --part                  the scenarios are not meant to ask all versions
  *     --versions              print how often each version was asked
  *
  * Exit 0: all as recorded, and every version that the broker advertises was asked at least once. 1: a difference. 2:
  * the suite could not be played. tests/conformance/README.md tells the language. */
 #include "../lib/answer_rules.h"
+#include "../lib/broker_process.h"
 #include "../lib/kafka_client.h"
 #include "../lib/player.h"
 #include "../lib/recording.h"
@@ -19,18 +24,15 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define DIFFERENCES_SHOWN 12 /* of one play: enough to see the pattern */
 #define VALUE_SHOWN       200
 
 struct options {
-    const char *bootstrap, *start, *only;
-    bool kafka, record, versions;
+    const char *bootstrap, *start, *launcher, *data, *only;
+    bool kafka, record, part, versions;
 };
 
 struct totals {
@@ -352,58 +354,17 @@ static int32_t check_versions(const struct player *player, const struct options 
     return missing;
 }
 
-/* ---- the broker ------------------------------------------------------------------------------------------------- */
-
-/* Start COMMAND and read its ready line; *address is from malloc. */
-static pid_t start_broker(const char *command, char **address)
-{
-    int ends[2];
-    if (pipe(ends) != 0)
-        fail("pipe: %s", strerror(errno));
-    pid_t pid = fork();
-    if (pid < 0)
-        fail("fork: %s", strerror(errno));
-    if (pid == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        char *line = NULL;
-        if (asprintf(&line, "exec %s", command) > 0)
-            execl("/bin/sh", "sh", "-c", line, (char *)NULL);
-        _exit(127);
-    }
-    close(ends[1]);
-    FILE *output = fdopen(ends[0], "r");
-    char line[512] = "";
-    const char *ready = output && fgets(line, sizeof line, output) ? strstr(line, " ready on ") : NULL;
-    if (!ready) {
-        kill(pid, SIGKILL);
-        fail("'%s' printed no address", command);
-    }
-    *address = xstrdup(ready + strlen(" ready on "));
-    (*address)[strcspn(*address, "\n")] = '\0';
-    fclose(output);
-    return pid;
-}
-
-/* False when the broker did not end well. */
-static bool stop_broker(pid_t pid)
-{
-    int status = 0;
-    kill(pid, SIGTERM);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 static void parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {
         {"bootstrap", required_argument, NULL, 'b'},
         {"start",     required_argument, NULL, 's'},
+        {"launcher",  required_argument, NULL, 'l'},
+        {"data",      required_argument, NULL, 'd'},
         {"kafka",     no_argument,       NULL, 'k'},
         {"record",    no_argument,       NULL, 'r'},
         {"only",      required_argument, NULL, 'o'},
+        {"part",      no_argument,       NULL, 'p'},
         {"versions",  no_argument,       NULL, 'v'},
         {NULL,        0,                 NULL, 0  },
     };
@@ -415,6 +376,12 @@ static void parse_options(int argc, char **argv, struct options *options)
         case 's':
             options->start = optarg;
             break;
+        case 'l':
+            options->launcher = optarg;
+            break;
+        case 'd':
+            options->data = optarg;
+            break;
         case 'k':
             options->kafka = true;
             break;
@@ -423,6 +390,9 @@ static void parse_options(int argc, char **argv, struct options *options)
             break;
         case 'o':
             options->only = optarg;
+            break;
+        case 'p':
+            options->part = true;
             break;
         case 'v':
             options->versions = true;
@@ -433,6 +403,8 @@ static void parse_options(int argc, char **argv, struct options *options)
     }
     if (!options->bootstrap == !options->start || optind == argc)
         fail("usage: conformance (--bootstrap HOST:PORT | --start COMMAND) [--kafka] [--record] [--only NAME] FILE...");
+    if (!options->launcher != !options->data || (options->launcher && options->start))
+        fail("--launcher and --data go with --bootstrap, and with each other");
     if (options->record && (options->only || !options->kafka))
         fail("--record records whole files, of Apache Kafka (--kafka)");
 }
@@ -457,28 +429,30 @@ int main(int argc, char **argv)
 {
     struct options options = {0};
     parse_options(argc, argv, &options);
-    char *address = NULL;
-    pid_t broker = options.start ? start_broker(options.start, &address) : 0;
-    if (!broker)
-        address = xstrdup(options.bootstrap);
-    char *host;
+    struct broker_process broker = {0};
+    const char *error = NULL;
+    if (options.start && !broker_process_start_child(&broker, options.start, &error))
+        fail("'%s' did not start: %s", options.start, error);
+    if (options.launcher)
+        broker_process_use_launcher(&broker, options.launcher, options.data);
+    char *address = xstrdup(options.start ? broker.address : options.bootstrap), *host;
     int32_t port = split_address(address, &host);
 
     struct player player;
     struct totals totals = {0};
-    const char *error = NULL;
     int64_t began_ms = client_mono_ms();
     bool ok = player_init(&player, host, port, options.kafka, &error);
     if (!ok)
         printf("conformance: %s port %d: %s\n", host, port, error);
+    player.process = broker.command ? &broker.process : NULL;
     for (int i = optind; i < argc && ok && !player.gone; i++)
         play_file(&player, &options, argv[i], &totals);
     if (player.gone)
         printf("FAIL the broker is gone: the rest was not played\n");
-    else if (ok && !options.only)
+    else if (ok && !options.only && !options.part)
         totals.failed += check_versions(&player, &options);
     player_release(&player);
-    if (broker && !stop_broker(broker)) {
+    if (!broker_process_end(&broker)) {
         printf("FAIL the broker did not end with 0\n");
         totals.failed++;
     }

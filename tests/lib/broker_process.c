@@ -1,0 +1,147 @@
+/* See broker_process.h. */
+#include "broker_process.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <signal.h>
+#include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define OPEN_FOLDERS_MAX 16
+#define PORT_ANY         "0"
+
+/* ---- a child ---------------------------------------------------------------------------------------------------- */
+
+/* In the child; does not return. The broker ends with the runner, however that ends, where the system can do so. */
+static void run_command(const char *command)
+{
+    char *line = NULL;
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    if (asprintf(&line, "exec %s", command) > 0)
+        execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+    _exit(127);
+}
+
+/* The port of the last start, so that clients find it again. */
+static const char *port_of(const struct broker_process *broker)
+{
+    return broker->address ? strrchr(broker->address, ':') + 1 : PORT_ANY;
+}
+
+static bool child_start(struct player_process *process)
+{
+    struct broker_process *broker = CONTAINER_OF(process, struct broker_process, process);
+    int ends[2];
+    if (pipe(ends) != 0)
+        return false;
+    setenv("FOLDER", broker->folder, 1);
+    setenv("PORT", port_of(broker), 1);
+    broker->pid = fork();
+    if (broker->pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        run_command(broker->command);
+    }
+    close(ends[1]);
+    FILE *output = fdopen(ends[0], "r");
+    char line[512] = "";
+    const char *ready =
+        broker->pid > 0 && output && fgets(line, sizeof line, output) ? strstr(line, " ready on ") : NULL;
+    if (output)
+        fclose(output);
+    if (!ready)
+        return false;
+    free(broker->address);
+    broker->address = xstrdup(ready + strlen(" ready on "));
+    broker->address[strcspn(broker->address, "\n")] = '\0';
+    return strrchr(broker->address, ':') != NULL;
+}
+
+static bool child_stop(struct player_process *process, bool by_kill)
+{
+    struct broker_process *broker = CONTAINER_OF(process, struct broker_process, process);
+    int status = 0;
+    if (broker->pid <= 0)
+        return false;
+    kill(broker->pid, by_kill ? SIGKILL : SIGTERM);
+    while (waitpid(broker->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    broker->pid = 0;
+    return by_kill || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+bool broker_process_start_child(struct broker_process *broker, const char *command, const char **error)
+{
+    char folder[] = "/tmp/dohle-conformance-XXXXXX";
+    *broker = (struct broker_process){
+        .process = {.stop = child_stop, .start = child_start},
+          .command = command
+    };
+    if (!mkdtemp(folder)) {
+        *error = strerror(errno);
+        return false;
+    }
+    broker->folder = xstrdup(folder);
+    if (asprintf(&broker->data_folder, "%s/data", folder) < 0)
+        abort();
+    broker->process.data_folder = broker->data_folder;
+    *error = "it printed no address";
+    return child_start(&broker->process);
+}
+
+static int remove_entry(const char *path, const struct stat *stat, int kind, struct FTW *place)
+{
+    (void)stat;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+bool broker_process_end(struct broker_process *broker)
+{
+    bool well = !broker->folder || broker->process.stop(&broker->process, false);
+    if (broker->folder)
+        nftw(broker->folder, remove_entry, OPEN_FOLDERS_MAX, FTW_DEPTH | FTW_PHYS);
+    free(broker->address);
+    free(broker->folder);
+    free(broker->data_folder);
+    *broker = (struct broker_process){0};
+    return well;
+}
+
+/* ---- by a launcher ---------------------------------------------------------------------------------------------- */
+
+static bool launcher_run(const struct broker_process *broker, const char *word)
+{
+    char *line = NULL;
+    bool well = asprintf(&line, "%s %s", broker->command, word) > 0 && system(line) == 0;
+    free(line);
+    return well;
+}
+
+static bool launcher_stop(struct player_process *process, bool by_kill)
+{
+    return launcher_run(CONTAINER_OF(process, struct broker_process, process), by_kill ? "kill" : "stop");
+}
+
+static bool launcher_start(struct player_process *process)
+{
+    return launcher_run(CONTAINER_OF(process, struct broker_process, process), "start");
+}
+
+void broker_process_use_launcher(struct broker_process *broker, const char *command, const char *data_folder)
+{
+    *broker = (struct broker_process){
+        .process = {.stop = launcher_stop, .start = launcher_start},
+          .command = command
+    };
+    broker->data_folder = xstrdup(data_folder);
+    broker->process.data_folder = broker->data_folder;
+}
