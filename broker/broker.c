@@ -40,7 +40,7 @@ static void report(void *context, int level, const char *sentence, const char *d
 static bool open_store(struct broker *broker, int open_files_max)
 {
     const struct config *config = broker->config;
-    const struct log_store_options options = {
+    struct log_store_options options = {
         .files = broker->env->files,
         .executor = broker->env->executor,
         .directories = broker->folders.directories,
@@ -56,6 +56,7 @@ static bool open_store(struct broker *broker, int open_files_max)
         .initial_task_delay_ms = config->log_initial_task_delay_ms,
         .producer_check_interval_ms = config->producer_id_expiration_check_interval_ms,
         .producer_expiration_ms = &config->producer_id_expiration_ms,
+        .cleaner = &config->log_cleaner,
         .before_folder = before_folder,
         .before_folder_context = broker,
         .log_cut = log_cut,
@@ -64,6 +65,7 @@ static bool open_store(struct broker *broker, int open_files_max)
         .report_context = broker,
         .progress = recovery_progress,
     };
+    broker->env->random(broker->env, options.hash_key, sizeof options.hash_key);
     struct storage_fault fault = {0};
     int error = log_store_open(&broker->store, &options, &fault);
     if (error != 0)
@@ -198,6 +200,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
 void broker_stop(struct broker *broker)
 {
     broker->stopping = true;
+    log_store_stop(broker->store);
     purgatory_expire(broker);
 }
 

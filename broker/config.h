@@ -15,6 +15,7 @@
 
 #include "../protocol/arena.h"
 #include "../protocol/wire.h"
+#include "../storage/log.h"
 #include "config_value.h"
 #include "listener_config.h"
 
@@ -104,6 +105,7 @@ struct config {
     int32_t fetch_max_bytes;
     int32_t max_incremental_fetch_session_cache_slots;
 
+    struct cleaner_config log_cleaner;
     int32_t log_flush_offset_checkpoint_interval_ms;
     int32_t log_flush_start_offset_checkpoint_interval_ms;
     int64_t log_retention_check_interval_ms;

@@ -12,8 +12,7 @@
 /* clang-format off */
 const struct topic_config_definition topic_config_definitions[] = {
     {"cleanup.policy", CONFIG_LIST, "delete", "[compact, delete]", "log.cleanup.policy", false, CONFIG_SERVED,
-     "What happens to old records: delete removes old segments; compact demands keys, and keeps all until compaction is "
-     "built."},
+     "What happens to old records: delete removes old segments; compact keeps the newest of each key, which it demands."},
     {"compression.gzip.level", CONFIG_INT, "-1", "-1 or 1 to 9", "compression.gzip.level", false, CONFIG_SERVED,
      "Level when batches are recompressed with gzip; -1 is zlib's own choice."},
     {"compression.lz4.level", CONFIG_INT, "9", "1 to 17", "compression.lz4.level", false, CONFIG_SERVED,
@@ -23,7 +22,7 @@ const struct topic_config_definition topic_config_definitions[] = {
      "Codec that batches are stored with; producer keeps what the producer chose."},
     {"compression.zstd.level", CONFIG_INT, "3", "-131072 to 22", "compression.zstd.level", false, CONFIG_SERVED,
      "Level when batches are recompressed with zstd."},
-    {"delete.retention.ms", CONFIG_LONG, "86400000", ">= 0", "log.cleaner.delete.retention.ms", false, CONFIG_LATER,
+    {"delete.retention.ms", CONFIG_LONG, "86400000", ">= 0", "log.cleaner.delete.retention.ms", false, CONFIG_SERVED,
      "How long delete markers stay in a compacted log."},
     {"errors.deadletterqueue.group.enable", CONFIG_BOOLEAN, "false", NULL, NULL, false, CONFIG_LATER,
      "Allow share groups to use this topic as their dead letter queue."},
@@ -47,7 +46,7 @@ const struct topic_config_definition topic_config_definitions[] = {
     {"local.retention.ms", CONFIG_LONG, "-2", ">= -2", "log.local.retention.ms", false, CONFIG_LATER,
      "Time for which records are kept on this disk when the topic has tiered storage."},
     {"max.compaction.lag.ms", CONFIG_LONG,
-     "9223372036854775807", ">= 1", "log.cleaner.max.compaction.lag.ms", false, CONFIG_LATER,
+     "9223372036854775807", ">= 1", "log.cleaner.max.compaction.lag.ms", false, CONFIG_SERVED,
      "Longest time that a record may wait to be compacted."},
     {"max.decompressed.message.bytes", CONFIG_INT,
      "2147483639", "1 to 2147483639", "max.decompressed.message.bytes", false, CONFIG_SERVED,
@@ -64,9 +63,9 @@ const struct topic_config_definition topic_config_definitions[] = {
      "CreateTime", "[CreateTime, LogAppendTime]", "log.message.timestamp.type", false, CONFIG_SERVED,
      "Whose clock stamps the records: the producer's (CreateTime) or the broker's (LogAppendTime)."},
     {"min.cleanable.dirty.ratio", CONFIG_DOUBLE,
-     "0.5", "0 to 1", "log.cleaner.min.cleanable.ratio", false, CONFIG_LATER,
+     "0.5", "0 to 1", "log.cleaner.min.cleanable.ratio", false, CONFIG_SERVED,
      "Least share of uncompacted bytes at which the log is compacted."},
-    {"min.compaction.lag.ms", CONFIG_LONG, "0", ">= 0", "log.cleaner.min.compaction.lag.ms", false, CONFIG_LATER,
+    {"min.compaction.lag.ms", CONFIG_LONG, "0", ">= 0", "log.cleaner.min.compaction.lag.ms", false, CONFIG_SERVED,
      "Time for which a record is not compacted."},
     {"min.insync.replicas", CONFIG_INT, "1", ">= 1", "min.insync.replicas", false, CONFIG_SERVED,
      "Replicas that must have a record before acks=all is answered; one node can offer 1."},
@@ -348,6 +347,13 @@ static int32_t int_of(const struct config *config, const struct topic_overrides 
     return (int32_t)number_of(config, overrides, name);
 }
 
+static double real_of(const struct config *config, const struct topic_overrides *overrides, const char *name)
+{
+    struct config_value value = value_of(config, overrides, name);
+    free(value.text);
+    return value.real;
+}
+
 static bool text_has(const struct config *config, const struct topic_overrides *overrides, const char *name,
                      const char *item)
 {
@@ -396,6 +402,10 @@ void topic_config_effective(const struct config *config, const struct topic_over
         .file_delete_delay_ms = number_of(config, overrides, "file.delete.delay.ms"),
         .cleanup_delete = text_has(config, overrides, "cleanup.policy", "delete"),
         .cleanup_compact = text_has(config, overrides, "cleanup.policy", "compact"),
+        .min_cleanable_dirty_ratio = real_of(config, overrides, "min.cleanable.dirty.ratio"),
+        .delete_retention_ms = number_of(config, overrides, "delete.retention.ms"),
+        .min_compaction_lag_ms = number_of(config, overrides, "min.compaction.lag.ms"),
+        .max_compaction_lag_ms = number_of(config, overrides, "max.compaction.lag.ms"),
         .rules =
             {
                     .max_message_bytes = int_of(config, overrides, "max.message.bytes"),

@@ -4,8 +4,8 @@
  *                                  second walk: r0, r3 are written again behind a new header
  *     result:  r0          r3      base offset, last offset delta, base sequence, epochs and codec are the old ones
  *
- * Offsets and sequences must go on telling what they told before, so the header still spans the offsets of what is gone,
- * down to an empty batch that is a header alone.
+ * Offsets and sequences must go on telling what they told before, so the header still spans the offsets of what is
+ * gone, down to an empty batch that is a header alone.
  *
  * The delete horizon (KIP-534) is the time from which on a tombstone, or the marker of a transaction without data, may
  * go. The first compaction that meets such a batch sets attribute bit 6 and writes the horizon where the base timestamp

@@ -4,8 +4,8 @@
 
 #include "record_batch.h"
 
-/* What becomes of a batch and who decides about its records. The caller fills in what is marked "in"; zeros are a filter
- * that was not used yet. One filter serves batch after batch and keeps its memory. */
+/* What becomes of a batch and who decides about its records. The caller fills in what is marked "in"; zeros are a
+ * filter that was not used yet. One filter serves batch after batch and keeps its memory. */
 struct record_filter {
     /* in */
     bool (*keep)(void *context, const struct record_batch *batch, const struct record *record);

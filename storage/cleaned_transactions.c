@@ -7,8 +7,8 @@
  *                                              no data is left
  *
  * Compaction stops at the last stable offset, so each transaction that it meets is decided, and the transaction indexes
- * tell the aborted ones in advance. Data of an aborted transaction goes at once. A marker stays as long as the log has a
- * batch of its transaction, even an empty one, and then a delete horizon longer: a reader that saw data must find out
+ * tell the aborted ones in advance. Data of an aborted transaction goes at once. A marker stays as long as the log has
+ * a batch of its transaction, even an empty one, and then a delete horizon longer: a reader that saw data must find out
  * how it ended.
  *
  * The walk begins at offset 0, or at the dirty part when keys are gathered. Rules as in Kafka's
@@ -32,8 +32,8 @@ static int32_t place_of(const struct cleaned_transactions *transactions, int64_t
     while (first < end) {
         int32_t middle = first + (end - first) / 2;
         const struct open_transaction *open = &transactions->open[middle];
-        bool below = open->producer_id < producer_id ||
-                     (open->producer_id == producer_id && open->aborted >= 0 && !aborted);
+        bool below =
+            open->producer_id < producer_id || (open->producer_id == producer_id && open->aborted >= 0 && !aborted);
         if (below)
             first = middle + 1;
         else

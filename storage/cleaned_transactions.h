@@ -1,5 +1,5 @@
-/* Which batches of a log that is walked in order belong to aborted transactions, and which markers nobody needs any more.
- * See cleaned_transactions.c. */
+/* Which batches of a log that is walked in order belong to aborted transactions, and which markers nobody needs any
+ * more. See cleaned_transactions.c. */
 #ifndef DOHLE_STORAGE_CLEANED_TRANSACTIONS_H
 #define DOHLE_STORAGE_CLEANED_TRANSACTIONS_H
 
@@ -17,7 +17,7 @@ struct open_transaction {
 struct cleaned_transactions {
     const struct aborted_txn *aborted; /* of the part that is walked, ascending by first offset; the caller's */
     int32_t aborted_count;
-    int32_t next; /* the first of these that the walk has not reached */
+    int32_t next;                  /* the first of these that the walk has not reached */
     struct open_transaction *open; /* ascending by producer id, committed ones behind aborted ones */
     int32_t open_count, open_capacity;
 };

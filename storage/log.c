@@ -34,6 +34,7 @@ struct log *log_new(struct log_store *store, const char *topic, int32_t partitio
         .topic_id = topic_id,
         .config = config,
         .snapshot_offset = -1,
+        .cleaned_offset = -1,
     };
     list_append(&store->logs, &log->link);
     list_init(&log->flushes);
@@ -56,7 +57,8 @@ void log_unload(struct log *log)
     log->dir = NULL;
     log->start_offset = log->end_offset = log->recovery_point = log->sealed_offset = 0;
     log->snapshot_offset = -1;
-    log->touched = log->folder_unsynced = log->names_unsynced = false;
+    log->cleaned_offset = -1;
+    log->uncleanable = log->touched = log->folder_unsynced = log->names_unsynced = false;
     log->epochs_unwritten = log->epochs_unsynced = false;
     log->survey.known = false;
     log->state = LOG_UNLOADED;
@@ -65,6 +67,7 @@ void log_unload(struct log *log)
 void log_free(struct log *log)
 {
     ASSERT(log->sync == NULL);
+    ASSERT(!log_is_cleaned(log));
     ASSERT(list_empty(&log->flushes));
     ASSERT(log->move == NULL);
     log_unload(log);
@@ -75,7 +78,7 @@ void log_free(struct log *log)
 
 /* ---- failures -------------------------------------------------------------------------------------------------- */
 
-static bool used_up(int error)
+bool storage_used_up(int error)
 {
     return error == -ENOSPC || error == -EDQUOT || error == -EMFILE || error == -ENFILE;
 }
@@ -88,7 +91,7 @@ int log_fail(struct log *log, struct storage_fault *fault, const char *operation
             (struct storage_fault){.operation = operation, .error = error == -EBADMSG ? 0 : -error, .position = -1};
         snprintf(fault->path, sizeof fault->path, "%s", path);
     }
-    if (used_up(error))
+    if (storage_used_up(error))
         return STORAGE_NO_SPACE;
     if (error == -EBADMSG)
         return STORAGE_CORRUPT;
@@ -298,9 +301,13 @@ static bool must_roll(const struct log *log, const struct record_batch *batch, i
     if (active->offset_index.entries.entries >= config->segment_index_bytes / OFFSET_INDEX_ENTRY_BYTES ||
         active->time_index.entries.entries >= config->segment_index_bytes / TIME_INDEX_ENTRY_BYTES - 1)
         return true;
+    /* What is active is not compacted: it rolls in time for max.compaction.lag.ms. */
+    int64_t age_ms_max = config->segment_ms;
+    if (config->cleanup_compact && config->max_compaction_lag_ms > 0 && config->max_compaction_lag_ms < age_ms_max)
+        age_ms_max = config->max_compaction_lag_ms;
     int64_t age_ms = active->first_timestamp_ms >= 0 ? batch->max_timestamp_ms - active->first_timestamp_ms
                                                      : now_ms - active->created_ms;
-    return age_ms > config->segment_ms - jitter_ms(log, active);
+    return age_ms > age_ms_max - jitter_ms(log, active);
 }
 
 /* ---- append ---------------------------------------------------------------------------------------------------- */

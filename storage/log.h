@@ -20,6 +20,16 @@ struct segment;
 
 /* ---- the store ------------------------------------------------------------------------------------------------- */
 
+/* Kafka's log.cleaner.* settings. The owner keeps it alive and may change it at any time. */
+struct cleaner_config {
+    bool enable;                    /* log.cleaner.enable */
+    int64_t backoff_ms;             /* how long to wait when there was nothing to clean */
+    int64_t dedupe_buffer_bytes;    /* of the map from keys to offsets, at most; it lives while a log is cleaned */
+    double io_buffer_load_factor;   /* of that map */
+    int32_t io_buffer_bytes;        /* half of it is gathered before it is written */
+    double io_bytes_per_second_max; /* read and written */
+};
+
 struct log_store_options {
     struct file_io *files;
     struct executor *executor;
@@ -36,6 +46,8 @@ struct log_store_options {
     int64_t initial_task_delay_ms;         /* log.initial.task.delay.ms: before the first look at retention */
     int64_t producer_check_interval_ms;    /* producer.id.expiration.check.interval.ms */
     const int32_t *producer_expiration_ms; /* producer.id.expiration.ms: the owner's, who may change it at any time */
+    const struct cleaner_config *cleaner;
+    uint64_t hash_key[2]; /* unpredictable: with it clients' record keys are hashed */
     /* Called before the first folder of a log is made: whatever that folder depends on (the topic's record in the
      * metadata log) is to be on the disk when it returns 0; a negative storage_error refuses the append. May be NULL.
      */
@@ -68,6 +80,9 @@ int64_t log_store_next_ms(const struct log_store *store);
  * STORAGE_BATCH_UNDECIDED above that. Before the first call there is no bound. */
 void log_store_begin_turn(struct log_store *store, size_t work_bytes);
 
+/* The store is about to be closed: begin no more compaction, and let what runs end soon. */
+void log_store_stop(struct log_store *store);
+
 /* Sync all logs, write producer snapshots and checkpoints, trim indexes. With 0 the caller may write the clean-shutdown
  * marker, whose text is Kafka's. All logs are closed and freed; jobs must have ended. The store is freed in any case.
  */
@@ -96,6 +111,9 @@ struct log_config {
     int64_t retention_bytes; /* -1: no limit */
     int64_t file_delete_delay_ms;
     bool cleanup_delete, cleanup_compact;
+    double min_cleanable_dirty_ratio;
+    int64_t delete_retention_ms; /* of tombstones and markers in a compacted log */
+    int64_t min_compaction_lag_ms, max_compaction_lag_ms;
     struct batch_rules rules; /* what an append must obey: sizes, timestamps, codec */
 };
 

@@ -54,11 +54,13 @@ struct log {
     int64_t snapshot_offset; /* of the newest .snapshot file; -1: none */
     struct producer_states producers;
     struct leader_epochs epochs;
-    struct log_sync *sync; /* in the pool; NULL: none */
-    struct list flushes;   /* log_flush.link: wait for the sync after that one */
-    bool sync_wanted;      /* the same for nobody who waits (roll, flush.ms) */
-    bool retention_waits;  /* for the sync under way, to delete more */
-    int64_t retention_run; /* store->retention_run when it was last looked at */
+    int64_t cleaned_offset; /* compaction went up to here; -1: never */
+    bool uncleanable;       /* it failed, and is not tried again */
+    struct log_sync *sync;  /* in the pool; NULL: none */
+    struct list flushes;    /* log_flush.link: wait for the sync after that one */
+    bool sync_wanted;       /* the same for nobody who waits (roll, flush.ms) */
+    bool retention_waits;   /* for the sync under way, to delete more */
+    int64_t retention_run;  /* store->retention_run when it was last looked at */
     struct log_survey survey;
     struct log_dir *planned_dir; /* without a folder: where it is to be; NULL: not chosen yet */
     struct log_move *move;       /* to another directory; NULL: none */
@@ -89,6 +91,8 @@ int log_write_snapshot(struct log *log) WARN_UNUSED;
 int log_write_epochs(struct log *log) WARN_UNUSED;
 int log_write_partition_metadata(struct log *log) WARN_UNUSED;
 
+/* Is this negative errno one of a resource that is used up for now? */
+bool storage_used_up(int error);
 /* A call failed. Says what in *fault (may be NULL), and returns STORAGE_NO_SPACE when a resource is used up for now,
  * else STORAGE_CORRUPT for -EBADMSG, else STORAGE_IO, and then the log is offline. */
 int log_fail(struct log *log, struct storage_fault *fault, const char *operation, const char *path, int error);
@@ -130,7 +134,13 @@ void log_forget_sync(struct log *log);
 
 /* ---- the store ------------------------------------------------------------------------------------------------- */
 
-enum checkpoint_kind { CHECKPOINT_RECOVERY_POINT, CHECKPOINT_HIGH_WATERMARK, CHECKPOINT_LOG_START, CHECKPOINT_KINDS };
+enum checkpoint_kind {
+    CHECKPOINT_RECOVERY_POINT,
+    CHECKPOINT_HIGH_WATERMARK,
+    CHECKPOINT_LOG_START,
+    CHECKPOINT_CLEANER,
+    CHECKPOINT_KINDS
+};
 
 /* One line of a checkpoint that was read at the start and whose log was not loaded since. */
 struct checkpoint_entry {
@@ -169,6 +179,13 @@ struct log_dir {
     struct checkpoint_job jobs[CHECKPOINT_KINDS];
 };
 
+/* Which log is compacted; see cleaner.c. */
+struct cleaner {
+    struct cleaning *cleaning; /* NULL: none */
+    int64_t due_ms;            /* when it goes on, or the next log is looked for */
+    bool stopped;
+};
+
 struct log_store {
     struct log_store_options options;
     struct file_cache cache;
@@ -188,7 +205,8 @@ struct log_store {
     int64_t expire_due_ms;    /* when producers are looked through */
     int64_t retention_run;    /* number of the current or last round over all logs */
     int64_t retention_due_ms; /* when the next round, or the next part of this one, begins */
-    int64_t next_ms;          /* when the next tick has something to do */
+    struct cleaner cleaner;
+    int64_t next_ms; /* when the next tick has something to do */
 };
 
 /* Free the store and its logs and touch no file any more. */
@@ -212,7 +230,7 @@ int64_t store_checkpoints_tick(struct log_store *store, int64_t now_ms);
 int store_checkpoints_write(struct log_store *store, struct storage_fault *fault) WARN_UNUSED;
 void store_checkpoints_close(struct log_dir *dir);
 
-/* Write those of recovery points and log starts of `dir` with the next tick. */
+/* Write those of recovery points, log starts and the cleaner of `dir` with the next tick. */
 void store_checkpoints_soon(struct log_store *store, struct log_dir *dir);
 
 /* log_dirs.c: the directory that a log without a folder will get, chosen if need be; plan another (NULL: none). */
@@ -255,6 +273,20 @@ int64_t store_retention_tick(struct log_store *store, int64_t now_ms);
 int log_apply_retention(struct log *log, int32_t segments_max, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
 /* A sync is done that retention may have waited for. */
 void log_retention_synced(struct log *log);
+
+/* cleaner.c: begin a compaction when one is due, or go on with one that waits. Returns when there is something to do
+ * again, INT64_MAX while the pool works. */
+int64_t store_cleaner_tick(struct log_store *store, int64_t now_ms);
+void store_cleaner_move_back(struct log_store *store, int64_t by_ms);
+/* Call the tick at `at_ms`. */
+void store_cleaner_wake(struct log_store *store, int64_t at_ms);
+/* No job of the pool is left: end what is under way; or only free it. */
+void store_cleaner_close(struct log_store *store);
+void store_cleaner_free(struct log_store *store);
+/* Is the log being compacted? Then no segment may be taken out of it. */
+bool log_is_cleaned(const struct log *log);
+/* The log is about to be freed. */
+void log_forget_cleaning(struct log *log);
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 

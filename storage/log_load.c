@@ -377,6 +377,7 @@ static int load_folder(struct loading *loading)
     for (int kind = 0; kind < CHECKPOINT_KINDS; kind++)
         checkpoints[kind] = store_checkpointed(log, log->dir, (enum checkpoint_kind)kind);
     log->recovery_point = checkpoints[CHECKPOINT_RECOVERY_POINT] > 0 ? checkpoints[CHECKPOINT_RECOVERY_POINT] : 0;
+    log->cleaned_offset = checkpoints[CHECKPOINT_CLEANER];
     int error = loading->io->list(loading->io, log->folder->path, note_name, loading);
     if (error < 0)
         return loading_fail(loading, "list", log->folder->path, error);

@@ -28,7 +28,7 @@
 #define PIECE_BYTES   (4 * 1024 * 1024) /* what one job copies and syncs */
 #define TAIL_BYTES    (1024 * 1024)     /* what the swap may have to copy */
 #define TAIL_ROLLS    8                 /* after so many rolls the tail may be twice as large */
-#define RETRY_MS      10                /* while a sync of the log is under way */
+#define RETRY_MS      10                /* while a sync or a compaction of the log is under way */
 #define BUFFER_BYTES  (256 * 1024)
 #define FUTURE_SUFFIX "-future"
 
@@ -508,7 +508,7 @@ static void go_on(struct log_move *move)
     int64_t left = moved == NULL ? 0 : moved->segment->size_bytes - moved->copied_bytes;
     bool close = move->made && move->gone_count == 0 &&
                  (moved == NULL || (moved->segment == active && left <= tail_bytes(move)));
-    if (close && log->sync != NULL) {
+    if (close && (log->sync != NULL || log_is_cleaned(log))) {
         move->retry_ms = move->store->now_ms + RETRY_MS;
         if (move->retry_ms < move->store->next_ms)
             move->store->next_ms = move->retry_ms;

@@ -63,6 +63,7 @@ void log_store_free(struct log_store *store)
 {
     store_forget_moves(store);
     store_forget_wishes(store);
+    store_cleaner_free(store);
     while (!list_empty(&store->logs))
         log_free(CONTAINER_OF(store->logs.next, struct log, link));
     store_removals_close(store);
@@ -87,6 +88,7 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
         .flush_due_ms = INT64_MAX,
         .expire_due_ms = options->now_ms + options->producer_check_interval_ms,
         .retention_due_ms = options->now_ms + (options->clean ? options->initial_task_delay_ms : 0),
+        .cleaner.due_ms = options->now_ms + options->cleaner->backoff_ms,
         .next_ms = options->now_ms,
     };
     list_init(&store->logs);
@@ -131,6 +133,7 @@ static void move_back(struct log_store *store, int64_t by_ms)
         CONTAINER_OF(node, struct log, link)->last_flush_ms -= by_ms;
     store_removals_move_back(store, by_ms);
     store_checkpoints_move_back(store, by_ms);
+    store_cleaner_move_back(store, by_ms);
     store->flush_due_ms = store->next_ms = store->now_ms - by_ms; /* to be found anew */
 }
 
@@ -208,6 +211,7 @@ int64_t log_store_tick(struct log_store *store, int64_t now_ms)
     wake_at(store, store_removals_tick(store, now_ms));
     wake_at(store, store_checkpoints_tick(store, now_ms));
     wake_at(store, store_retention_tick(store, now_ms));
+    wake_at(store, store_cleaner_tick(store, now_ms));
     wake_at(store, store->flush_due_ms);
     wake_at(store, store->expire_due_ms);
     return store->next_ms;
@@ -263,5 +267,6 @@ void log_delete(struct log *log, int64_t now_ms)
     if (log->dir == NULL)
         log_plan_dir(log, NULL);
     log_forget_sync(log);
+    log_forget_cleaning(log);
     log_free(log);
 }

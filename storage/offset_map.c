@@ -6,9 +6,9 @@
  * Two keys with one hash would be taken for one, and the older record would be lost. With 128 bits that does not happen
  * by chance, and as the hash has a secret key nobody can make it happen.
  *
- * A map is only as large as the dirty part of its log can need, and lives only while that log is cleaned; so a default of
- * 128 MiB, with which five million keys are cleaned in one go, costs an idle or small broker nothing. When the map is
- * full the cleaning covers the log up to there, and goes on in the next round. */
+ * A map is only as large as the dirty part of its log can need, and lives only while that log is cleaned; so a default
+ * of 128 MiB, with which five million keys are cleaned in one go, costs an idle or small broker nothing. When the map
+ * is full the cleaning covers the log up to there, and goes on in the next round. */
 #include "offset_map.h"
 
 #include "../protocol/base.h"
@@ -70,7 +70,10 @@ bool offset_map_put(struct offset_map *map, const void *key, size_t size, int64_
         return false;
     struct offset_slot *slot = slot_of(map, key, size, hash);
     map->entries += slot->next_offset == 0;
-    *slot = (struct offset_slot){.hash = {hash[0], hash[1]}, .next_offset = offset + 1};
+    *slot = (struct offset_slot){
+        .hash = {hash[0], hash[1]},
+          .next_offset = offset + 1
+    };
     map->latest_offset = offset;
     return true;
 }

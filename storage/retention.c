@@ -30,22 +30,10 @@
 #define COST_OF_FILES 50 /* to look into a folder, load a small log or rename a segment's files: 50 us */
 #define PART_PAUSE_MS 10
 
-/* The largest timestamp of a segment, or the time of its file. */
-static int64_t age_base_ms(struct segment *segment, int64_t now_ms)
-{
-    if (segment->max_timestamp_ms >= 0)
-        return segment->max_timestamp_ms;
-    struct file_io *io = segment->folder->cache->io;
-    struct file_stat info;
-    char path[STORAGE_PATH_MAX];
-    cached_file_path(&segment->log, path);
-    return io->stat(io, path, &info) == 0 ? info.modified_ms : now_ms;
-}
-
 static bool too_old(const struct log *log, struct segment *segment, int64_t now_ms)
 {
     return log->config->cleanup_delete && log->config->retention_ms >= 0 &&
-           now_ms - age_base_ms(segment, now_ms) > log->config->retention_ms;
+           now_ms - segment_newest_ms(segment, now_ms) > log->config->retention_ms;
 }
 
 /* How many segments go: the first `count`. Kafka looks at each reason by itself, in this order. */
@@ -94,7 +82,7 @@ static int32_t count_safe(const struct log *log, int32_t count)
 
 int log_apply_retention(struct log *log, int32_t segments_max, int64_t now_ms, struct storage_fault *fault)
 {
-    int32_t wanted = count_deletable(log, now_ms);
+    int32_t wanted = log_is_cleaned(log) ? 0 : count_deletable(log, now_ms);
     log->retention_waits = false;
     if (wanted > segments_max)
         wanted = segments_max;

@@ -154,6 +154,27 @@ int segment_append(struct segment *segment, const struct record_batch *batch, co
     return 0;
 }
 
+int64_t segment_newest_ms(const struct segment *segment, int64_t now_ms)
+{
+    if (segment->max_timestamp_ms >= 0)
+        return segment->max_timestamp_ms;
+    struct file_stat info;
+    char path[STORAGE_PATH_MAX];
+    cached_file_path(&segment->log, path);
+    return io_of(segment)->stat(io_of(segment), path, &info) == 0 ? info.modified_ms : now_ms;
+}
+
+int64_t segment_first_timestamp_ms(struct segment *segment)
+{
+    if (segment->first_timestamp_ms < 0 && segment->size_bytes > 0) { /* a sealed one that was loaded */
+        struct segment_scan scan;
+        segment_scan_init(&scan, segment, 0, segment->size_bytes, SCAN_HEADERS);
+        if (segment_scan_next(&scan) == 1)
+            segment->first_timestamp_ms = scan.batch.max_timestamp_ms;
+    }
+    return segment->first_timestamp_ms;
+}
+
 int segment_rename(struct segment *segment, enum file_suffix suffix)
 {
     struct cached_file *const files[FILE_KINDS] = {

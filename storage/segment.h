@@ -46,6 +46,11 @@ int segment_append(struct segment *segment, const struct record_batch *batch, co
 void segment_count_batch(struct segment *segment, const struct record_batch *batch, int64_t position,
                          int32_t index_interval_bytes);
 
+/* The largest timestamp; of a segment without any the time of its file, or `now_ms` when that cannot be told. */
+int64_t segment_newest_ms(const struct segment *segment, int64_t now_ms);
+/* The largest timestamp of the first batch; -1: none, or it cannot be read. */
+int64_t segment_first_timestamp_ms(struct segment *segment);
+
 /* Give all files another suffix; they stay readable. 0 or a negative errno, and then some have the old one still. */
 int segment_rename(struct segment *segment, enum file_suffix suffix) WARN_UNUSED;
 /* Give the snapshot at the base offset, if there is one, the suffix .deleted. */

@@ -1,8 +1,10 @@
-/* The offset checkpoints of a data folder: recovery points, high watermarks, log starts (format: checkpoint.c).
+/* The offset checkpoints of a data folder: recovery points, high watermarks, log starts, what is compacted (format:
+ * checkpoint.c).
  *
  *     recovery-point-offset-checkpoint   what is on the disk; recovery after a crash begins there
  *     replication-offset-checkpoint      high watermarks; on one node the log ends, written for Kafka's eyes
  *     log-start-offset-checkpoint        log starts that lie above the first segment's base offset
+ *     cleaner-offset-checkpoint          up to where logs were compacted
  *
  * They are read once, at the start. Logs are loaded when they are first needed, so most entries just stay: what is
  * written is the offsets of the loaded logs, and for all others the entry that was read. A checkpoint that cannot be
@@ -21,6 +23,7 @@ static const char *const checkpoint_name[CHECKPOINT_KINDS] = {
     [CHECKPOINT_RECOVERY_POINT] = "recovery-point-offset-checkpoint",
     [CHECKPOINT_HIGH_WATERMARK] = "replication-offset-checkpoint",
     [CHECKPOINT_LOG_START] = "log-start-offset-checkpoint",
+    [CHECKPOINT_CLEANER] = "cleaner-offset-checkpoint",
 };
 
 static int64_t interval_ms(const struct log_store *store, enum checkpoint_kind kind)
@@ -31,6 +34,7 @@ static int64_t interval_ms(const struct log_store *store, enum checkpoint_kind k
     case CHECKPOINT_HIGH_WATERMARK:
         return store->options.high_watermark_interval_ms;
     case CHECKPOINT_LOG_START:
+    case CHECKPOINT_CLEANER:
     case CHECKPOINT_KINDS:
         break;
     }
@@ -119,7 +123,7 @@ void store_checkpoint_changed(struct log_dir *dir, enum checkpoint_kind kind)
 
 void store_checkpoints_soon(struct log_store *store, struct log_dir *dir)
 {
-    static const enum checkpoint_kind kinds[] = {CHECKPOINT_RECOVERY_POINT, CHECKPOINT_LOG_START};
+    static const enum checkpoint_kind kinds[] = {CHECKPOINT_RECOVERY_POINT, CHECKPOINT_LOG_START, CHECKPOINT_CLEANER};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         store_checkpoint_changed(dir, kinds[i]);
         dir->jobs[kinds[i]].due_ms = store->now_ms;
@@ -135,6 +139,8 @@ static int64_t offset_of(const struct log *log, enum checkpoint_kind kind)
         return log->recovery_point;
     if (kind == CHECKPOINT_HIGH_WATERMARK)
         return log->end_offset;
+    if (kind == CHECKPOINT_CLEANER)
+        return log->cleaned_offset;
     return log->segments_count > 0 && log->start_offset > log->segments[0]->base_offset ? log->start_offset : -1;
 }
 

@@ -111,6 +111,7 @@ int log_store_close(struct log_store *store, int64_t now_ms, struct storage_faul
 {
     struct closing closing = {.store = store, .fault = fault};
     store->now_ms = now_ms;
+    store_cleaner_close(store);
     seal_all(&closing);
     sync_all(&closing);
     note(&closing, store_checkpoints_write(store, fault_of(&closing)));

@@ -50,6 +50,17 @@ void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const 
         .retention_bytes = -1,
         .file_delete_delay_ms = 60000,
         .cleanup_delete = true,
+        .min_cleanable_dirty_ratio = 0.5,
+        .delete_retention_ms = 86400000,
+        .max_compaction_lag_ms = INT64_MAX,
+    };
+    fixture->cleaner = (struct cleaner_config){
+        .enable = true,
+        .backoff_ms = 15000,
+        .dedupe_buffer_bytes = 128 * 1024 * 1024,
+        .io_buffer_load_factor = 0.9,
+        .io_buffer_bytes = 512 * 1024,
+        .io_bytes_per_second_max = 1e300,
     };
     fixture->config.rules = (struct batch_rules){
         .max_message_bytes = 1024 * 1024 + 12,
@@ -78,6 +89,7 @@ int log_fixture_open(struct log_fixture *fixture, bool clean)
 {
     struct storage_fault fault;
     fixture->options.executor = &fixture->executor;
+    fixture->options.cleaner = &fixture->cleaner;
     fixture->options.producer_expiration_ms = &fixture->producer_expiration_ms;
     fixture->options.directories = fixture->directories;
     fixture->options.report_context = fixture->options.log_cut_context = fixture;
@@ -126,20 +138,41 @@ void log_fixture_crash(struct log_fixture *fixture)
     fixture->log = NULL;
 }
 
-uint8_t *log_fixture_batch(const struct log_fixture *fixture, struct batch_spec spec, size_t *size_bytes)
+/* "k=v k2=v2 gone =none" */
+static void add_records_of_text(struct batch_builder *builder, const char *text, int64_t timestamp_ms)
 {
-    int64_t timestamp_ms = spec.timestamp_ms != 0 ? spec.timestamp_ms : fixture->now_ms;
-    int32_t records = spec.records > 0 ? spec.records : 1;
-    int32_t value_bytes = spec.value_bytes > 0 ? spec.value_bytes : 5;
+    for (const char *at = text; *at != '\0'; timestamp_ms++) {
+        size_t size = strcspn(at, " "), key_size = strcspn(at, "= ");
+        bool has_value = key_size < size;
+        struct kp_bytes key = {(const uint8_t *)at, key_size > 0 ? (int32_t)key_size : -1};
+        struct kp_bytes value = {(const uint8_t *)at + key_size + 1, has_value ? (int32_t)(size - key_size - 1) : -1};
+        batch_builder_add(builder, timestamp_ms, key, value, (struct kp_bytes){NULL, 0}, 0);
+        at += size + strspn(at + size, " ");
+    }
+}
+
+static void add_equal_records(struct batch_builder *builder, const struct batch_spec *spec, int64_t timestamp_ms)
+{
+    int32_t records = spec->records > 0 ? spec->records : 1;
+    int32_t value_bytes = spec->value_bytes > 0 ? spec->value_bytes : 5;
     uint8_t *value = xmalloc((size_t)value_bytes);
     for (int32_t i = 0; i < value_bytes; i++)
         value[i] = (uint8_t)("value"[i % 5]);
+    for (int32_t i = 0; i < records; i++)
+        batch_builder_add(builder, timestamp_ms + i, (struct kp_bytes){NULL, -1}, (struct kp_bytes){value, value_bytes},
+                          (struct kp_bytes){NULL, 0}, 0);
+    free(value);
+}
+
+uint8_t *log_fixture_batch(const struct log_fixture *fixture, struct batch_spec spec, size_t *size_bytes)
+{
+    int64_t timestamp_ms = spec.timestamp_ms != 0 ? spec.timestamp_ms : fixture->now_ms;
     struct batch_builder builder;
     batch_builder_init(&builder, timestamp_ms);
-    for (int32_t i = 0; i < records; i++)
-        batch_builder_add(&builder, timestamp_ms + i, (struct kp_bytes){NULL, -1},
-                          (struct kp_bytes){value, value_bytes}, (struct kp_bytes){NULL, 0}, 0);
-    free(value);
+    if (spec.text != NULL)
+        add_records_of_text(&builder, spec.text, timestamp_ms);
+    else
+        add_equal_records(&builder, &spec, timestamp_ms);
     struct batch_header header = BATCH_HEADER_PLAIN;
     header.attributes = spec.attributes;
     header.codec = spec.codec;
@@ -222,6 +255,45 @@ int log_fixture_read(struct log_fixture *fixture, int64_t offset, int32_t max_by
     free(bytes);
     log_slice_release(&slice);
     return records;
+}
+
+static void write_batch_text(const struct record_batch *batch, FILE *out)
+{
+    struct record_iterator iterator;
+    struct record record;
+    assert_true(record_batch_crc_ok(batch));
+    if (batch->record_count == 0)
+        fprintf(out, "[%lld-%lld] ", (long long)batch->base_offset, (long long)record_batch_last_offset(batch));
+    record_iterator_init(&iterator, batch, INT32_MAX, NULL);
+    while (record_iterator_next(&iterator, &record)) {
+        if (batch->attributes & BATCH_CONTROL)
+            fprintf(out, "%lld!%s ", (long long)record.offset, record.key.data[3] == 0 ? "abort" : "commit");
+        else
+            fprintf(out, "%lld:%.*s%s%.*s ", (long long)record.offset, record.key.size < 0 ? 0 : (int)record.key.size,
+                    record.key.data, record.value.size < 0 ? "" : "=",
+                    record.value.size < 0 ? 0 : (int)record.value.size, record.value.data);
+    }
+    assert_int_equal(iterator.error, BATCH_OK);
+    record_iterator_release(&iterator);
+}
+
+static bool write_text(void *context, const struct record_batch *batch)
+{
+    write_batch_text(batch, context);
+    return true;
+}
+
+const char *log_fixture_text(struct log_fixture *fixture)
+{
+    FILE *out = fmemopen(fixture->text, sizeof fixture->text, "w");
+    assert_non_null(out);
+    assert_int_equal(log_replay(fixture->log, 0, write_text, out, NULL), 0);
+    fputc('\0', out);
+    fclose(out);
+    size_t length = strlen(fixture->text);
+    if (length > 0)
+        fixture->text[length - 1] = '\0'; /* the last space */
+    return fixture->text;
 }
 
 int64_t log_fixture_count_records(struct log_fixture *fixture, int32_t max_bytes)

@@ -12,6 +12,7 @@ struct log_fixture {
     struct executor executor;
     struct list jobs; /* submitted, not yet run */
     struct log_config config;
+    struct cleaner_config cleaner;
     struct log_store_options options;
     int32_t producer_expiration_ms;
     int cuts;      /* how often the store said that a log was cut */
@@ -22,6 +23,7 @@ struct log_fixture {
     struct log *log; /* partition 0 of topic "t" */
     int64_t now_ms;
     char reports[8192]; /* one a line: LEVEL SENTENCE DETAIL */
+    char text[8192];    /* log_fixture_text() */
 };
 
 /* Kafka's defaults; nothing is opened. `files` and `directory` are borrowed. */
@@ -37,6 +39,7 @@ int log_fixture_run_jobs(struct log_fixture *fixture);
 
 /* What goes into a batch; zeros: one record "value" with the fixture's clock and no producer. */
 struct batch_spec {
+    const char *text; /* the records: "k=v k2=v2 gone =none", a tombstone and one without key; NULL: as follows */
     int32_t records;
     int32_t value_bytes;  /* of each */
     int64_t timestamp_ms; /* of the first record, the others follow by 1 ms */
@@ -59,6 +62,9 @@ int log_fixture_append_marker(struct log_fixture *fixture, int64_t producer_id, 
  * right. Returns the number of records in the batches, or a negative storage_error. */
 int log_fixture_read(struct log_fixture *fixture, int64_t offset, int32_t max_bytes, int64_t *first_offset,
                      int64_t *next_offset);
+/* The records that a reader finds, with their offsets: "0:k=v 2:gone"; markers are "3!commit" and "3!abort", batches
+ * without records "[4-6]". Valid until the next call. */
+const char *log_fixture_text(struct log_fixture *fixture);
 /* Read the whole log so, each read beginning where the one before ended. Returns the number of records. */
 int64_t log_fixture_count_records(struct log_fixture *fixture, int32_t max_bytes);
 
