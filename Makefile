@@ -224,9 +224,19 @@ fuzz-replay: $(FUZZERS)
 
 .PHONY: fuzz fuzz-run fuzz-replay
 
-nightly: ## All of .ci/run, hostile peers with many partitions, then fuzzing for half an hour each
+# Each call on files fails, and each time the power goes in FAULT_SEEDS ways.
+FAULT_SEEDS ?= 100
+
+faults: $(B)/bin/test_log_faults $(B)/bin/test_broker_faults ## Every failure point, with FAULT_SEEDS power cuts after each
+	$(Q)FAULT_SEEDS=$(FAULT_SEEDS) $(B)/bin/test_log_faults
+	$(Q)FAULT_SEEDS=$(FAULT_SEEDS) $(B)/bin/test_broker_faults
+
+.PHONY: faults
+
+nightly: ## All of .ci/run, hostile peers with many partitions, every failure point, then fuzzing for half an hour each
 	$(Q).ci/run
 	$(Q)tests/hostile/run --binary $(B)/bin/dohle
+	$(Q)$(MAKE) --no-print-directory faults
 	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=1800
 
 bench: all ## Measure CPU time, memory and start of dohle beside Apache Kafka and the machine's floor

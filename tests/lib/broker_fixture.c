@@ -18,6 +18,16 @@ void broker_fixture_init(struct broker_fixture *fixture)
     broker_fixture_set(fixture, "log.dirs", "/data");
 }
 
+void broker_fixture_copy(struct broker_fixture *fixture, const struct broker_fixture *from)
+{
+    *fixture = (struct broker_fixture){.memory = memory_io_copy(from->memory)};
+    test_env_init(&fixture->env, memory_io_files(fixture->memory));
+    fixture->env.now = from->env.now;
+    fixture->env.seed = from->env.seed;
+    config_init(&fixture->config);
+    broker_fixture_set(fixture, "log.dirs", "/data");
+}
+
 void broker_fixture_release(struct broker_fixture *fixture)
 {
     if (fixture->broker != NULL)
@@ -33,12 +43,17 @@ void broker_fixture_set(struct broker_fixture *fixture, const char *name, const 
         fail_msg("%s", error);
 }
 
-void broker_fixture_open(struct broker_fixture *fixture)
+bool broker_fixture_try_open(struct broker_fixture *fixture)
 {
     char error[CONFIG_ERROR_SIZE];
     if (fixture->config.listeners == NULL && !config_finish(&fixture->config, error))
         fail_msg("%s", error);
-    assert_true(broker_open(&fixture->broker, &fixture->config, &fixture->env.env, OPEN_FILES_MAX));
+    return broker_open(&fixture->broker, &fixture->config, &fixture->env.env, OPEN_FILES_MAX);
+}
+
+void broker_fixture_open(struct broker_fixture *fixture)
+{
+    assert_true(broker_fixture_try_open(fixture));
 }
 
 void broker_fixture_close(struct broker_fixture *fixture)
@@ -48,13 +63,18 @@ void broker_fixture_close(struct broker_fixture *fixture)
     fixture->broker = NULL;
 }
 
-void broker_fixture_power_cut(struct broker_fixture *fixture, uint64_t seed)
+void broker_fixture_abandon(struct broker_fixture *fixture)
 {
     memory_io_fail(fixture->memory, CALL_ANY, 1, EIO, true);
     test_env_cancel_jobs(&fixture->env);
     assert_false(broker_close(fixture->broker));
     fixture->broker = NULL;
     memory_io_fail(fixture->memory, 0, 0, 0, false);
+}
+
+void broker_fixture_power_cut(struct broker_fixture *fixture, uint64_t seed)
+{
+    broker_fixture_abandon(fixture);
     memory_io_power_cut(fixture->memory, seed);
 }
 
@@ -172,12 +192,17 @@ bool test_peer_receive(struct test_peer *peer, int16_t key, int16_t version, int
     return true;
 }
 
-void test_peer_ask(struct test_peer *peer, int16_t key, int16_t version, const void *request, void *response)
+bool test_peer_try(struct test_peer *peer, int16_t key, int16_t version, const void *request, void *response)
 {
     struct test_env *env = CONTAINER_OF(peer->peer.broker->env, struct test_env, env);
     int32_t id = test_peer_send(peer, key, version, request);
     test_env_run_jobs(env);
-    if (!test_peer_receive(peer, key, version, id, response))
+    return test_peer_receive(peer, key, version, id, response);
+}
+
+void test_peer_ask(struct test_peer *peer, int16_t key, int16_t version, const void *request, void *response)
+{
+    if (!test_peer_try(peer, key, version, request, response))
         fail_msg("no answer (%s)", peer->closed ? peer->reason : "not closed");
 }
 

@@ -16,11 +16,18 @@ struct broker_fixture {
 /* The settings are the defaults with log.dirs=/data; config_set() more before the first open. */
 void broker_fixture_init(struct broker_fixture *fixture);
 void broker_fixture_release(struct broker_fixture *fixture);
+/* One with the same settings (but those that were set after the init) and clock, over a copy of the files as they are
+ * now: what `from` leaves when its process dies. */
+void broker_fixture_copy(struct broker_fixture *fixture, const struct broker_fixture *from);
 void broker_fixture_set(struct broker_fixture *fixture, const char *name, const char *value);
 
 void broker_fixture_open(struct broker_fixture *fixture);
+/* The same where it may fail. */
+bool broker_fixture_try_open(struct broker_fixture *fixture);
 /* A clean stop. */
 void broker_fixture_close(struct broker_fixture *fixture);
+/* Let go of the broker, of which nothing is needed any more; what it still writes fails. Peers must be gone. */
+void broker_fixture_abandon(struct broker_fixture *fixture);
 /* The power goes, and comes back: what was not synced is lost as memory_io_power_cut() says. Peers must be gone. */
 void broker_fixture_power_cut(struct broker_fixture *fixture, uint64_t seed);
 
@@ -49,7 +56,8 @@ int32_t test_peer_send(struct test_peer *peer, int16_t key, int16_t version, con
 /* The next answer, decoded into `response`; valid until the next one. False: there is none. Fails the test when its
  * correlation id is not `correlation_id`. */
 bool test_peer_receive(struct test_peer *peer, int16_t key, int16_t version, int32_t correlation_id, void *response);
-/* Both, for what is answered at once or after its jobs have run; fails the test otherwise. */
+/* Both, for what is answered at once or after its jobs have run: false, or a failed test, without an answer. */
+bool test_peer_try(struct test_peer *peer, int16_t key, int16_t version, const void *request, void *response);
 void test_peer_ask(struct test_peer *peer, int16_t key, int16_t version, const void *request, void *response);
 
 /* ---- requests that many tests send ---------------------------------------------------------------------------------- */

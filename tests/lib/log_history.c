@@ -170,7 +170,8 @@ static void take_over(struct log_history *history, const struct check *check, in
     history->answered_end = log_end_offset(history->fixture->log);
     if (history->flushed_end > history->answered_end)
         history->flushed_end = history->answered_end;
-    history->known_start = history->power_lost ? start : 0;
+    if (history->power_lost && start > 0) /* what was lost below the start cannot be seen */
+        change_producers(history);
     history->power_lost = false;
 }
 
@@ -200,7 +201,7 @@ void history_check_use(struct log_history *history)
     assert_int_equal(log_fixture_count_records(fixture, READ_BYTES), history->records);
     for (int producer = 0; producer < HISTORY_PRODUCERS; producer++) {
         int last = history->count - 1;
-        while (last >= history->forgotten && (history->batches[last].base_offset < history->known_start ||
+        while (last >= history->forgotten && (history->batches[last].base_offset < 0 ||
                                               producer_of(history, &history->batches[last].spec) != producer))
             last--;
         if (last < history->forgotten)

@@ -29,7 +29,6 @@ struct log_history {
     int forgotten;        /* batches below it belong to a log that was deleted */
     int64_t answered_end; /* behind the last batch that was answered */
     int64_t flushed_end;  /* behind the last one that a flush or a clean stop confirmed */
-    int64_t known_start;  /* with the power the log lost what it knew of producers of batches below */
     int64_t may_start;    /* the log may start up to here: retention or DeleteRecords was asked for it */
     int64_t first_producer_id;
     int32_t sequences[HISTORY_PRODUCERS];

@@ -62,8 +62,8 @@ void memory_io_power_cut(struct memory_io *memory, uint64_t seed);
  */
 void memory_io_power_cut_by(struct memory_io *memory, struct power *power);
 bool power_next(struct power *power);
-/* A copy with its own life: of what calls see, of what is synced and of what is not; not of faults and limits. All
- * files must be closed. */
+/* A copy with its own life: of what calls see, of what is synced and of what is not; not of faults and limits. Open
+ * files are not open there: so it is also what a process that dies leaves. */
 struct memory_io *memory_io_copy(const struct memory_io *memory);
 
 /* ---- looking and meddling -------------------------------------------------------------------------------------- */

@@ -250,7 +250,6 @@ static struct node *copy_node(struct memory_io *memory, struct twins *twins, con
 
 struct memory_io *memory_io_copy(const struct memory_io *memory)
 {
-    ASSERT(memory->open_count == 0);
     struct memory_io *copy = memory_io_new();
     struct twins twins = {NULL, NULL, 0};
     memory_node_unref(copy, copy->root);

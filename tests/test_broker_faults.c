@@ -1,0 +1,566 @@
+/* Every failure point of a whole broker: the k-th call on files fails, once or for good, while clients make and delete
+ * topics, change a setting, take producer ids, produce and delete records, and while the broker starts and stops. Then
+ * the process dies, or the power goes with it; the broker starts again, and what it had answered must hold:
+ *
+ *   - topics that were made are there under their ids, those that were deleted are not; settings are as changed last;
+ *   - no producer id is given twice;
+ *   - each record is where its answer said, unchanged (after a power cut: in the topic with flush.messages=1); a topic
+ *     that was made anew under an old name has no record of the old one;
+ *   - the broker goes on: changes are taken, the stop is clean, the start after it has nothing to recover.
+ *
+ * What was asked for and not answered may have happened or not. FAULT_SEEDS in the environment sets how many power cuts
+ * follow each fault, and lets no call be left out (make nightly); otherwise it is every FAULT_STRIDE-th. */
+#include "lib/broker_fixture.h"
+
+#include "protocol/errors.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define FAULTS_MAX          10000
+#define FAULT_STRIDE        7
+#define FAULT_SEEDS_DEFAULT 3
+#define RECORDS_MAX         40
+#define POWER_SEED          3 /* of the cut that comes before */
+#define RETENTION_BEFORE    "604800000"
+#define RETENTION_AFTER     "1234567"
+
+enum certainty { NEVER, PERHAPS, SURE }; /* is it there? */
+
+/* What a topic's records are, as far as answers told. */
+struct truth {
+    const char *name;
+    bool flushed; /* flush.messages=1: answers survive a power cut */
+    enum certainty exists;
+    struct kp_uuid id;           /* when sure */
+    int32_t values[RECORDS_MAX]; /* by offset; 0: not known */
+    int64_t answered_end;
+};
+
+struct world {
+    struct truth flushed, plain, renewed;
+    int64_t last_producer_id;
+    enum certainty retention_changed;
+    int32_t value; /* of the last record, ascending */
+    bool power_lost;
+};
+
+struct run {
+    struct broker_fixture broker;
+    struct test_peer peer;
+    bool peer_open;
+    struct world world;
+};
+
+struct sweep {
+    struct run begun, run, after; /* before the life, in it, and started again */
+    FILE *log;                    /* what the case at hand logs */
+    int stderr_saved;
+    char at[128];
+    bool done;
+};
+
+/* ---- asking ------------------------------------------------------------------------------------------------------ */
+
+/* Ask on a connection that is open; one that the broker closed is opened again. False without an answer. */
+static bool ask(struct run *run, int16_t key, int16_t version, const void *request, void *response)
+{
+    if (run->peer_open && run->peer.closed) {
+        test_peer_close(&run->peer);
+        run->peer_open = false;
+    }
+    if (!run->peer_open)
+        test_peer_open(&run->peer, &run->broker);
+    run->peer_open = true;
+    bool answered = test_peer_try(&run->peer, key, version, request, response);
+    broker_fixture_turn(&run->broker);
+    return answered;
+}
+
+static void create(struct run *run, struct truth *truth)
+{
+    struct kp_create_topics_request request = kp_create_topics_request_default;
+    struct kp_create_topics_request_topics topic = kp_create_topics_request_topics_default;
+    struct kp_create_topics_request_topics_configs flush = {kp_string_of("flush.messages"), kp_string_of("1")};
+    struct kp_create_topics_response response;
+    topic.name = kp_string_of(truth->name);
+    topic.num_partitions = 1;
+    topic.replication_factor = 1;
+    topic.configs = &flush;
+    topic.configs_count = truth->flushed ? 1 : 0;
+    request.topics = &topic;
+    request.topics_count = 1;
+    enum certainty before = truth->exists;
+    truth->exists = PERHAPS;
+    if (!ask(run, KP_API_CREATE_TOPICS, 7, &request, &response))
+        return;
+    if (response.topics[0].error_code == KAFKA_NONE) {
+        truth->exists = SURE;
+        truth->id = response.topics[0].topic_id;
+    } else if (before != PERHAPS) {
+        truth->exists = before;
+    }
+}
+
+static void delete (struct run *run, struct truth *truth)
+{
+    struct kp_delete_topics_request request = kp_delete_topics_request_default;
+    struct kp_delete_topics_response response;
+    struct kp_string name = kp_string_of(truth->name);
+    request.topic_names = &name;
+    request.topic_names_count = 1;
+    request.timeout_ms = 30000;
+    enum certainty before = truth->exists;
+    truth->exists = PERHAPS;
+    bool answered = ask(run, KP_API_DELETE_TOPICS, 5, &request, &response);
+    if (answered && response.responses[0].error_code != KAFKA_NONE) {
+        truth->exists = before;
+        return;
+    }
+    if (answered)
+        truth->exists = NEVER;
+    memset(truth->values, 0, sizeof truth->values);
+    truth->answered_end = 0;
+}
+
+/* Must all records be there whose answers came? */
+static bool is_sure(const struct run *run, const struct truth *truth)
+{
+    return truth->flushed || !run->world.power_lost;
+}
+
+static uint8_t *value_batch(struct run *run, int32_t value, size_t *size)
+{
+    uint8_t bytes[100] = {0};
+    const struct kp_bytes null = {NULL, -1};
+    const struct batch_header header = BATCH_HEADER_PLAIN;
+    int64_t now_ms = run->broker.env.now.wall_ms;
+    struct batch_builder builder;
+    store_be32(bytes, (uint32_t)value);
+    batch_builder_init(&builder, now_ms);
+    batch_builder_add(&builder, now_ms, null, (struct kp_bytes){bytes, sizeof bytes}, (struct kp_bytes){NULL, 0}, 0);
+    assert_true(batch_builder_finish(&builder, &header));
+    *size = builder.size_bytes;
+    return builder.bytes;
+}
+
+static void produce(struct run *run, struct truth *truth)
+{
+    size_t size;
+    int32_t value = ++run->world.value;
+    uint8_t *bytes = value_batch(run, value, &size);
+    struct kp_produce_request_topic_data_partition_data data = {
+        .records = {.data = bytes, .size = (int32_t)size}
+    };
+    struct kp_produce_request_topic_data topic = {
+        .name = kp_string_of(truth->name), .partition_data = &data, .partition_data_count = 1};
+    struct kp_produce_request request = kp_produce_request_default;
+    struct kp_produce_response response;
+    request.acks = -1;
+    request.topic_data = &topic;
+    request.topic_data_count = 1;
+    if (ask(run, KP_API_PRODUCE, 9, &request, &response) &&
+        response.responses[0].partition_responses[0].error_code == KAFKA_NONE) {
+        int64_t offset = response.responses[0].partition_responses[0].base_offset;
+        assert_in_range(offset, is_sure(run, truth) ? truth->answered_end : 0, RECORDS_MAX - 1);
+        truth->values[offset] = value;
+        truth->answered_end = offset + 1;
+    }
+    free(bytes);
+}
+
+static void delete_records(struct run *run, const struct truth *truth, int64_t offset)
+{
+    struct kp_delete_records_request_topics_partitions partition = {.offset = offset};
+    struct kp_delete_records_request_topics topic = {
+        .name = kp_string_of(truth->name), .partitions = &partition, .partitions_count = 1};
+    struct kp_delete_records_request request = kp_delete_records_request_default;
+    struct kp_delete_records_response response;
+    request.topics = &topic;
+    request.topics_count = 1;
+    (void)ask(run, KP_API_DELETE_RECORDS, 2, &request, &response);
+}
+
+static void take_producer_id(struct run *run)
+{
+    struct kp_init_producer_id_request request = kp_init_producer_id_request_default;
+    struct kp_init_producer_id_response response;
+    request.transactional_id = KP_NULL_STRING;
+    if (!ask(run, KP_API_INIT_PRODUCER_ID, 4, &request, &response) || response.error_code != KAFKA_NONE)
+        return;
+    assert_true(response.producer_id > run->world.last_producer_id);
+    run->world.last_producer_id = response.producer_id;
+}
+
+static void change_retention(struct run *run, const struct truth *truth)
+{
+    struct kp_incremental_alter_configs_request_resources_configs config = {.name = kp_string_of("retention.ms"),
+                                                                            .value = kp_string_of(RETENTION_AFTER)};
+    struct kp_incremental_alter_configs_request_resources resource = {
+        .resource_type = 2, .resource_name = kp_string_of(truth->name), .configs = &config, .configs_count = 1};
+    struct kp_incremental_alter_configs_request request = kp_incremental_alter_configs_request_default;
+    struct kp_incremental_alter_configs_response response;
+    request.resources = &resource;
+    request.resources_count = 1;
+    run->world.retention_changed = PERHAPS;
+    if (ask(run, KP_API_INCREMENTAL_ALTER_CONFIGS, 1, &request, &response))
+        run->world.retention_changed = response.responses[0].error_code == KAFKA_NONE ? SURE : NEVER;
+}
+
+static void pass_time(struct run *run, int64_t ms)
+{
+    broker_fixture_advance(&run->broker, ms);
+    broker_fixture_run_jobs(&run->broker);
+}
+
+/* ---- a life ------------------------------------------------------------------------------------------------------ */
+
+static void run_init(struct run *run)
+{
+    *run = (struct run){.world.last_producer_id = -1};
+    broker_fixture_init(&run->broker);
+    run->world.flushed = (struct truth){.name = "flushed", .flushed = true};
+    run->world.plain = (struct truth){.name = "plain"};
+    run->world.renewed = (struct truth){.name = "renewed", .flushed = true};
+}
+
+/* What `run` leaves when its process dies now, or with a seed, when the power goes. */
+static void run_copy(struct run *copy, const struct run *run, bool power_cut, uint64_t seed)
+{
+    *copy = (struct run){.world = run->world};
+    broker_fixture_copy(&copy->broker, &run->broker);
+    copy->world.power_lost |= power_cut;
+    if (power_cut)
+        memory_io_power_cut(copy->broker.memory, seed);
+}
+
+static void hang_up(struct run *run)
+{
+    if (run->peer_open)
+        test_peer_close(&run->peer);
+    run->peer_open = false;
+}
+
+static void run_release(struct run *run)
+{
+    hang_up(run);
+    if (run->broker.broker != NULL)
+        broker_fixture_abandon(&run->broker);
+    broker_fixture_release(&run->broker);
+}
+
+static void stop(struct run *run)
+{
+    hang_up(run);
+    broker_fixture_run_jobs(&run->broker);
+    (void)broker_close(run->broker.broker);
+    run->broker.broker = NULL;
+}
+
+/* All but the stop. False when the start failed. */
+static bool live(struct run *run)
+{
+    struct world *world = &run->world;
+    if (!broker_fixture_try_open(&run->broker))
+        return false;
+    create(run, &world->flushed);
+    create(run, &world->plain);
+    create(run, &world->renewed);
+    for (int i = 0; i < 3; i++) {
+        produce(run, &world->flushed);
+        produce(run, &world->plain);
+        produce(run, &world->renewed);
+    }
+    take_producer_id(run);
+    pass_time(run, 61000);
+    change_retention(run, &world->plain);
+    delete (run, &world->renewed);
+    create(run, &world->renewed);
+    produce(run, &world->renewed);
+    delete_records(run, &world->flushed, 1);
+    take_producer_id(run);
+    pass_time(run, 61000);
+    produce(run, &world->flushed);
+    return true;
+}
+
+/* ---- checking ---------------------------------------------------------------------------------------------------- */
+
+/* The topic as Metadata tells it. Returns its error code. */
+static int16_t describe(struct run *run, const struct truth *truth, struct kp_uuid *id)
+{
+    struct kp_metadata_request request = kp_metadata_request_default;
+    struct kp_metadata_request_topics topic = {.name = kp_string_of(truth->name)};
+    struct kp_metadata_response response;
+    request.topics = &topic;
+    request.topics_count = 1;
+    request.allow_auto_topic_creation = false;
+    assert_true(ask(run, KP_API_METADATA, 12, &request, &response));
+    *id = response.topics[0].topic_id;
+    return response.topics[0].error_code;
+}
+
+/* Each batch that a fetch brings, of one record each. Returns the offset behind them. */
+static int64_t check_batches(const struct truth *truth, struct kp_records records, int64_t offset, bool sure)
+{
+    for (int32_t at = 0; at < records.size;) {
+        struct record_batch batch;
+        struct record_iterator iterator;
+        struct record record;
+        assert_int_equal(record_batch_view(&batch, records.data + at, (size_t)(records.size - at)), BATCH_OK);
+        assert_true(record_batch_crc_ok(&batch));
+        assert_int_equal(batch.base_offset, offset);
+        record_iterator_init(&iterator, &batch, batch.size_bytes, NULL);
+        assert_true(record_iterator_next(&iterator, &record));
+        int32_t value = (int32_t)load_be32(record.value.data);
+        record_iterator_release(&iterator);
+        if (sure && offset < truth->answered_end)
+            assert_int_equal(value, truth->values[offset]);
+        at += batch.size_bytes;
+        offset++;
+    }
+    return offset;
+}
+
+static void check_records(struct run *run, const struct truth *truth)
+{
+    bool sure = is_sure(run, truth);
+    int64_t offset = -1, start = 0, end = 0;
+    while (offset < end) {
+        struct kp_fetch_request request = kp_fetch_request_default;
+        struct kp_fetch_request_topics_partitions partition = kp_fetch_request_topics_partitions_default;
+        struct kp_fetch_request_topics topic = test_fetch_topic(truth->name, &partition);
+        struct kp_fetch_response response;
+        partition.fetch_offset = offset < 0 ? 0 : offset;
+        partition.partition_max_bytes = 1 << 20;
+        request.topics = &topic;
+        request.topics_count = 1;
+        assert_true(ask(run, KP_API_FETCH, 11, &request, &response));
+        const struct kp_fetch_response_responses_partitions *got = &response.responses[0].partitions[0];
+        if (got->error_code == KAFKA_OFFSET_OUT_OF_RANGE && offset < 0) { /* below the start that DeleteRecords set */
+            offset = start = 1;
+            end = 2;
+            continue;
+        }
+        assert_int_equal(got->error_code, KAFKA_NONE);
+        if (offset < 0)
+            offset = 0;
+        end = got->high_watermark;
+        int64_t next = check_batches(truth, got->records, offset, sure);
+        assert_true(next > offset || next == end);
+        offset = next;
+    }
+    if (sure)
+        assert_true(offset >= truth->answered_end);
+}
+
+static void check_topic(struct run *run, struct truth *truth)
+{
+    struct kp_uuid id;
+    int16_t error = describe(run, truth, &id);
+    if (truth->exists == NEVER || (truth->exists == PERHAPS && error != KAFKA_NONE)) {
+        assert_int_equal(error, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+        return;
+    }
+    assert_int_equal(error, KAFKA_NONE);
+    if (truth->exists == SURE) {
+        assert_true(kp_uuid_equal(id, truth->id));
+        check_records(run, truth);
+    }
+}
+
+static void check_retention(struct run *run, const struct truth *truth)
+{
+    struct kp_string key = kp_string_of("retention.ms");
+    struct kp_describe_configs_request_resources resource = {.resource_type = 2,
+                                                             .resource_name = kp_string_of(truth->name),
+                                                             .configuration_keys = &key,
+                                                             .configuration_keys_count = 1};
+    struct kp_describe_configs_request request = kp_describe_configs_request_default;
+    struct kp_describe_configs_response response;
+    request.resources = &resource;
+    request.resources_count = 1;
+    assert_true(ask(run, KP_API_DESCRIBE_CONFIGS, 4, &request, &response));
+    struct kp_string value = response.results[0].configs[0].value;
+    if (run->world.retention_changed == SURE)
+        assert_true(kp_string_equal(value, kp_string_of(RETENTION_AFTER)));
+    if (run->world.retention_changed == NEVER)
+        assert_true(kp_string_equal(value, kp_string_of(RETENTION_BEFORE)));
+}
+
+static void note_folder(void *context, const char *name, bool is_directory)
+{
+    bool *deleted = context;
+    *deleted |= is_directory && strstr(name, "-delete") != NULL;
+}
+
+/* A start without faults: all that was answered is there, and the broker goes on. */
+static void check_after(struct run *run, FILE *log)
+{
+    struct world *world = &run->world;
+    struct truth more = {.name = "more", .flushed = true};
+    broker_fixture_open(&run->broker);
+    check_topic(run, &world->flushed);
+    check_topic(run, &world->plain);
+    check_topic(run, &world->renewed);
+    if (world->plain.exists == SURE)
+        check_retention(run, &world->plain);
+    take_producer_id(run);
+    create(run, &more);
+    produce(run, &more);
+    assert_int_equal(more.exists, SURE);
+    assert_int_equal(more.answered_end, 1);
+    pass_time(run, 3 * 61000);
+    bool deleted = false;
+    struct file_io *files = memory_io_files(run->broker.memory);
+    assert_int_equal(files->list(files, "/data", note_folder, &deleted), 0);
+    assert_false(deleted); /* folders that a deletion left half done go */
+    hang_up(run);
+    broker_fixture_close(&run->broker);
+    assert_int_equal(ftruncate(fileno(log), 0), 0);
+    broker_fixture_open(&run->broker);
+    check_topic(run, &more);
+}
+
+/* ---- sweeps ------------------------------------------------------------------------------------------------------ */
+
+static const struct fault_kind {
+    const char *name;
+    int error;
+    bool for_good;
+} fault_kinds[] = {
+    {"EIO once",        EIO,    false},
+    {"EIO for good",    EIO,    true },
+    {"ENOSPC once",     ENOSPC, false},
+    {"ENOSPC for good", ENOSPC, true },
+};
+
+/* Of the many cases only the log of one that fails is shown. */
+static int setup(void **state)
+{
+    struct sweep *sweep = xcalloc(1, sizeof *sweep);
+    sweep->log = tmpfile();
+    assert_non_null(sweep->log);
+    sweep->stderr_saved = dup(STDERR_FILENO);
+    assert_true(dup2(fileno(sweep->log), STDERR_FILENO) >= 0);
+    *state = sweep;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct sweep *sweep = *state;
+    char line[512];
+    fflush(stderr);
+    (void)dup2(sweep->stderr_saved, STDERR_FILENO);
+    close(sweep->stderr_saved);
+    rewind(sweep->log);
+    while (!sweep->done && fgets(line, sizeof line, sweep->log) != NULL)
+        print_message("%s", line);
+    if (!sweep->done)
+        print_message("%s\n", sweep->at);
+    fclose(sweep->log);
+    free(sweep);
+    return 0;
+}
+
+static void begin_case(struct sweep *sweep)
+{
+    assert_int_equal(ftruncate(fileno(sweep->log), 0), 0);
+    (void)lseek(fileno(sweep->log), 0, SEEK_SET);
+}
+
+/* Without a fault everything is answered: the sweep sees all there is. */
+static void assert_all_answered(const struct world *world)
+{
+    assert_true(world->flushed.exists == SURE && world->plain.exists == SURE && world->renewed.exists == SURE);
+    assert_true(world->flushed.answered_end >= 4 && world->plain.answered_end >= 3);
+    assert_int_equal(world->renewed.answered_end, 1);
+    assert_int_equal(world->retention_changed, SURE);
+    assert_true(world->last_producer_id >= 0);
+}
+
+/* Returns false when the life ended before the k-th call. */
+static bool sweep_fault(struct sweep *sweep, const struct fault_kind *kind, int k, uint64_t seeds)
+{
+    struct run *run = &sweep->run, *after = &sweep->after;
+    begin_case(sweep);
+    snprintf(sweep->at, sizeof sweep->at, "call %d fails with %s", k, kind->name);
+    run_copy(run, &sweep->begun, false, 0);
+    memory_io_fail(run->broker.memory, CALL_ANY, k, kind->error, kind->for_good);
+    if (live(run))
+        stop(run);
+    bool fired = memory_io_fault_fired(run->broker.memory);
+    if (!fired)
+        assert_all_answered(&run->world);
+    for (uint64_t i = 0; i <= seeds; i++) {
+        uint64_t seed = i == 1 ? 0 : i * 1000003 + (uint64_t)k; /* 0: all is lost */
+        begin_case(sweep);
+        snprintf(sweep->at, sizeof sweep->at, "call %d fails with %s, then the %s, seed %" PRIu64, k, kind->name,
+                 i > 0 ? "power goes" : "process dies", seed);
+        run_copy(after, run, i > 0, seed);
+        check_after(after, sweep->log);
+        run_release(after);
+    }
+    run_release(run);
+    return fired;
+}
+
+static void sweep_all(struct sweep *sweep)
+{
+    const char *seeds = getenv("FAULT_SEEDS");
+    for (size_t i = 0; i < COUNT_OF(fault_kinds); i++) {
+        int k = 1;
+        while (
+            sweep_fault(sweep, &fault_kinds[i], k, seeds != NULL ? strtoull(seeds, NULL, 10) : FAULT_SEEDS_DEFAULT)) {
+            k += seeds != NULL ? 1 : FAULT_STRIDE;
+            assert_in_range(k, 1, FAULTS_MAX);
+        }
+    }
+    run_release(&sweep->begun);
+    sweep->done = true;
+}
+
+static void broker_keeps_its_answers_when_a_call_fails(void **state)
+{
+    struct sweep *sweep = *state;
+    run_init(&sweep->begun);
+    sweep_all(sweep);
+}
+
+static void broker_keeps_its_answers_when_a_call_fails_after_a_crash(void **state)
+{
+    struct sweep *sweep = *state;
+    run_init(&sweep->run);
+    assert_true(live(&sweep->run));
+    run_copy(&sweep->begun, &sweep->run, false, 0);
+    run_release(&sweep->run);
+    sweep_all(sweep);
+}
+
+static void broker_keeps_its_answers_when_a_call_fails_after_a_power_cut(void **state)
+{
+    struct sweep *sweep = *state;
+    run_init(&sweep->run);
+    assert_true(live(&sweep->run));
+    run_copy(&sweep->begun, &sweep->run, true, POWER_SEED);
+    run_release(&sweep->run);
+    sweep_all(sweep);
+}
+
+#define SWEEP(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SWEEP(broker_keeps_its_answers_when_a_call_fails),
+        SWEEP(broker_keeps_its_answers_when_a_call_fails_after_a_crash),
+        SWEEP(broker_keeps_its_answers_when_a_call_fails_after_a_power_cut),
+    };
+    return cmocka_run_group_tests_name("broker_faults", tests, NULL, NULL);
+}
