@@ -45,6 +45,7 @@ public final class Adapter {
 
     private final String bootstrap;
     private final Admin admin;
+    private KafkaConsumer<byte[], byte[]> follower;
 
     private Adapter(String bootstrap) {
         this.bootstrap = bootstrap;
@@ -87,6 +88,7 @@ public final class Adapter {
             case "list_offsets" -> result.put("offset", listOffset(topic, command));
             case "produce" -> produce(topic, command);
             case "fetch" -> fetch(topic, command, result.putArray("records"));
+            case "follow" -> follow(topic, command, result.putArray("records"));
             case "produce_numbered" -> result.put("count", produceNumbered(topic, command));
             case "fetch_numbered" -> result.put("count", fetchNumbered(topic, command));
             default -> answer.removeAll().put("unsupported", "the client has no such call");
@@ -187,6 +189,20 @@ public final class Adapter {
                         describe(record, records.addObject());
                     }
                 }
+            }
+        }
+    }
+
+    /** The next records for a consumer that stays where it is from command to command, whatever happens to the broker. */
+    private void follow(String topic, JsonNode command, ArrayNode records) {
+        if (follower == null) {
+            TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
+            follower = consumer(place);
+            follower.seekToBeginning(List.of(place));
+        }
+        while (records.size() < command.get("count").asInt()) {
+            for (ConsumerRecord<byte[], byte[]> record : poll(follower)) {
+                describe(record, records.addObject());
             }
         }
     }
