@@ -6,6 +6,7 @@ raises Unsupported for what the client cannot do, anything else for a failure. B
 import base64
 import inspect
 import json
+import select
 import sys
 
 
@@ -40,6 +41,56 @@ def check_numbered(number, offset, value, size):
     """Raise unless this is record `number`, whole and at its place."""
     if offset != number or value != numbered_value(number, size):
         raise AssertionError(f"record {number} expected, offset {offset} has {value[:20]!r} of {len(value)} bytes")
+
+
+class Stream:
+    """What of a stream was acknowledged, or read: the record with number n of a partition has offset n, and with `keys`
+    the key n mod keys. Without keys none is left out, but for the first ones."""
+
+    def __init__(self, partitions, keys=0):
+        self.first, self.next, self.keys = [None] * partitions, [0] * partitions, keys
+        self.last = [{} for _ in range(partitions)]  # by key
+
+    def see(self, partition, offset, number):
+        if offset != number:
+            raise AssertionError(f"partition {partition}: record {number} is at offset {offset}")
+        if self.first[partition] is None:
+            self.first[partition] = offset
+        elif offset < self.next[partition] or (offset > self.next[partition] and not self.keys):
+            raise AssertionError(f"partition {partition}: record {offset} comes after {self.next[partition] - 1}")
+        self.next[partition] = offset + 1
+        if self.keys:
+            self.last[partition][number % self.keys] = number
+
+    def count(self):
+        return sum(self.next)
+
+    def reached(self, counts):
+        """Is all there of a stream whose partitions have so many records? Raises when a key's last record is missing."""
+        if counts is None or any(at < count for at, count in zip(self.next, counts)):
+            return False
+        for partition, count in enumerate(counts):
+            for number in range(max(0, count - self.keys), count):
+                if self.last[partition].get(number % self.keys) != number:
+                    raise AssertionError(f"partition {partition}: record {number} is missing, the last one of its key")
+        return True
+
+
+def stream_key(number, keys):
+    return b"%d" % (number % keys) if keys else None
+
+
+def check_stream_value(value, size):
+    """The number of a record of a stream; raises unless it is whole."""
+    number = int(value[:12])
+    if value != numbered_value(number, size):
+        raise AssertionError(f"{value[:20]!r} of {len(value)} bytes is no record of the stream")
+    return number
+
+
+def told():
+    """The next command, if it has come while one is carried out; None else."""
+    return json.loads(sys.stdin.readline()) if select.select([sys.stdin], [], [], 0)[0] else None
 
 
 def say(answer):

@@ -46,21 +46,31 @@ class Client:
     def finish(self, _begun=None, progress=lambda count: None):
         """The result of the command that was begun; `progress` is called with what the adapter reports on the way."""
         while True:
-            try:
-                line = self.lines.get(timeout=COMMAND_TIMEOUT_S)
-            except queue.Empty:
-                raise ClientError(f"no answer in {COMMAND_TIMEOUT_S} s") from None
-            if line is None:
-                raise ClientError(f"the adapter ended with status {self.process.wait()}")
-            answer = json.loads(line)
-            if "progress" in answer:
-                progress(answer["progress"])
-            elif "unsupported" in answer:
-                raise Unsupported(answer["unsupported"])
-            elif "error" in answer:
-                raise ClientError(answer["error"])
-            else:
+            answer = self._next()
+            if "result" in answer:
                 return answer["result"]
+            progress(answer["progress"])
+
+    def next_progress(self):
+        """What the adapter reports next of the command under way, which is not to end by itself."""
+        answer = self._next()
+        if "progress" not in answer:
+            raise ClientError(f"ended with {answer}")
+        return answer["progress"]
+
+    def _next(self):
+        try:
+            line = self.lines.get(timeout=COMMAND_TIMEOUT_S)
+        except queue.Empty:
+            raise ClientError(f"no answer in {COMMAND_TIMEOUT_S} s") from None
+        if line is None:
+            raise ClientError(f"the adapter ended with status {self.process.wait()}")
+        answer = json.loads(line)
+        if "unsupported" in answer:
+            raise Unsupported(answer["unsupported"])
+        if "error" in answer:
+            raise ClientError(answer["error"])
+        return answer
 
     def _read(self):
         for line in self.process.stdout:

@@ -31,13 +31,18 @@ class Dohle:
         """HOST:PORT; the same after a restart."""
         return self._address
 
-    def start(self, options=(), wait_s=60):
-        """Start and wait for the ready line. options: "key=value" texts. Returns the seconds that it took."""
+    def command(self, options=()):
+        """What start() runs."""
         where = ["--ephemeral"] if self.ephemeral else ["--data", str(self.data)]
         port = self._address.rsplit(":", 1)[1] if self._address else "0"
         command = [str(self.binary), "--port", port, *where]
         for option in options:
             command += ["--override", option]
+        return command
+
+    def start(self, options=(), wait_s=60):
+        """Start and wait for the ready line. options: "key=value" texts. Returns the seconds that it took."""
+        command = self.command(options)
         self.folder.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         with open(self.folder / "dohle.log", "ab") as log:

@@ -1,5 +1,6 @@
 """confluent-kafka, Confluent's Python client over librdkafka."""
 import sys
+import time
 from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
@@ -10,6 +11,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import adapter
 
 TIMEOUT_S = 30
+STREAM_TIMEOUT_S = 120  # a stream goes on over stops, kills and full disks
+STREAM_IN_FLIGHT, STREAM_PROGRESS = 400, 100
+QUICK_RETRIES = {"reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100, "retry.backoff.ms": 20,
+                 "topic.metadata.refresh.fast.interval.ms": 20}
 
 
 def done(futures):
@@ -104,6 +109,59 @@ class ConfluentKafka:
         for number, message in enumerate(self._read(topic, 0, OFFSET_BEGINNING, count)):
             adapter.check_numbered(number, message.offset(), message.value(), size)
         return {"count": count}
+
+    def produce_stream(self, topic, partitions, codec, size, keys=0):
+        producer = Producer({**self.bootstrap, **QUICK_RETRIES, "acks": "all", "enable.idempotence": True,
+                             "compression.type": codec, "linger.ms": 2, "batch.num.messages": 20,
+                             "message.timeout.ms": STREAM_TIMEOUT_S * 1000})
+        stream, failures = adapter.Stream(partitions), []
+
+        def delivered(error, message):
+            try:
+                if error:
+                    raise KafkaException(error)
+                stream.see(message.partition(), message.offset(), adapter.check_stream_value(message.value(), size))
+            except Exception as failure:
+                failures.append(failure)
+
+        sent = told = 0
+        while not failures and not adapter.told():
+            if stream.count() >= told + STREAM_PROGRESS:
+                told = stream.count()
+                adapter.say({"progress": told})
+            for _ in range(min(20 * partitions, STREAM_IN_FLIGHT - (sent - stream.count()))):
+                number, partition = divmod(sent, partitions)
+                producer.produce(topic, partition=partition, key=adapter.stream_key(number, keys),
+                                 value=adapter.numbered_value(number, size), on_delivery=delivered)
+                sent += 1
+            producer.poll(0.01)
+        if not failures and producer.flush(STREAM_TIMEOUT_S):
+            raise TimeoutError(f"{sent - stream.count()} records were not acknowledged in {STREAM_TIMEOUT_S} s")
+        if failures:
+            raise failures[0]
+        return {"counts": stream.next}
+
+    def fetch_stream(self, topic, partitions, size, keys=0, counts=None):
+        consumer = Consumer({**self.bootstrap, **QUICK_RETRIES, "group.id": "none", "enable.auto.commit": False,
+                             "auto.offset.reset": "error"})
+        stream = adapter.Stream(partitions, keys)
+        deadline = time.monotonic() + STREAM_TIMEOUT_S
+        try:
+            consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
+            while not stream.reached(counts):
+                for message in consumer.consume(500, 0.05):
+                    if message.error():
+                        raise KafkaException(message.error())
+                    number = adapter.check_stream_value(message.value(), size)
+                    stream.see(message.partition(), message.offset(), number)
+                    deadline = time.monotonic() + STREAM_TIMEOUT_S
+                if counts is None:
+                    counts = (adapter.told() or {}).get("counts")
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"at {stream.next} of {counts}, nothing came in {STREAM_TIMEOUT_S} s")
+        finally:
+            consumer.close()
+        return {"first": stream.first, "counts": stream.next}
 
     def _read(self, topic, partition, offset, count):
         """`count` messages of one assigned partition. The group is never joined; librdkafka only wants a name."""

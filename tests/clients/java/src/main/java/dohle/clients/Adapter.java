@@ -58,7 +58,7 @@ public final class Adapter {
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             ObjectNode answer = JSON.createObjectNode();
             try {
-                adapter.carryOut(JSON.readTree(line), answer);
+                adapter.carryOut(JSON.readTree(line), answer, in);
             } catch (ExecutionException e) {
                 answer.removeAll().put("error", String.valueOf(e.getCause()));
             } catch (Exception e) {
@@ -69,11 +69,11 @@ public final class Adapter {
         System.exit(0);
     }
 
-    private static synchronized void say(JsonNode answer) {
+    static synchronized void say(JsonNode answer) {
         System.out.println(answer);
     }
 
-    private void carryOut(JsonNode command, ObjectNode answer) throws Exception {
+    private void carryOut(JsonNode command, ObjectNode answer, BufferedReader in) throws Exception {
         ObjectNode result = answer.putObject("result");
         String topic = command.path("topic").asText();
         switch (command.get("do").asText()) {
@@ -91,6 +91,8 @@ public final class Adapter {
             case "follow" -> follow(topic, command, result.putArray("records"));
             case "produce_numbered" -> result.put("count", produceNumbered(topic, command));
             case "fetch_numbered" -> result.put("count", fetchNumbered(topic, command));
+            case "produce_stream" -> new Streams(bootstrap, command, in).produce(result);
+            case "fetch_stream" -> new Streams(bootstrap, command, in).fetch(result);
             default -> answer.removeAll().put("unsupported", "the client has no such call");
         }
     }
@@ -226,7 +228,7 @@ public final class Adapter {
     }
 
     /** Record `number` of the large test: its own number in twelve digits, then one byte that follows from it. */
-    private static byte[] numberedValue(int number, int size) {
+    static byte[] numberedValue(int number, int size) {
         byte[] value = new byte[size];
         Arrays.fill(value, (byte) (number % 251));
         System.arraycopy(String.format("%012d", number).getBytes(StandardCharsets.US_ASCII), 0, value, 0, 12);
