@@ -60,17 +60,34 @@ struct fetch {
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
 
+/* An id that once had a name stands for a topic that was deleted, in whose place another one may be (KIP-516). */
+static enum kafka_error error_of_unknown_id(const struct catalog *catalog, const struct fetch_item *item)
+{
+    if (!item->was_known)
+        return KAFKA_UNKNOWN_TOPIC_ID;
+    const struct topic *successor =
+        item->known_as == NULL ? NULL : catalog_topic(catalog, kp_string_of(item->known_as));
+    return topic_partition(successor, item->partition) == NULL ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION
+                                                               : KAFKA_INCONSISTENT_TOPIC_ID;
+}
+
 static struct partition *find_partition(const struct fetch *fetch, const struct fetch_item *item,
                                         enum kafka_error *error)
 {
-    struct catalog *catalog = fetch->request->broker->catalog;
+    const struct catalog *catalog = fetch->request->broker->catalog;
     struct topic *topic =
         fetch->by_id ? catalog_topic_by_id(catalog, item->topic_id) : catalog_topic(catalog, item->topic);
     struct partition *partition = topic == NULL ? NULL : topic_partition(topic, item->partition);
     if (partition == NULL)
-        *error = topic == NULL && fetch->by_id && !item->was_known ? KAFKA_UNKNOWN_TOPIC_ID
-                                                                   : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+        *error = topic == NULL && fetch->by_id ? error_of_unknown_id(catalog, item) : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     return partition;
+}
+
+/* Keep which name the id of the session's item stands for: the topic may go, and another one get its name. */
+static void note_name(struct fetch_session *session, struct fetch_item *item, const struct topic *topic)
+{
+    if (session->uses_topic_ids && topic != NULL)
+        fetch_session_note_name(session, item, topic->name);
 }
 
 /* KIP-320: does the consumer's last epoch end before its offset in our log? Then it read what was lost. */
@@ -135,6 +152,27 @@ static bool read_aborted(struct fetch *fetch, struct fetch_read *read, struct lo
     return status != STORAGE_CANCELED;
 }
 
+/* What the limits of request and partition leave for this one. The limit of the request is a negative one for its first
+ * partition only. */
+static int64_t bytes_left(const struct fetch *fetch, const struct fetch_read *read)
+{
+    int64_t left = fetch->max_bytes - fetch->bytes;
+    if (left < 0 && read != fetch->reads)
+        left = 0;
+    return left < read->item->max_bytes ? left : read->item->max_bytes;
+}
+
+/* With a negative limit Kafka fails where there is something to read. */
+static enum kafka_error read_slice(const struct fetch *fetch, struct fetch_read *read, struct log *log)
+{
+    int64_t offset = read->item->fetch_offset, left = bytes_left(fetch, read);
+    int status = log_read(log, offset, left < 0 ? 0 : (int32_t)left, fetch->bytes == 0 && left >= 0, fetch->isolation,
+                          &read->slice, NULL);
+    if (status == 0 && left < 0 && log_bytes_from(log, offset, fetch->isolation) > 0)
+        return KAFKA_UNKNOWN_SERVER_ERROR;
+    return kafka_error_of_storage(status);
+}
+
 /* False: no memory for it. */
 static bool read_item(struct fetch *fetch, struct fetch_read *read, struct fetch_item *item)
 {
@@ -147,21 +185,20 @@ static bool read_item(struct fetch *fetch, struct fetch_read *read, struct fetch
                                 .diverging_end_offset = -1};
     struct partition *partition = find_partition(fetch, item, &read->error);
     if (partition == NULL) {
-        read->unknown = !fetch->waited;
+        read->unknown = !fetch->waited && read->error != KAFKA_INCONSISTENT_TOPIC_ID;
         return true;
     }
     item->was_known = true;
+    if (fetch->session != NULL)
+        note_name(fetch->session, item, partition->topic);
     read->leader_epoch = partition_leader_epoch(partition);
     read->error = partition_check_epoch(partition, item->current_leader_epoch);
     if (read->error == KAFKA_NONE && fetch->replica_id != REPLICA_CONSUMER && fetch->replica_id != REPLICA_DEBUG)
         read->error = KAFKA_NOT_LEADER_OR_FOLLOWER;
     if (read->error != KAFKA_NONE)
         return true;
-    int64_t left = fetch->max_bytes - fetch->bytes;
-    int32_t max_bytes = left < 0 ? 0 : left < item->max_bytes ? (int32_t)left : item->max_bytes;
     if (check_divergence(read, partition) && read->error == KAFKA_NONE) {
-        read->error = kafka_error_of_storage(log_read(partition->log, item->fetch_offset, max_bytes, fetch->bytes == 0,
-                                                      fetch->isolation, &read->slice, NULL));
+        read->error = read_slice(fetch, read, partition->log);
         if (!read_aborted(fetch, read, partition->log))
             return false;
     }
@@ -295,6 +332,7 @@ static int32_t open_session(struct fetch *fetch)
         }
         item->high_watermark = fetch->reads[i].error != KAFKA_NONE ? -1 : fetch->reads[i].high_watermark;
         item->log_start_offset = fetch->reads[i].log_start_offset;
+        note_name(session, item, catalog_topic_by_id(fetch->request->broker->catalog, item->topic_id));
     }
     return session->id;
 }
@@ -507,7 +545,7 @@ static bool update_session(struct fetch *fetch, const struct kp_fetch_request *b
     }
     fetch_session_advance(session);
     fetch_session_ref(session);
-    if (session->items_count == 0) { /* emptied: it ends, and the answer has none */
+    if (session->items_count == 0) { /* emptied: it ends, and the request is answered as if there had been none */
         fetch_session_drop(session);
         fetch_session_unref(session);
         fetch->session = NULL;
@@ -553,14 +591,13 @@ void api_fetch(struct request *request)
     fetch->max_bytes = body->max_bytes < max_bytes_allowed ? body->max_bytes : max_bytes_allowed;
     fetch->min_bytes = body->min_bytes < fetch->max_bytes ? body->min_bytes : fetch->max_bytes;
     enum kafka_error error = find_session(fetch, body);
-    bool full = fetch->session == NULL;
-    if (error == KAFKA_NONE && !full && !update_session(fetch, body))
+    if (error == KAFKA_NONE && fetch->session != NULL && !update_session(fetch, body))
         error = KAFKA_FETCH_SESSION_ID_NOT_FOUND; /* which has the client begin anew, with a full fetch */
     if (error != KAFKA_NONE) {
         answer_error(request, error);
         return;
     }
-    if ((full && !take_items(fetch, body)) || !read_items(fetch)) {
+    if ((fetch->session == NULL && !take_items(fetch, body)) || !read_items(fetch)) {
         refuse(fetch);
         return;
     }

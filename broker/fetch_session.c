@@ -46,15 +46,17 @@ static struct fetch_item *item_find(struct fetch_session *session, const struct 
     return NULL;
 }
 
-/* What an item takes: itself, its name behind it, its place in the hash map. */
+/* What an item takes: itself, its names, its place in the hash map. */
 static size_t item_bytes(const struct fetch_item *item)
 {
-    return sizeof *item + sizeof(void *) + (item->topic.size > 0 ? (size_t)item->topic.size : 0);
+    return sizeof *item + sizeof(void *) + (item->topic.size > 0 ? (size_t)item->topic.size : 0) +
+           (item->known_as != NULL ? strlen(item->known_as) + 1 : 0);
 }
 
 static void item_free(struct fetch_session *session, struct fetch_item *item)
 {
     session->sessions->items_bytes -= item_bytes(item);
+    free(item->known_as);
     free(item);
 }
 
@@ -77,6 +79,7 @@ struct fetch_item *fetch_session_put(struct fetch_session *session, const struct
     *item = *key;
     if (name_bytes > 0)
         item->topic.data = memcpy(item + 1, key->topic.data, name_bytes);
+    item->known_as = NULL;
     item->high_watermark = item->log_start_offset = -1;
     list_init(&item->order);
     list_append(&session->items, &item->order);
@@ -84,6 +87,15 @@ struct fetch_item *fetch_session_put(struct fetch_session *session, const struct
     session->items_count++;
     sessions->items_bytes += item_bytes(item);
     return item;
+}
+
+void fetch_session_note_name(struct fetch_session *session, struct fetch_item *item, const char *name)
+{
+    struct fetch_sessions *sessions = session->sessions;
+    if (item->known_as != NULL || strlen(name) + 1 > FETCH_SESSION_BYTES_MAX - sessions->items_bytes)
+        return;
+    item->known_as = xstrdup(name);
+    sessions->items_bytes += strlen(name) + 1;
 }
 
 void fetch_session_remove(struct fetch_session *session, const struct fetch_item *key)

@@ -25,6 +25,7 @@ struct fetch_item {
     /* what the last answer said, to tell what is new; -1 at first */
     int64_t high_watermark, log_start_offset;
     bool was_known;        /* the partition existed once: its topic's id has had a name since */
+    char *known_as;        /* in a session that uses topic ids: that name; NULL: none yet */
     struct list order;     /* in session->items */
     struct hash_node node; /* in session->by_key */
 };
@@ -64,6 +65,8 @@ void fetch_session_unref(struct fetch_session *session);
 /* Add what `item` names, or change it if it is there; what it borrows is copied. Returns the session's own; NULL: no
  * room, as all sessions together reach FETCH_SESSION_BYTES_MAX. */
 struct fetch_item *fetch_session_put(struct fetch_session *session, const struct fetch_item *item);
+/* The topic id of the session's item stands for this name; copied, as far as there is room. */
+void fetch_session_note_name(struct fetch_session *session, struct fetch_item *item, const char *name);
 void fetch_session_remove(struct fetch_session *session, const struct fetch_item *key);
 
 #endif

@@ -246,7 +246,7 @@ struct log_place {
 };
 
 /* Where the log is; one without a folder gets its directory now. A log that is not loaded is not loaded for it, but its
- * files are looked at. 0, STORAGE_IO or STORAGE_OFFLINE. */
+ * folder is looked at. 0 or STORAGE_OFFLINE. */
 int log_find_place(struct log *log, struct log_place *place) WARN_UNUSED;
 /* The copy that log_move() makes; false: it is not being moved. */
 bool log_future_place(const struct log *log, struct log_place *place);

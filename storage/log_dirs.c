@@ -111,55 +111,16 @@ int log_store_space(const struct log_store *store, int directory, int64_t *total
     return io->space(io, store->dirs[directory].path, total_bytes, usable_bytes) < 0 ? STORAGE_IO : 0;
 }
 
-struct size_sum {
-    struct file_io *io;
-    const char *path;
-    int64_t bytes;
-};
-
-static void add_size(void *context, const char *name, bool is_directory)
-{
-    struct size_sum *sum = context;
-    struct file_name parsed;
-    struct file_stat info;
-    char path[STORAGE_PATH_MAX];
-    if (is_directory || !file_name_parse(name, &parsed) || parsed.kind != FILE_LOG || parsed.suffix != SUFFIX_NONE ||
-        snprintf(path, sizeof path, "%s/%s", sum->path, name) >= STORAGE_PATH_MAX)
-        return;
-    if (sum->io->stat(sum->io, path, &info) == 0)
-        sum->bytes += info.size_bytes;
-}
-
-/* Of a log that is not loaded: its folder is looked for, and its files are counted. */
-static int place_unloaded(struct log *log, struct log_place *place)
-{
-    int error = log_find_folder(log, NULL);
-    if (error < 0)
-        return error;
-    if (log->dir != NULL) {
-        struct size_sum sum = {.io = log->store->options.files, .path = log->folder->path};
-        error = sum.io->list(sum.io, sum.path, add_size, &sum) < 0 ? STORAGE_IO : 0;
-        place->directory = (int)(log->dir - log->store->dirs);
-        place->size_bytes = sum.bytes;
-    }
-    log_unload(log);
-    return error;
-}
-
 int log_find_place(struct log *log, struct log_place *place)
 {
     *place = (struct log_place){.directory = -1};
     if (log->state == LOG_OFFLINE)
         return STORAGE_OFFLINE;
-    if (log->state == LOG_UNLOADED) {
-        int error = place_unloaded(log, place);
-        if (error < 0)
-            return error;
-    } else if (log->dir != NULL) {
-        place->directory = (int)(log->dir - log->store->dirs);
-        place->size_bytes = log_size_bytes(log);
-    }
-    if (place->directory < 0)
-        place->directory = (int)(log_planned_dir(log) - log->store->dirs);
+    const struct log_survey *survey = log->state == LOG_UNLOADED ? log_surveyed(log) : NULL;
+    const struct log_dir *dir = survey != NULL ? survey->dir : log->dir;
+    if (dir == NULL)
+        dir = log_planned_dir(log);
+    place->directory = (int)(dir - log->store->dirs);
+    place->size_bytes = survey != NULL ? survey->total_bytes : log_size_bytes(log);
     return 0;
 }

@@ -24,6 +24,7 @@ struct log_survey {
     bool known;             /* false: nobody looked since the log was last loaded */
     bool wants_load;        /* something lies there that only loading can judge */
     int64_t doubtful_bytes; /* of .log files: what a recovery reads */
+    struct log_dir *dir;    /* where the folder is; NULL: there is none */
     int64_t total_bytes;    /* of .log files */
     int64_t oldest_bytes;   /* of the first one of them */
     int64_t oldest_ms;      /* largest timestamp in it; INT64_MAX: it is empty, or there is none */

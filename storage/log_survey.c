@@ -82,7 +82,7 @@ static int64_t newest_of_oldest_ms(const struct surveying *surveying)
 }
 
 /* Look into the folder that `dir` may have. -ENOENT when it has none. */
-static int survey_folder(struct log *log, const struct log_dir *dir)
+static int survey_folder(struct log *log, struct log_dir *dir)
 {
     char path[STORAGE_PATH_MAX];
     if (snprintf(path, sizeof path, "%s/%s-%d", dir->path, log->topic, (int)log->partition) >= STORAGE_PATH_MAX)
@@ -102,6 +102,7 @@ static int survey_folder(struct log *log, const struct log_dir *dir)
     if (error < 0)
         return error;
     struct log_survey *survey = surveying.survey;
+    survey->dir = dir;
     survey->doubtful_bytes += surveying.floor_bytes;
     survey->oldest_ms = survey->oldest_bytes > 0 ? newest_of_oldest_ms(&surveying) : INT64_MAX;
     if (survey->oldest_ms < 0 || store_checkpointed(log, dir, CHECKPOINT_LOG_START) >= surveying.second_base)
