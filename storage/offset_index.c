@@ -118,23 +118,23 @@ int offset_index_floor_position(struct offset_index *index, int64_t position, in
 
 int offset_index_ceiling(struct offset_index *index, int64_t position, int64_t *offset)
 {
-    if (index->entries.entries == 0 || position > index->last_position)
+    if (position > index->last_position)
         return 0;
-    int64_t relative = index->last_offset;
-    int32_t first = 0, end = index->entries.entries - 1; /* entry `end` is one, those before `first` are none */
+    int32_t first = 0,
+            end = index->entries.entries; /* entries before `first` are too low, those from `end` on are not */
     while (first < end) {
         int32_t middle = first + (end - first) / 2;
         uint8_t entry[OFFSET_INDEX_ENTRY_BYTES];
         int error = index_file_entry(&index->entries, middle, entry);
         if (error < 0)
             return error;
-        if (position_of(entry) >= position) {
+        int64_t at = position_of(entry);
+        if (at > position || (at == position && middle > 0)) {
             end = middle;
-            relative = offset_of(entry);
+            *offset = index->entries.file.base_offset + offset_of(entry);
         } else {
             first = middle + 1;
         }
     }
-    *offset = index->entries.file.base_offset + relative;
-    return 1;
+    return end < index->entries.entries;
 }

@@ -29,9 +29,8 @@ int offset_index_append(struct offset_index *index, int64_t offset, int64_t posi
 int offset_index_floor(struct offset_index *index, int64_t offset, int64_t *position) WARN_UNUSED;
 /* The last indexed position at or below `position`: the start of a batch. */
 int offset_index_floor_position(struct offset_index *index, int64_t position, int64_t *floor) WARN_UNUSED;
-/* The offset of the first entry whose position is at or behind `position`. 1, 0 when there is none, or a negative
- * errno.
- */
+/* The offset of the first entry whose position is at or behind `position`, as Kafka finds it: the index's very first
+ * entry must be behind. 1, 0 when there is none, or a negative errno. */
 int offset_index_ceiling(struct offset_index *index, int64_t position, int64_t *offset) WARN_UNUSED;
 
 #endif

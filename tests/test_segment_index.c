@@ -88,6 +88,21 @@ static void position_floor_is_the_last_entry_at_or_below(void **state)
     }
 }
 
+/* As Kafka has it, the very first entry does not count for its own position. */
+static void position_ceiling_is_the_first_entry_at_or_behind(void **state)
+{
+    struct index_test *test = *state;
+    int64_t offset;
+    assert_int_equal(offset_index_ceiling(&test->offsets, 0, &offset), 0);
+    fill(test, ENTRIES);
+    for (int position = 0; position <= 10 * ENTRIES; position += 5) {
+        int number = position < 10 ? 0 : position == 10 ? 1 : (position + 9) / 10 - 1;
+        assert_int_equal(offset_index_ceiling(&test->offsets, position, &offset), 1);
+        assert_int_equal(offset - BASE, 3 * number + 2);
+    }
+    assert_int_equal(offset_index_ceiling(&test->offsets, 10 * ENTRIES + 1, &offset), 0);
+}
+
 static void time_floor_is_the_last_entry_at_or_below(void **state)
 {
     struct index_test *test = *state;
@@ -205,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(offset_floor_is_the_last_entry_at_or_below, setup, teardown),
         cmocka_unit_test_setup_teardown(position_floor_is_the_last_entry_at_or_below, setup, teardown),
+        cmocka_unit_test_setup_teardown(position_ceiling_is_the_first_entry_at_or_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(time_floor_is_the_last_entry_at_or_below, setup, teardown),
         cmocka_unit_test_setup_teardown(empty_index_points_to_the_start, setup, teardown),
         cmocka_unit_test_setup_teardown(time_index_takes_growing_timestamps_only, setup, teardown),
