@@ -21,15 +21,15 @@ struct folder {
 };
 
 static struct folder folders[] = {
-    {.name = "3.9.2-of-3.3", .metadata_version = 7},
-    {.name = "3.9.2-static", .metadata_version = 21},
-    {.name = "3.9.2",        .metadata_version = 21},
-    {.name = "4.0.1",        .metadata_version = 25},
-    {.name = "4.1.2",        .metadata_version = 27},
-    {.name = "4.2.0",        .metadata_version = 29},
-    {.name = "4.3.1",        .metadata_version = 30},
-    {.name = "4.4.0",        .metadata_version = 33},
-    {.name = "4.4.0-killed", .metadata_version = 33, .killed = true},
+    {"3.9.2-of-3.3", 7,  false},
+    {"3.9.2-static", 21, false},
+    {"3.9.2",        21, false},
+    {"4.0.1",        25, false},
+    {"4.1.2",        27, false},
+    {"4.2.0",        29, false},
+    {"4.3.1",        30, false},
+    {"4.4.0",        33, false},
+    {"4.4.0-killed", 33, true },
 };
 
 struct fixture {
