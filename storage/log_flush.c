@@ -171,6 +171,8 @@ static int conclude(struct log *log, struct log_sync *sync, struct storage_fault
         if (sync->end_offset > log->recovery_point) {
             log->recovery_point = sync->end_offset;
             store_checkpoint_changed(log->dir, CHECKPOINT_RECOVERY_POINT);
+            if (sync->sealed_offset > log->sealed_offset)
+                store_checkpoint_soon(log->store, log->dir, CHECKPOINT_RECOVERY_POINT);
         }
         log->sealed_offset = sync->sealed_offset;
     }

@@ -223,6 +223,8 @@ void store_take_checkpoints(struct log *log);
 void store_log_appended(struct log *log, int64_t now_ms);
 /* Something in `dir` changed that this checkpoint holds. */
 void store_checkpoint_changed(struct log_dir *dir, enum checkpoint_kind kind);
+/* The same, and it is worth telling before the interval has passed. */
+void store_checkpoint_soon(struct log_store *store, struct log_dir *dir, enum checkpoint_kind kind);
 
 /* store_checkpoints.c: read those of a directory; write those that are due, in the pool (returns when the next ones
  * are); write all, waiting; free. */

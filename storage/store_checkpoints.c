@@ -11,12 +11,15 @@
  * read is reported and taken as empty; then recovery reads more than it would have to.
  *
  * While running, a checkpoint of which something changed is written when its interval has passed: the text is made by
- * the owner of the logs, the file is written and synced in the pool. */
+ * the owner of the logs, the file is written and synced in the pool. That a sealed segment is on the disk is told
+ * within a second, for each such segment that is not told is a segment to read after a crash: so a recovery reads the
+ * active segments and what a second has filled, however long the interval is. */
 #include "log_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
+#define SOON_MS              1000
 #define CHECKPOINT_BYTES_MAX (64 * 1024 * 1024) /* 200,000 partitions with the longest names */
 
 static const char *const checkpoint_name[CHECKPOINT_KINDS] = {
@@ -130,6 +133,16 @@ void store_checkpoints_soon(struct log_store *store, struct log_dir *dir)
     }
     if (store->now_ms < store->next_ms)
         store->next_ms = store->now_ms;
+}
+
+void store_checkpoint_soon(struct log_store *store, struct log_dir *dir, enum checkpoint_kind kind)
+{
+    struct checkpoint_job *job = &dir->jobs[kind];
+    job->changed = true;
+    if (job->due_ms > store->now_ms + SOON_MS)
+        job->due_ms = store->now_ms + SOON_MS;
+    if (job->due_ms < store->next_ms)
+        store->next_ms = job->due_ms;
 }
 
 /* The offset of a loaded log for a checkpoint, -1 when it has no line there. */

@@ -152,6 +152,22 @@ static void checkpoints_are_written_when_their_interval_has_passed(void **state)
     assert_string_equal(text_of(test, "/data/recovery-point-offset-checkpoint"), "0\n1\nt 0 1\n");
 }
 
+/* Whatever the interval of the checkpoint, a crash leaves no more to read than the active segment. */
+static void sealed_segments_on_the_disk_are_told_within_a_second(void **state)
+{
+    struct store_test *test = *state;
+    test->f.config.segment_bytes = 150;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(append_to(test, test->f.log, 50), 0); /* a segment each */
+    int64_t segment_bytes = log_size_bytes(test->f.log) / 10;
+    (void)log_fixture_run_jobs(&test->f);
+    assert_true(log_store_next_ms(test->f.store) <= test->f.now_ms + 1000);
+    pass_time(test, 1000);
+    log_fixture_crash(&test->f);
+    assert_int_equal(log_fixture_open(&test->f, false), 0);
+    assert_int_equal(log_recovery_bytes(test->f.log), segment_bytes);
+}
+
 static void checkpoints_are_not_written_when_nothing_changed(void **state)
 {
     struct store_test *test = *state;
@@ -461,6 +477,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pinned_slices_keep_their_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(slices_that_let_go_of_their_descriptors_can_be_read, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_are_written_when_their_interval_has_passed, setup, teardown),
+        cmocka_unit_test_setup_teardown(sealed_segments_on_the_disk_are_told_within_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_are_not_written_when_nothing_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_keep_the_lines_of_logs_that_were_not_loaded, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_checkpoint_is_reported_and_taken_as_empty, setup, teardown),
