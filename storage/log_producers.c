@@ -10,21 +10,20 @@
  *
  * So nothing is read at the start, nor while producers go on where they were. Only a batch that would be refused
  * because it does not follow, of a producer that came from a snapshot, has the headers of the log's last batches
- * walked. One walk is for all producers of the log, and it is bounded: what a client repeats was written just before
- * the stop. Whoever wrote more than that behind a batch has it refused as out of order, which Kafka does for all of
- * them. */
+ * walked: first of a short tail of the log, and when that is not enough of a long one. The walk of the long one is done
+ * once, for all producers, and it is bounded: what a client repeats was written just before the stop. Whoever wrote
+ * more than that behind a batch has it refused as out of order, which Kafka does for all of them. */
 #include "log_internal.h"
 
 #include <errno.h>
 
-/* How far back batches are looked for: five of 1 MiB each of three producers in turn, or five of 16 KiB of two hundred.
- * Some milliseconds for batches of a hundred bytes; large ones are leapt over. */
-#define TAIL_BYTES (16 * 1024 * 1024)
+/* How far back batches are looked for. Short: a millisecond or two when they have a hundred bytes, five each of 1,500
+ * producers. Long: five of 1 MiB each of three producers in turn, which are leapt over, or of 16 KiB of two hundred. */
+static const int64_t tails_bytes[] = {1024 * 1024, 16 * 1024 * 1024};
 
-/* Where the tail begins: a segment's number and the position of a batch. */
-static int find_tail(struct log *log, int32_t *number, int64_t *position)
+/* Where the last `left` bytes begin: a segment's number and the position of a batch. */
+static int find_tail(struct log *log, int64_t left, int32_t *number, int64_t *position)
 {
-    int64_t left = TAIL_BYTES;
     int32_t first = log->segments_count - 1;
     while (first > 0 && log->segments[first]->size_bytes < left)
         left -= log->segments[first--]->size_bytes;
@@ -38,18 +37,19 @@ static int find_tail(struct log *log, int32_t *number, int64_t *position)
 
 /* The state that the batches of the tail alone make. Markers tell nothing about windows but their epoch, which the next
  * batch of data tells too. */
-static int read_tail(struct log *log, struct producer_states *tail, struct storage_fault *fault)
+static int read_tail(struct log *log, int64_t tail_bytes, struct producer_states *tail, struct storage_fault *fault)
 {
     int32_t number;
     int64_t position;
-    int step = find_tail(log, &number, &position);
+    int step = find_tail(log, tail_bytes, &number, &position);
     for (int32_t i = number; step == 0 && i < log->segments_count; i++, position = 0) {
         struct segment_scan scan;
-        segment_scan_init(&scan, log->segments[i], position, log->segments[i]->size_bytes, SCAN_HEADERS);
+        segment_scan_init(&scan, log->segments[i], position, log->segments[i]->size_bytes, SCAN_CHECK);
         while ((step = segment_scan_next(&scan)) == 1) {
             if (scan.batch.producer_id >= 0 && !(scan.batch.attributes & BATCH_CONTROL))
                 producer_states_update(tail, &scan.batch);
         }
+        segment_scan_release(&scan);
         if (step == -EBADMSG) /* damage hides what lies before it from us, and from no reader */
             step = 0;
         if (step < 0)
@@ -62,15 +62,15 @@ int log_check_producer(struct log *log, const struct record_batch *batch, struct
                        struct storage_fault *fault)
 {
     int answer = producer_states_check(&log->producers, batch, duplicate);
-    if (answer != STORAGE_SEQUENCE_OUT_OF_ORDER || log->segments_count == 0 ||
-        !producer_states_is_partial(&log->producers, batch))
-        return answer;
-    struct producer_states tail = {0};
-    int error = read_tail(log, &tail, fault);
-    if (error == 0) {
-        producer_states_complete(&log->producers, &tail);
-        answer = producer_states_check(&log->producers, batch, duplicate);
+    for (size_t i = 0; i < COUNT_OF(tails_bytes) && log->segments_count > 0; i++) {
+        if (answer != STORAGE_SEQUENCE_OUT_OF_ORDER || !producer_states_is_partial(&log->producers, batch))
+            break;
+        struct producer_states tail = {0};
+        int error = read_tail(log, tails_bytes[i], &tail, fault);
+        if (error == 0)
+            producer_states_complete(&log->producers, &tail, i + 1 == COUNT_OF(tails_bytes));
+        producer_states_release(&tail);
+        answer = error < 0 ? error : producer_states_check(&log->producers, batch, duplicate);
     }
-    producer_states_release(&tail);
-    return error < 0 ? error : answer;
+    return answer;
 }

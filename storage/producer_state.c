@@ -279,17 +279,20 @@ bool producer_states_is_partial(const struct producer_states *states, const stru
     return producer != NULL && producer->partial && producer->epoch == batch->producer_epoch;
 }
 
-void producer_states_complete(struct producer_states *states, const struct producer_states *tail)
+void producer_states_complete(struct producer_states *states, const struct producer_states *tail, bool longest)
 {
     for (int32_t i = 0; i < states->count; i++) {
         struct producer *producer = states->producers[i];
         const struct producer *found = producer->partial ? find(tail, producer->id) : NULL;
-        producer->partial = false;
+        if (longest)
+            producer->partial = false;
         if (found == NULL || found->epoch != producer->epoch || found->batches_count < producer->batches_count ||
             last_batch(found)->last_offset != last_batch(producer)->last_offset)
             continue;
         memcpy(producer->batches, found->batches, sizeof producer->batches);
         producer->batches_count = found->batches_count;
+        if (producer->batches_count == PRODUCER_BATCHES_MAX)
+            producer->partial = false;
     }
 }
 

@@ -57,8 +57,8 @@ int producer_states_check(const struct producer_states *states, const struct rec
  * producer_states_complete(). */
 bool producer_states_is_partial(const struct producer_states *states, const struct record_batch *batch);
 /* Take over from `tail`, the state that the last batches of the log alone make, what producers out of a snapshot wrote
- * before their last batch. No producer is partial then: what is not in the tail stays unknown. */
-void producer_states_complete(struct producer_states *states, const struct producer_states *tail);
+ * before their last batch. After the `longest` tail no producer is partial: what is not in there stays unknown. */
+void producer_states_complete(struct producer_states *states, const struct producer_states *tail, bool longest);
 
 /* The batch was appended or found in the log: `batch` has its final base offset. Of a control batch all bytes are
  * needed, of any other the header. */

@@ -142,6 +142,36 @@ static void batches_are_looked_for_once(void **state)
     assert_int_equal(memory_io_calls(test->memory, CALL_PREAD), reads);
 }
 
+/* ID writes six batches, OTHER as many bytes behind them. */
+static void fill_behind(struct producers_test *test, int32_t bytes)
+{
+    struct batch_spec spec = {.value_bytes = 1000 * 1000, .producer_id = OTHER};
+    test->f.config.segment_bytes = 5 * 1000 * 1000;
+    for (int32_t sequence = 0; sequence < 12; sequence += 2)
+        assert_int_equal(produce(test, ID, sequence, NULL), 0);
+    for (; bytes > 0; bytes -= spec.value_bytes, spec.base_sequence++)
+        assert_int_equal(log_fixture_append(&test->f, spec, NULL), 0);
+    reload(test, true);
+}
+
+static void batches_far_behind_are_found(void **state)
+{
+    struct producers_test *test = *state;
+    fill_behind(test, 12 * 1000 * 1000);
+    for (int32_t sequence = 2; sequence < 12; sequence += 2)
+        assert_duplicate(test, ID, sequence, sequence);
+}
+
+/* The bound of what is looked through; Kafka knows the last batch alone. */
+static void batches_too_far_behind_are_out_of_order(void **state)
+{
+    struct producers_test *test = *state;
+    fill_behind(test, 17 * 1000 * 1000);
+    assert_int_equal(produce(test, ID, 8, NULL), STORAGE_SEQUENCE_OUT_OF_ORDER);
+    assert_duplicate(test, ID, 10, 10);
+    assert_int_equal(produce(test, ID, 12, NULL), 0);
+}
+
 /* A file that cannot be read says nothing about the batch. */
 static void failed_look_for_batches_is_no_gap(void **state)
 {
@@ -265,6 +295,8 @@ int main(void)
         TEST(crash_behind_a_roll_keeps_the_last_five_batches),
         TEST(clean_start_looks_for_no_batches_until_one_is_repeated),
         TEST(batches_are_looked_for_once),
+        TEST(batches_far_behind_are_found),
+        TEST(batches_too_far_behind_are_out_of_order),
         TEST(failed_look_for_batches_is_no_gap),
         TEST(batches_of_an_older_epoch_do_not_come_back),
         TEST(duplicates_are_known_around_the_largest_sequence),
