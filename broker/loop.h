@@ -39,7 +39,8 @@ struct loop {
     int64_t wake_ms; /* monotonic; INT64_MAX: not wanted */
     uv_prepare_t turn_end;
     uv_idle_t again;                         /* active: the loop does not wait, a connection has more to send */
-    int64_t longest_turn_ms;                 /* the longest that any client had to wait for another so far */
+    uint64_t turn_began_ns, idle_ns;         /* when this one began, and for how long the loop had waited until then */
+    int64_t longest_turn_us;                 /* the longest that any client had to wait for another so far */
     struct broker *broker;                   /* NULL until it is open */
     void (*flush_output)(struct loop *loop); /* at each turn's end, after the broker's; may be NULL */
     void *server;                            /* of flush_output's owner */

@@ -122,7 +122,7 @@ static int run(struct program *program)
         server_release(&program->server);
         program->loop.broker = NULL;
         well = broker_close(program->broker) && well;
-        LOG_INFO("Stopped", "longest_turn_ms=%" PRId64, program->loop.longest_turn_ms);
+        LOG_INFO("Stopped", "longest_turn_us=%" PRId64, program->loop.longest_turn_us);
     }
     loop_close(&program->loop);
     return well ? EXIT_SUCCESS : OPTIONS_EXIT_FAILURE;
