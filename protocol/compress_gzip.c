@@ -11,6 +11,7 @@
 
 #define GZIP_WINDOW_BITS (15 + 16) /* the largest window; 16 asks zlib for the gzip header and trailer */
 #define GZIP_MEMORY      8         /* zlib's default */
+#define GZIP_OS_UNKNOWN  255       /* what Java writes from version 16 on */
 
 struct gzip_decoder {
     z_stream stream;
@@ -87,20 +88,28 @@ static void gzip_end(void *context)
     decoder->in = (struct span){NULL, NULL};
 }
 
+struct gzip_encoder {
+    z_stream stream;
+    gz_header header; /* zlib keeps a pointer to it */
+};
+
 static void *gzip_encoder_new(int level)
 {
-    z_stream *stream = xcalloc(1, sizeof *stream);
+    struct gzip_encoder *encoder = xcalloc(1, sizeof *encoder);
+    encoder->header.os = GZIP_OS_UNKNOWN;
     if (level != 0 &&
-        deflateInit2(stream, level, Z_DEFLATED, GZIP_WINDOW_BITS, GZIP_MEMORY, Z_DEFAULT_STRATEGY) == Z_OK)
-        return stream;
-    free(stream);
+        deflateInit2(&encoder->stream, level, Z_DEFLATED, GZIP_WINDOW_BITS, GZIP_MEMORY, Z_DEFAULT_STRATEGY) == Z_OK &&
+        deflateSetHeader(&encoder->stream, &encoder->header) == Z_OK)
+        return encoder;
+    free(encoder);
     return NULL;
 }
 
 static void gzip_encoder_free(void *context)
 {
-    deflateEnd(context);
-    free(context);
+    struct gzip_encoder *encoder = context;
+    deflateEnd(&encoder->stream);
+    free(encoder);
 }
 
 static bool gzip_deflate(z_stream *stream, struct sink *sink, const uint8_t *in, size_t in_size, int flush)
@@ -128,12 +137,12 @@ static bool gzip_deflate(z_stream *stream, struct sink *sink, const uint8_t *in,
 
 static bool gzip_write(void *encoder, struct sink *sink, const uint8_t *in, size_t in_size)
 {
-    return gzip_deflate(encoder, sink, in, in_size, Z_NO_FLUSH);
+    return gzip_deflate(&((struct gzip_encoder *)encoder)->stream, sink, in, in_size, Z_NO_FLUSH);
 }
 
 static bool gzip_finish(void *encoder, struct sink *sink)
 {
-    return gzip_deflate(encoder, sink, (const uint8_t *)"", 0, Z_FINISH);
+    return gzip_deflate(&((struct gzip_encoder *)encoder)->stream, sink, (const uint8_t *)"", 0, Z_FINISH);
 }
 
 const struct codec_methods gzip_methods = {

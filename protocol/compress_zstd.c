@@ -86,7 +86,7 @@ static bool zstd_compress(ZSTD_CStream *stream, struct sink *sink, ZSTD_inBuffer
         if (ZSTD_isError(left))
             return false;
         sink->size_bytes = out.pos;
-    } while (in->pos < in->size || (directive == ZSTD_e_end && left > 0));
+    } while (in->pos < in->size || (directive != ZSTD_e_continue && left > 0));
     return true;
 }
 
@@ -96,10 +96,11 @@ static bool zstd_write(void *encoder, struct sink *sink, const uint8_t *in, size
     return zstd_compress(encoder, sink, &from, ZSTD_e_continue);
 }
 
+/* Java's streams are flushed before they are closed: the last block is an empty one. */
 static bool zstd_finish(void *encoder, struct sink *sink)
 {
     ZSTD_inBuffer nothing = {NULL, 0, 0};
-    return zstd_compress(encoder, sink, &nothing, ZSTD_e_end);
+    return zstd_compress(encoder, sink, &nothing, ZSTD_e_flush) && zstd_compress(encoder, sink, &nothing, ZSTD_e_end);
 }
 
 const struct codec_methods zstd_methods = {
