@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define FILE_BYTES_MAX ((size_t)256 << 20)
+#define CUT_SHORT_MAX  10
 
 /* Of a .snapshot; see storage/producer_state.c. */
 #define SNAPSHOT_HEAD_BYTES  10
@@ -298,7 +299,9 @@ static bool load(struct file_io *files, const char *path, struct arena *arena, s
 {
     char *loaded;
     size_t size;
-    int status = file_load(files, path, FILE_BYTES_MAX, &loaded, &size);
+    int status = -EIO;
+    for (int i = 0; status == -EIO && i < CUT_SHORT_MAX; i++) /* a running broker may cut a file while it is read */
+        status = file_load(files, path, FILE_BYTES_MAX, &loaded, &size);
     *error = NULL;
     if (status == -ENOENT)
         return false;
