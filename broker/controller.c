@@ -11,6 +11,7 @@
 
 #include "errors.h"
 #include "logger.h"
+#include "metadata_bootstrap.h"
 #include "purgatory.h"
 
 #include <string.h>
@@ -53,13 +54,31 @@ static void before_removal(void *context)
 
 /* ---- start ---------------------------------------------------------------------------------------------------------- */
 
-/* A log that has no level of its metadata is new, or its first batch was lost. */
-static void add_features(struct broker *broker, struct metadata_batch *batch)
+/* Append what the batch holds, and begin the next one. */
+static bool append_some(struct broker *broker, struct metadata_batch *batch)
+{
+    int status = metadata_log_append(broker->metadata_log, batch);
+    metadata_batch_release(batch);
+    controller_begin(broker, batch);
+    return status == 0;
+}
+
+/* A log that has no level of its metadata is new, or its first batch was lost: it begins with what the folder was
+ * formatted with, and with the latest level where nothing says another. */
+static bool add_features(struct broker *broker, struct metadata_batch *batch, const struct controller_options *options)
 {
     struct kp_feature_level_record level = {.name = kp_string_of("metadata.version"),
                                             .feature_level = METADATA_VERSION_LATEST};
-    if (catalog_feature_level(broker->catalog, "metadata.version") == 0)
+    char error[METADATA_LOG_ERROR_SIZE];
+    if (catalog_feature_level(broker->catalog, "metadata.version") != 0)
+        return true;
+    if (!metadata_bootstrap_add(broker->env->files, options->directory, batch, error)) {
+        LOG_ERROR(error, NULL);
+        return false;
+    }
+    if (metadata_batch_count(batch) == 0)
         metadata_batch_add(batch, &kp_feature_level_record_schema, 0, &level);
+    return append_some(broker, batch);
 }
 
 /* A registration that says "fenced", whose epoch goes into the mark of a clean stop: with both Kafka starts at once. */
@@ -80,8 +99,7 @@ static void register_broker(struct broker *broker, struct metadata_batch *batch,
     record.features_count = 1;
     record.fenced = true;
     env_random_uuid(broker->env, &record.incarnation_id);
-    int16_t level = catalog_feature_level(broker->catalog, "metadata.version");
-    bool directories = level == 0 || level >= METADATA_VERSION_DIRECTORIES; /* 0: it gets the latest in this batch */
+    bool directories = catalog_feature_level(broker->catalog, "metadata.version") >= METADATA_VERSION_DIRECTORIES;
     if (directories) {
         record.log_dirs = options->directory_ids;
         record.log_dirs_count = options->directories_count;
@@ -123,15 +141,6 @@ static void take_partition(struct broker *broker, struct metadata_batch *batch, 
     if (version >= 2) /* Kafka's stop made this replica eligible; as the leader it is no longer that */
         record.eligible_leader_replicas_count = record.last_known_elr_count = 0;
     metadata_batch_add(batch, &kp_partition_change_record_schema, version, &record);
-}
-
-/* Append what the batch holds, and begin the next one. */
-static bool append_some(struct broker *broker, struct metadata_batch *batch)
-{
-    int status = metadata_log_append(broker->metadata_log, batch);
-    metadata_batch_release(batch);
-    controller_begin(broker, batch);
-    return status == 0;
 }
 
 /* Lead every partition that nobody leads, and after an unclean stop all of them in a new epoch: what the logs have lost
@@ -177,9 +186,11 @@ static bool start_state(struct broker *broker, const struct controller_options *
         return false;
     }
     controller_begin(broker, &batch);
-    add_features(broker, &batch);
-    add_registration(broker, &batch, options);
-    bool taken = take_partitions(broker, &batch, !options->clean);
+    bool taken = add_features(broker, &batch, options);
+    if (taken) {
+        add_registration(broker, &batch, options);
+        taken = take_partitions(broker, &batch, !options->clean);
+    }
     metadata_batch_release(&batch);
     if (taken)
         catalog_start(broker->catalog, broker->store);

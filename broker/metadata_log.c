@@ -8,6 +8,7 @@
 #include "metadata_log.h"
 
 #include "logger.h"
+#include "metadata_bootstrap.h"
 #include "metadata_checkpoint.h"
 #include "request.h"
 
@@ -48,6 +49,7 @@ struct metadata_log {
     struct metadata_checkpoint checkpoint;
     struct log_flush flush;
     bool flushing, failed;
+    bool has_voters;           /* they are in the log or its checkpoint: KRaft version 1 */
     bool quorum_state_written; /* of this epoch */
     struct list held;          /* struct held_request, by rising offset */
 };
@@ -143,7 +145,8 @@ static bool prepare_folder(struct opening *opening)
         status = files->mkdir(files, log->folder);
     if (status == 0)
         status = files->list(files, log->folder, folder_entry, opening);
-    if (status == 0 && !opening->formatted)
+    /* Where a bootstrap.checkpoint stands alone the voters are in everybody's settings. */
+    if (status == 0 && !opening->formatted && !metadata_bootstrap_exists(files, log->options.directory))
         status = write_first_snapshot(log);
     if (status == 0 && !opening->formatted && log->options.sync) /* its own entries were synced with the checkpoint */
         status = files->sync_directory(files, log->options.directory);
@@ -263,8 +266,10 @@ static bool open_batch(void *context, const struct record_batch *batch)
         opening->highest_epoch = batch->leader_epoch;
     log->last_timestamp_ms = batch->max_timestamp_ms;
     log->bytes_since_snapshot += batch->size_bytes;
-    if (batch->attributes & BATCH_CONTROL)
+    if (batch->attributes & BATCH_CONTROL) {
+        log->has_voters |= snapshot_batch_has_voters(batch);
         return true;
+    }
     if (metadata_batch_each(batch, open_record, opening))
         return true;
     if (opening->error[0] == '\0')
@@ -277,6 +282,7 @@ static bool read_snapshot(struct opening *opening)
 {
     struct metadata_log *log = opening->log;
     const char *sentence;
+    log->has_voters = snapshot_has_voters(log->options.env->files, log->folder, opening->snapshot);
     if (opening->snapshot.offset == 0)
         return true;
     opening->highest_epoch = opening->snapshot.epoch;
@@ -449,7 +455,7 @@ static void snapshot_when_due(struct metadata_log *log)
         return;
     struct snapshot_id id = {.offset = log->end_offset, .epoch = log->epoch};
     struct snapshot_voter voter = self_as_voter(log);
-    snapshot_init(&log->checkpoint.snapshot, id, &voter, log->last_timestamp_ms, wall_ms(log));
+    snapshot_init(&log->checkpoint.snapshot, id, log->has_voters ? &voter : NULL, log->last_timestamp_ms, wall_ms(log));
     log->options.each_record(log->options.context, add_to_snapshot, &log->checkpoint.snapshot);
     log->bytes_since_snapshot = 0;
     log->snapshot_begun_ms = mono_ms(log);

@@ -79,6 +79,10 @@ void snapshot_init(struct snapshot *snapshot, struct snapshot_id id, const struc
     metadata_batch_init(&snapshot->batch, now_ms);
     struct kp_snapshot_header_record header = {.last_contained_log_timestamp = last_timestamp_ms};
     metadata_batch_add_control(&snapshot->batch, &kp_snapshot_header_record_schema, &header);
+    if (voter == NULL) {
+        end_batch(snapshot, true);
+        return;
+    }
     struct kp_kraft_version_record version = {.kraft_version = 1};
     metadata_batch_add_control(&snapshot->batch, &kp_kraft_version_record_schema, &version);
     struct kp_voters_record_voters_endpoints endpoint = {
@@ -138,6 +142,18 @@ static int control_type(const struct record_batch *batch)
     return type;
 }
 
+bool snapshot_batch_has_voters(const struct record_batch *batch)
+{
+    struct record_iterator iterator;
+    struct record record;
+    bool found = false;
+    record_iterator_init(&iterator, batch, INT32_MAX, NULL);
+    while (!found && record_iterator_next(&iterator, &record))
+        found = record.key.size == 4 && load_be16(record.key.data + 2) == KP_TYPE_VOTERS_RECORD;
+    record_iterator_release(&iterator);
+    return found;
+}
+
 /* Decode a snapshot header, the first record of a control batch. */
 static bool header_decode(const struct record_batch *batch, struct kp_snapshot_header_record *header)
 {
@@ -158,17 +174,40 @@ static bool header_decode(const struct record_batch *batch, struct kp_snapshot_h
     return good;
 }
 
-bool snapshot_timestamp(struct file_io *files, const char *folder, struct snapshot_id id, int64_t *timestamp_ms)
+/* The bytes that a checkpoint begins with. */
+static ssize_t read_head(struct file_io *files, const char *folder, struct snapshot_id id,
+                         uint8_t bytes[HEADER_BATCHES_BYTES])
 {
     char name[SNAPSHOT_NAME_SIZE], path[STORAGE_PATH_MAX];
-    uint8_t bytes[HEADER_BATCHES_BYTES];
     struct file *file;
     snapshot_name(id, name);
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (files->open(files, path, FILE_READ, &file) < 0)
-        return false;
-    ssize_t size = files->pread(files, file, bytes, sizeof bytes, 0);
+    int error = files->open(files, path, FILE_READ, &file);
+    if (error < 0)
+        return error;
+    ssize_t size = files->pread(files, file, bytes, HEADER_BATCHES_BYTES, 0);
     files->close(files, file);
+    return size;
+}
+
+bool snapshot_has_voters(struct file_io *files, const char *folder, struct snapshot_id id)
+{
+    uint8_t bytes[HEADER_BATCHES_BYTES];
+    ssize_t size = read_head(files, folder, id, bytes);
+    struct record_batch batch;
+    for (size_t at = 0; size > 0 && at < (size_t)size; at += (size_t)batch.size_bytes) {
+        if (record_batch_view(&batch, bytes + at, (size_t)size - at) != BATCH_OK || !(batch.attributes & BATCH_CONTROL))
+            return false;
+        if (snapshot_batch_has_voters(&batch))
+            return true;
+    }
+    return false;
+}
+
+bool snapshot_timestamp(struct file_io *files, const char *folder, struct snapshot_id id, int64_t *timestamp_ms)
+{
+    uint8_t bytes[HEADER_BATCHES_BYTES];
+    ssize_t size = read_head(files, folder, id, bytes);
     struct record_batch batch;
     struct kp_snapshot_header_record header;
     if (size < 0 || record_batch_view(&batch, bytes, (size_t)size) != BATCH_OK || !header_decode(&batch, &header))
@@ -204,14 +243,12 @@ static bool read_batches(const uint8_t *bytes, size_t size,
     return ended;
 }
 
-bool snapshot_read(struct file_io *files, const char *folder, struct snapshot_id id,
-                   bool (*each)(void *context, int64_t offset, const struct metadata_record *record), void *context,
-                   const char **sentence)
+bool snapshot_read_file(struct file_io *files, const char *path,
+                        bool (*each)(void *context, int64_t offset, const struct metadata_record *record),
+                        void *context, const char **sentence)
 {
-    char name[SNAPSHOT_NAME_SIZE], path[STORAGE_PATH_MAX], *bytes;
+    char *bytes;
     size_t size;
-    snapshot_name(id, name);
-    snprintf(path, sizeof path, "%s/%s", folder, name);
     if (file_load(files, path, SNAPSHOT_BYTES_MAX, &bytes, &size) < 0) {
         *sentence = "it cannot be read";
         return false;
@@ -219,4 +256,14 @@ bool snapshot_read(struct file_io *files, const char *folder, struct snapshot_id
     bool read = read_batches((const uint8_t *)bytes, size, each, context, sentence);
     free(bytes);
     return read;
+}
+
+bool snapshot_read(struct file_io *files, const char *folder, struct snapshot_id id,
+                   bool (*each)(void *context, int64_t offset, const struct metadata_record *record), void *context,
+                   const char **sentence)
+{
+    char name[SNAPSHOT_NAME_SIZE], path[STORAGE_PATH_MAX];
+    snapshot_name(id, name);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return snapshot_read_file(files, path, each, context, sentence);
 }

@@ -1,7 +1,7 @@
 /* Checkpoints of the metadata log: files OFFSET-EPOCH.checkpoint beside it (20 and 10 digits) with all records that
  * make the state before OFFSET; EPOCH is that of the last record. Called snapshots in Kafka's records.
  *
- *     control batch   snapshot header, KRaft version, voters      the voters: this node alone
+ *     control batch   snapshot header, KRaft version, voters      the voters: this node alone; with version 0 neither
  *     data batches    records, framed as in the log
  *     control batch   snapshot footer
  *
@@ -40,7 +40,7 @@ struct snapshot {
     int32_t epoch;
 };
 
-/* `last_timestamp_ms` is that of the last record of the log that it holds. */
+/* `last_timestamp_ms` is that of the last record of the log that it holds. `voter` may be NULL: KRaft version 0. */
 void snapshot_init(struct snapshot *snapshot, struct snapshot_id id, const struct snapshot_voter *voter,
                    int64_t last_timestamp_ms, int64_t now_ms);
 /* Add a framed record. */
@@ -55,10 +55,19 @@ void snapshot_release(struct snapshot *snapshot);
 /* When the last record that a checkpoint holds was written. False when its header cannot be read. */
 bool snapshot_timestamp(struct file_io *files, const char *folder, struct snapshot_id id, int64_t *timestamp_ms);
 
+/* Does a checkpoint name the voters (KRaft version 1 and later)? With version 0 they are in everybody's settings. */
+bool snapshot_has_voters(struct file_io *files, const char *folder, struct snapshot_id id);
+/* The same of a control batch, of a checkpoint or of the log. */
+bool snapshot_batch_has_voters(const struct record_batch *batch);
+
 /* Call `each` for all records of a checkpoint. On failure false, and *sentence says why: static text, or NULL when it
  * was `each` that refused. */
 bool snapshot_read(struct file_io *files, const char *folder, struct snapshot_id id,
                    bool (*each)(void *context, int64_t offset, const struct metadata_record *record), void *context,
                    const char **sentence) WARN_UNUSED;
+/* The same of a file of this form by any name. */
+bool snapshot_read_file(struct file_io *files, const char *path,
+                        bool (*each)(void *context, int64_t offset, const struct metadata_record *record),
+                        void *context, const char **sentence) WARN_UNUSED;
 
 #endif

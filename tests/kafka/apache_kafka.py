@@ -205,6 +205,13 @@ class Server:
         self.installation.fetch()
         return self.launch(**options)
 
+    def format(self, options=(), features=(), release=None):
+        """Fetch what is missing and format the folder, without a start."""
+        self.installation.fetch()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._configure(None, options)
+        self._format(features, release)
+
     def launch(self, port=None, options=(), jvm="fast", features=(), release=None, requests=False, wait_s=60, flags=()):
         """Format the folder when it is new, start, wait until Metadata is answered.
 
