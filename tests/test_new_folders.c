@@ -92,7 +92,7 @@ static bool next_checkpoint_has_voters(struct metadata_fixture *f, const char *t
     struct file_io *files = memory_io_files(f->memory);
     struct snapshot_id id = {0};
     assert_true(metadata_fixture_open(f, "metadata.log.max.record.bytes.between.snapshots", "1"));
-    assert_int_equal(fixture_create_topic(f, "t", 1), 0);
+    assert_int_equal(fixture_create_topic(f, topic, 1), 0);
     metadata_fixture_stop(f);
     assert_int_equal(files->list(files, FIXTURE_METADATA, find_checkpoint, &id), 0);
     assert_true(id.offset > 0);
