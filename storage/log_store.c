@@ -36,6 +36,9 @@ static void wake_at(struct log_store *store, int64_t at_ms)
 
 /* ---- open ------------------------------------------------------------------------------------------------------ */
 
+/* It is in the directory that was chosen for it, and so does not count where new logs are spread, as in Kafka. */
+#define METADATA_FOLDER "__cluster_metadata-0"
+
 struct listing {
     struct log_store *store;
     struct log_dir *dir;
@@ -48,7 +51,7 @@ static void note_folder(void *context, const char *name, bool is_directory)
     if (!is_directory)
         return;
     enum folder_kind kind = folder_name_kind(name);
-    if (kind == FOLDER_PARTITION)
+    if (kind == FOLDER_PARTITION && strcmp(name, METADATA_FOLDER) != 0)
         listing->dir->partitions++;
     if (kind == FOLDER_FUTURE)
         store_note_future(listing->store, listing->dir, name);

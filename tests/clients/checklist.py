@@ -138,6 +138,28 @@ def auto_creation(session):
     session.round_trip(session.unused_name(), texts(3))
 
 
+@check
+def delete_records(session):
+    """What lies below an offset is gone, also in the middle of a batch; beyond the end is refused."""
+    topic = session.new_topic()
+    session.produce(topic, texts(20))
+    session.client.delete_records(topic=topic, partition=0, before=8)
+    expect([session.offset(topic, "earliest"), session.offset(topic, "latest")], [8, 20])
+    expect([one["offset"] for one in session.fetch(topic, "earliest", 12)], list(range(8, 20)))
+    with refused():
+        session.client.delete_records(topic=topic, partition=0, before=21)
+
+
+@check
+def log_dirs(session):
+    """The size of each partition's log, wherever it lies."""
+    topic = session.new_topic(partitions=3)
+    session.produce(topic, texts(100, size=1000))
+    sizes = session.client.log_sizes(topic=topic)["sizes"]
+    expect(len(sizes), 3)
+    expect(sum(sizes) > 100000, True)
+
+
 # ---- produce ---------------------------------------------------------------------------------------------------------
 
 def add_codec_check(codec):

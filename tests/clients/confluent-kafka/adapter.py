@@ -58,6 +58,9 @@ class ConfluentKafka:
         spec = specs[at]() if at in specs else OffsetSpec.for_timestamp(at)
         return {"offset": done(self.admin.list_offsets({TopicPartition(topic, partition): spec})).offset}
 
+    def delete_records(self, topic, partition, before):
+        done(self.admin.delete_records([TopicPartition(topic, partition, before)]))
+
     def produce(self, topic, partition, codec, acks, idempotent, records):
         producer = Producer({**self.bootstrap, "compression.type": codec, "acks": acks, "linger.ms": 20,
                              "enable.idempotence": idempotent})

@@ -1,7 +1,9 @@
 """The command-line tools of Apache Kafka: every command is one run of a tool, which takes a second or two."""
+import json
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -47,6 +49,20 @@ class ConsoleTools:
     def list_offsets(self, topic, partition, at):
         answer = self.tool("get-offsets", "--topic-partitions", f"{topic}:{partition}", "--time", at)
         return {"offset": int(answer.strip().rsplit(":", 1)[1])}
+
+    def delete_records(self, topic, partition, before):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as offsets:
+            json.dump({"version": 1, "partitions": [{"topic": topic, "partition": partition, "offset": before}]}, offsets)
+            offsets.flush()
+            told = self.tool("delete-records", "--offset-json-file", offsets.name)
+        if f"low_watermark: {before}" not in told:
+            raise RuntimeError(told)
+
+    def log_sizes(self, topic):
+        told = json.loads(self.tool("log-dirs", "--describe", "--topic-list", topic).splitlines()[-1])
+        sizes = {one["partition"]: one["size"] for broker in told["brokers"] for directory in broker["logDirs"]
+                 for one in directory["partitions"]}
+        return {"sizes": [sizes[f"{topic}-{index}"] for index in range(len(sizes))]}
 
     def produce(self, topic, partition, codec, acks, idempotent, records):
         if partition:

@@ -45,6 +45,15 @@ class KafkaPython:
         place = TopicPartition(topic, partition)
         return {"offset": self.admin.list_partition_offsets({place: spec})[place].offset}
 
+    def delete_records(self, topic, partition, before):
+        self.admin.delete_records({TopicPartition(topic, partition): before})
+
+    def log_sizes(self, topic):
+        sizes = {partition["partition_index"]: partition["partition_size"]
+                 for broker in self.admin.describe_log_dirs([topic]) for directory in broker["log_dirs"]
+                 for named in directory["topics"] for partition in named["partitions"]}
+        return {"sizes": [sizes[index] for index in sorted(sizes)]}
+
     def produce(self, topic, partition, codec, acks, idempotent, records):
         if any(value is None for record in records for _name, value in record["headers"]):
             raise adapter.Unsupported("kafka-python sends no null header")

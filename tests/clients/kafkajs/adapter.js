@@ -132,6 +132,11 @@ const commands = {
         return { offset: Number({ earliest: place.low, latest: place.high }[at] ?? place.offset) };
     },
 
+    async delete_records({ topic, partition, before }) {
+        await admin.fetchTopicOffsets(topic); // or it does not find the leader of a topic that it has not met
+        await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(before) }] });
+    },
+
     async produce({ topic, partition, codec, acks, idempotent, records }) {
         const producer = kafka.producer({ idempotent, createPartitioner: () => () => partition });
         await producer.connect();

@@ -73,6 +73,7 @@ type Command struct {
 	Partition  int32              `json:"partition"`
 	At         Place              `json:"at"`
 	Start      Place              `json:"start"`
+	Before     int64              `json:"before"`
 	Count      int                `json:"count"`
 	Codec      string             `json:"codec"`
 	Acks       string             `json:"acks"`
@@ -89,6 +90,8 @@ type Client interface {
 	Configs(topic string) (map[string]string, error)
 	AlterConfig(topic, name string, value *string) error
 	ListOffset(topic string, partition int32, at int64) (int64, error)
+	DeleteRecords(topic string, partition int32, before int64) error
+	LogSizes(topic string) ([]int64, error)
 	Produce(command Command) error
 	Fetch(topic string, partition int32, start int64, count int) ([]Record, error)
 }
@@ -114,6 +117,11 @@ func carryOut(client Client, c Command) (any, error) {
 	case "list_offsets":
 		offset, err := client.ListOffset(c.Topic, c.Partition, int64(c.At))
 		return map[string]any{"offset": offset}, err
+	case "delete_records":
+		return nil, client.DeleteRecords(c.Topic, c.Partition, c.Before)
+	case "log_sizes":
+		sizes, err := client.LogSizes(c.Topic)
+		return map[string]any{"sizes": sizes}, err
 	case "produce":
 		return nil, client.Produce(c)
 	case "fetch":
@@ -151,6 +159,15 @@ func Serve(client Client) {
 			fail(err)
 		}
 	}
+}
+
+// InOrder has the sizes of the partitions by their number.
+func InOrder(sizes map[int32]int64) []int64 {
+	ordered := make([]int64, len(sizes))
+	for partition, size := range sizes {
+		ordered[partition] = size
+	}
+	return ordered
 }
 
 // Bootstrap is the address that the driver gives.

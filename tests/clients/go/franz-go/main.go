@@ -108,6 +108,31 @@ func (f *franz) ListOffset(topic string, partition int32, at int64) (int64, erro
 	return offsets[topic][partition].Offset, nil
 }
 
+func (f *franz) DeleteRecords(topic string, partition int32, before int64) error {
+	ctx, cancel := limited()
+	defer cancel()
+	offsets := kadm.Offsets{}
+	offsets.AddOffset(topic, partition, before, -1)
+	answers, err := f.admin.DeleteRecords(ctx, offsets)
+	return errors.Join(err, answers.Error())
+}
+
+func (f *franz) LogSizes(topic string) ([]int64, error) {
+	ctx, cancel := limited()
+	defer cancel()
+	brokers, err := f.admin.DescribeAllLogDirs(ctx, nil)
+	sizes := map[int32]int64{}
+	for _, directories := range brokers {
+		err = errors.Join(err, directories.Error())
+		directories.EachPartition(func(partition kadm.DescribedLogDirPartition) {
+			if partition.Topic == topic {
+				sizes[partition.Partition] = partition.Size
+			}
+		})
+	}
+	return adapter.InOrder(sizes), err
+}
+
 var (
 	codecs = map[string]kgo.CompressionCodec{
 		"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(),

@@ -83,6 +83,25 @@ func (c *client) ListOffset(topic string, partition int32, at int64) (int64, err
 	return c.client.GetOffset(topic, partition, at)
 }
 
+func (c *client) DeleteRecords(topic string, partition int32, before int64) error {
+	return c.admin.DeleteRecords(topic, map[int32]int64{partition: before})
+}
+
+func (c *client) LogSizes(topic string) ([]int64, error) {
+	brokers, err := c.admin.DescribeLogDirs([]int32{1})
+	sizes := map[int32]int64{}
+	for _, directory := range brokers[1] {
+		for _, described := range directory.Topics {
+			for _, partition := range described.Partitions {
+				if described.Topic == topic {
+					sizes[partition.PartitionID] = partition.Size
+				}
+			}
+		}
+	}
+	return adapter.InOrder(sizes), err
+}
+
 var (
 	codecs = map[string]sarama.CompressionCodec{
 		"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP, "snappy": sarama.CompressionSnappy,

@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -22,9 +23,11 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.LogDirDescription;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -86,6 +89,8 @@ public final class Adapter {
             case "describe_configs" -> describeConfigs(topic, result.putObject("configs"));
             case "alter_config" -> alterConfig(topic, command);
             case "list_offsets" -> result.put("offset", listOffset(topic, command));
+            case "delete_records" -> deleteRecords(topic, command);
+            case "log_sizes" -> logSizes(topic, result.putArray("sizes"));
             case "produce" -> produce(topic, command);
             case "fetch" -> fetch(topic, command, result.putArray("records"));
             case "follow" -> follow(topic, command, result.putArray("records"));
@@ -142,6 +147,23 @@ public final class Adapter {
         };
         TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
         return await(admin.listOffsets(Map.of(place, spec)).partitionResult(place)).offset();
+    }
+
+    private void deleteRecords(String topic, JsonNode command) throws Exception {
+        TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
+        await(admin.deleteRecords(Map.of(place, RecordsToDelete.beforeOffset(command.get("before").asLong()))).all());
+    }
+
+    private void logSizes(String topic, ArrayNode sizes) throws Exception {
+        Map<Integer, Long> found = new TreeMap<>();
+        for (LogDirDescription directory : await(admin.describeLogDirs(List.of(1)).allDescriptions()).get(1).values()) {
+            directory.replicaInfos().forEach((place, replica) -> {
+                if (place.topic().equals(topic)) {
+                    found.put(place.partition(), replica.size());
+                }
+            });
+        }
+        found.values().forEach(sizes::add);
     }
 
     private KafkaProducer<byte[], byte[]> producer(Map<String, Object> more) {
