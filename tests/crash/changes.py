@@ -90,30 +90,32 @@ class Changes:
 
     def __init__(self, seed):
         self.random = random.Random(seed)
+        self.address = None
         self.known = {}  # topic -> [partitions, value of SETTING]; only what was answered
         self.doubtful = set()  # topics whose last request was not answered
         self.answered, self.failure, self.stopping = 0, None, False
-        self.allowed = threading.Event()
-        self.idle = threading.Event()
-        self.idle.set()
+        self.wanted, self.resting = False, True
+        self.changed = threading.Condition()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def go_on(self, address):
-        self.address = address
-        self.idle.clear()
-        self.allowed.set()
+        with self.changed:
+            self.address, self.wanted = address, True
+            self.changed.notify_all()
 
     def pause(self):
         """The broker is gone: what waits for an answer ends by itself."""
-        self.allowed.clear()
-        expect(self.idle.wait(60), "the changes come to rest")
+        with self.changed:
+            self.wanted = False
+            expect(self.changed.wait_for(lambda: self.resting, 60), "the changes come to rest")
         if self.failure:
             raise self.failure
 
     def stop(self):
-        self.stopping = True
-        self.allowed.set()
+        with self.changed:
+            self.stopping = True
+            self.changed.notify_all()
         self.thread.join()
 
     def settle(self, address):
@@ -136,25 +138,25 @@ class Changes:
 
     def _run(self):
         while not self.stopping:
-            self.allowed.wait()
+            with self.changed:
+                self.resting = True
+                self.changed.notify_all()
+                self.changed.wait_for(lambda: self.wanted or self.stopping)
+                self.resting = False
             try:
                 peer = Peer(self.address)
-                while self.allowed.is_set() and not self.stopping:
+                while self.wanted and not self.stopping:
                     self._change(peer)
-                    self.answered += 1
                 peer.close()
             except (Closed, OSError):
                 pass  # killed
             except BaseException as failure:
-                self.failure = failure
-                self.allowed.clear()
-            if not self.allowed.is_set():
-                self.idle.set()
+                self.failure, self.wanted = failure, False
 
     def _change(self, peer):
         name = self.random.choice([topic for topic in TOPICS if topic not in self.doubtful] or [None])
         if name is None:
-            self.allowed.clear()
+            self.wanted = False
             return
         self.doubtful.add(name)
         if name not in self.known:
@@ -177,6 +179,7 @@ class Changes:
                 errors = produce_errors(peer.ask(produce(name, list(range(known[0])), batch(b"here"))))
                 expect(not any(errors.values()), f"produced to {name}: {errors}")
         self.doubtful.discard(name)
+        self.answered += 1
 
     @staticmethod
     def _expect_none(body, form):

@@ -37,11 +37,11 @@ def create_topics(names, partitions, correlation_id=1):
     return request(CREATE_TOPICS, 2, correlation_id, struct.pack(">i", len(names)) + topics + struct.pack(">ib", 30000, 0))
 
 
-def fetch(topic, partitions, max_wait_ms=0, correlation_id=1):
-    """From offset 0 of each partition, up to 64 KiB of it; one byte is enough."""
+def fetch(topic, partitions, max_wait_ms=0, correlation_id=1, offset=0):
+    """From one offset of each partition, up to 64 KiB of it; one byte is enough."""
     body = struct.pack(">iiiib", -1, max_wait_ms, 1, 1 << 26, 0)
     body += struct.pack(">i", 1) + string(topic) + struct.pack(">i", len(partitions))
-    body += b"".join(struct.pack(">iqi", partition, 0, 1 << 16) for partition in partitions)
+    body += b"".join(struct.pack(">iqi", partition, offset, 1 << 16) for partition in partitions)
     return request(FETCH, 4, correlation_id, body)
 
 
@@ -204,6 +204,16 @@ def fetched(body):
         found[partition] = error if error else body[at + 4:at + 4 + max(size, 0)]
         at += 4 + max(size, 0)
     return found
+
+
+def end_offset(records):
+    """The offset behind the last batch of what was fetched; 0 when there is none."""
+    at = end = 0
+    while at < len(records):
+        base_offset, size = struct.unpack_from(">qi", records, at)
+        end = base_offset + struct.unpack_from(">i", records, at + 23)[0] + 1
+        at += 12 + size
+    return end
 
 
 def garbage(seed, size):

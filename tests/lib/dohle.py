@@ -1,4 +1,5 @@
 """A dohle process as tests see it: start it, learn its address, stop or kill it. The same calls as apache_kafka.Server."""
+import os
 import resource
 import selectors
 import subprocess
@@ -16,14 +17,17 @@ class DohleError(Exception):
 
 class Dohle:
     """The broker of one folder: its log is folder/dohle.log; its data folder/data, or with `ephemeral` none that stays.
-    It may open `descriptors` files, or as many as we."""
+    It may open `descriptors` files, or as many as we; it gets `environment` beside ours, and runs as `user` if that is a
+    number."""
 
-    def __init__(self, folder, binary=BINARY, ephemeral=False, descriptors=None):
+    def __init__(self, folder, binary=BINARY, ephemeral=False, descriptors=None, environment=None, user=None):
         self.folder = Path(folder).resolve()
         self.data = self.folder / "data"
         self.binary = binary
         self.ephemeral = ephemeral
         self.descriptors = descriptors
+        self.environment = environment or {}
+        self.user = user
         self.process = None
         self._address = None
 
@@ -47,7 +51,7 @@ class Dohle:
         began = time.monotonic()
         with open(self.folder / "dohle.log", "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                                            preexec_fn=self._limit if self.descriptors else None)
+                                            env={**os.environ, **self.environment}, preexec_fn=self._prepare)
         line = self._first_line(wait_s)
         if not line.startswith(READY):
             self.kill()
@@ -55,8 +59,13 @@ class Dohle:
         self._address = line[len(READY):].strip()
         return time.monotonic() - began
 
-    def _limit(self):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
+    def _prepare(self):
+        if self.descriptors:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
+        if self.user is not None:
+            os.setgroups([])
+            os.setgid(self.user)
+            os.setuid(self.user)
 
     def pid(self):
         return self.process.pid if self.process and self.process.poll() is None else None
