@@ -271,12 +271,19 @@ static bool tells_news(struct fetch_session *session, struct fetch_read *read)
     return news;
 }
 
+/* The error as a client of this version knows it: KIP-112 brought KAFKA_STORAGE_ERROR. */
+static enum kafka_error told_error(const struct fetch *fetch, enum kafka_error error)
+{
+    bool known = error != KAFKA_KAFKA_STORAGE_ERROR || fetch->request->header.api_version >= 6;
+    return known ? error : KAFKA_NOT_LEADER_OR_FOLLOWER;
+}
+
 static void fill_partition(const struct fetch *fetch, struct fetch_read *read,
                            struct kp_fetch_response_responses_partitions *answer, int32_t node_id)
 {
     *answer = kp_fetch_response_responses_partitions_default;
     answer->partition_index = read->item->partition;
-    answer->error_code = (int16_t)read->error;
+    answer->error_code = (int16_t)told_error(fetch, read->error);
     answer->high_watermark = read->high_watermark;
     answer->last_stable_offset = read->last_stable_offset;
     answer->log_start_offset = read->log_start_offset;

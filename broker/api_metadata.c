@@ -6,6 +6,7 @@
 #include "authorized_operations.h"
 #include "controller.h"
 #include "outcome.h"
+#include "partition.h"
 #include "topic_name.h"
 
 /* ---- Metadata ------------------------------------------------------------------------------------------------------- */
@@ -33,7 +34,8 @@ static void answer_partition(const struct metadata *metadata, struct kp_metadata
 {
     *to = kp_metadata_response_topics_partitions_default;
     to->partition_index = partition->index;
-    to->leader_id = partition->leader;
+    to->leader_id = partition_leader(partition);
+    to->error_code = (int16_t)(to->leader_id < 0 ? KAFKA_LEADER_NOT_AVAILABLE : KAFKA_NONE);
     to->leader_epoch = partition->leader_epoch;
     to->replica_nodes = to->isr_nodes = metadata->self;
     to->replica_nodes_count = to->isr_nodes_count = 1;
@@ -320,7 +322,8 @@ static void describe_partition(const struct description *description,
 {
     *to = kp_describe_topic_partitions_response_topics_partitions_default;
     to->partition_index = partition->index;
-    to->leader_id = partition->leader;
+    to->leader_id = partition_leader(partition);
+    to->error_code = (int16_t)(to->leader_id < 0 ? KAFKA_LEADER_NOT_AVAILABLE : KAFKA_NONE);
     to->leader_epoch = partition->leader_epoch;
     to->replica_nodes = to->isr_nodes = description->self;
     to->replica_nodes_count = to->isr_nodes_count = 1;

@@ -13,6 +13,13 @@ static inline int32_t partition_leader_epoch(const struct partition *partition)
     return partition->leader_epoch;
 }
 
+/* Who leads the partition as clients are told: -1 and LEADER_NOT_AVAILABLE while its log is offline, as Kafka answers
+ * for a log directory that failed. */
+static inline int32_t partition_leader(const struct partition *partition)
+{
+    return log_is_offline(partition->log) ? -1 : partition->leader;
+}
+
 /* Does the leader epoch that a client knows (-1: it does not say) match ours? KIP-320: a client that is behind is
  * fenced, one that is ahead is told to wait for us. */
 static inline enum kafka_error partition_check_epoch_strictly(const struct partition *partition,

@@ -1,5 +1,6 @@
 /* The APIs over the metadata, as far as one connection after another does not show it (tests/conformance has the
  * answers): what is held and what goes on meanwhile, what a validation leaves behind, what settings do, pages. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -328,6 +329,59 @@ static void following_the_cursor_shows_every_partition_once(void **state)
     assert_int_equal(pages, (expected + 3) / 4);
 }
 
+/* ---- a log that is offline ------------------------------------------------------------------------------------------- */
+
+/* Kafka answers so for partitions of a log directory that failed. */
+static void a_partition_whose_log_is_offline_has_no_leader(void **state)
+{
+    struct metadata_fixture *f = *state;
+    struct kp_metadata_request_topics topic;
+    struct kp_metadata_request request = metadata_of(&topic, "t");
+    struct kp_metadata_response response;
+    struct kp_describe_topic_partitions_request describe = kp_describe_topic_partitions_request_default;
+    struct kp_describe_topic_partitions_response described;
+    assert_int_equal(fixture_create_topic(f, "t", 2), KAFKA_NONE);
+    assert_int_equal(test_produce(&f->peer, "t", 0, 1), KAFKA_NONE);
+    memory_io_fail(f->memory, CALL_PWRITE, 1, EIO, false);
+    assert_int_equal(test_produce(&f->peer, "t", 0, 1), KAFKA_KAFKA_STORAGE_ERROR);
+
+    assert_true(metadata_fixture_ask(f, KP_API_METADATA, 12, &request, &response));
+    assert_int_equal(response.topics[0].error_code, KAFKA_NONE);
+    assert_int_equal(response.topics[0].partitions[0].error_code, KAFKA_LEADER_NOT_AVAILABLE);
+    assert_int_equal(response.topics[0].partitions[0].leader_id, -1);
+    assert_int_equal(response.topics[0].partitions[1].error_code, KAFKA_NONE);
+    assert_int_equal(response.topics[0].partitions[1].leader_id, 1);
+
+    assert_true(metadata_fixture_ask(f, KP_API_DESCRIBE_TOPIC_PARTITIONS, 0, &describe, &described));
+    assert_int_equal(described.topics[0].partitions[0].error_code, KAFKA_LEADER_NOT_AVAILABLE);
+    assert_int_equal(described.topics[0].partitions[0].leader_id, -1);
+    assert_int_equal(described.topics[0].partitions[1].leader_id, 1);
+}
+
+static int16_t fetch_error(struct metadata_fixture *f, int16_t version)
+{
+    struct kp_fetch_request_topics_partitions partition = kp_fetch_request_topics_partitions_default;
+    struct kp_fetch_request_topics topic = test_fetch_topic("t", &partition);
+    struct kp_fetch_request request = kp_fetch_request_default;
+    struct kp_fetch_response response;
+    partition.partition_max_bytes = 1000;
+    request.topics = &topic;
+    request.topics_count = 1;
+    assert_true(metadata_fixture_ask(f, KP_API_FETCH, version, &request, &response));
+    return response.responses[0].partitions[0].error_code;
+}
+
+/* KIP-112. */
+static void an_old_consumer_is_told_that_there_is_no_leader_for_what_is_offline(void **state)
+{
+    struct metadata_fixture *f = *state;
+    assert_int_equal(fixture_create_topic(f, "t", 1), KAFKA_NONE);
+    memory_io_fail(f->memory, CALL_PWRITE, 1, EIO, false);
+    assert_int_equal(test_produce(&f->peer, "t", 0, 1), KAFKA_KAFKA_STORAGE_ERROR);
+    assert_int_equal(fetch_error(f, 5), KAFKA_NOT_LEADER_OR_FOLLOWER);
+    assert_int_equal(fetch_error(f, 6), KAFKA_KAFKA_STORAGE_ERROR);
+}
+
 /* ---- the address ---------------------------------------------------------------------------------------------------- */
 
 /* Without advertised.listeners a client is told the address that it connected to. */
@@ -364,6 +418,8 @@ int main(void)
         TEST(setting_the_same_value_again_writes_nothing),
         TEST(listeners_cannot_be_set_while_the_broker_runs),
         TEST(following_the_cursor_shows_every_partition_once),
+        TEST(a_partition_whose_log_is_offline_has_no_leader),
+        TEST(an_old_consumer_is_told_that_there_is_no_leader_for_what_is_offline),
         TEST(a_client_is_told_the_address_that_it_connected_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
