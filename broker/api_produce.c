@@ -2,16 +2,18 @@
  *
  *     begin -> partition -> partition -> ... -> all appended -> synced, where the policy wants it -> answer
  *                  |            ^                                 (held: the connection goes on)
- *                  +-- check ---+   a batch whose validation takes long, in the pool (parked)
+ *                  +-- pause ---+   (parked) the pool makes the partition's folder, or validates a batch for which
+ *                                   that takes long
  *
  * The batch is validated and written from the frame itself (storage/log.h): base offset and leader epoch go into it in
  * place, and its bytes are copied by the kernel alone. Every partition has its own outcome.
  *
- * A batch that takes more work than this turn has left is validated in the pool (batch_check.h). The request is parked
- * meanwhile, so that the batches of a connection keep their order, as in Kafka, which reads no further request of a
- * connection either. What is not appended yet is copied: the frame goes. Afterwards everything is looked up again. A
- * topic that was deleted meanwhile is unknown; rules that changed meanwhile count for the next batch; and when the peer
- * has gone the appends are made all the same, for it may have sent them with acks 0 and left.
+ * A batch that takes more work than this turn has left is validated in the pool (batch_check.h), and the first one of a
+ * partition waits for the pool to make its folder (folder_wait.h). The request is parked meanwhile, so that the batches
+ * of a connection keep their order, as in Kafka, which reads no further request of a connection either. What is not
+ * appended yet is copied: the frame goes. Afterwards everything is looked up again. A topic that was deleted meanwhile
+ * is unknown; rules that changed meanwhile count for the next batch; and when the peer has gone the appends are made
+ * all the same, for it may have sent them with acks 0 and left.
  *
  * acks: 0 gets no answer at all, and a failure closes the connection, the only way to tell; 1 and -1 are the same on
  * one node, whatever min.insync.replicas says, since Kafka wants no more replicas than a partition has. When the flush
@@ -21,6 +23,7 @@
 #include "batch_check.h"
 #include "broker.h"
 #include "errors.h"
+#include "folder_wait.h"
 #include "partition.h"
 #include "purgatory.h"
 
@@ -34,6 +37,12 @@ typedef struct kp_produce_request_topic_data_partition_data partition_data;
 typedef struct kp_produce_response_responses_partition_responses partition_response;
 
 struct produce;
+
+/* What a request is parked for, one thing at a time. */
+struct produce_pause {
+    struct batch_check check;
+    struct folder_wait folder;
+};
 
 /* One sync that the answer of a partition waits for. */
 struct produce_flush {
@@ -54,11 +63,11 @@ struct produce {
     struct kp_produce_response response;
     struct produce_flush *flushes; /* room for one per partition; NULL until the first is wanted */
     int32_t flushes_count, partitions_count;
-    int32_t waits;             /* for syncs, and for the appends themselves; the answer is given at 0 */
-    bool held;                 /* something was or is waited for: the request lives until its unhold */
-    bool names_kept;           /* names are copies */
-    const char *failure;       /* why there can be no answer; NULL: there can */
-    struct batch_check *check; /* NULL: none was needed yet */
+    int32_t waits;               /* for syncs, and for the appends themselves; the answer is given at 0 */
+    bool held;                   /* something was or is waited for: the request lives until its unhold */
+    bool names_kept;             /* names are copies */
+    const char *failure;         /* why there can be no answer; NULL: there can */
+    struct produce_pause *pause; /* NULL: none was needed yet */
 };
 
 static void hold(struct produce *produce)
@@ -258,23 +267,30 @@ static bool keep_batches(struct produce *produce)
     return true;
 }
 
-static void check_done(struct batch_check *check, bool was_canceled);
+/* Park the request, once. False: no memory for what outlives the frame. */
+static bool park(struct produce *produce)
+{
+    if (produce->pause != NULL)
+        return true;
+    if (!keep_batches(produce))
+        return false;
+    produce->pause = arena_alloc(&produce->request->arena, sizeof *produce->pause);
+    if (produce->pause == NULL)
+        return false;
+    hold(produce);
+    request_park(produce->request, NULL);
+    return true;
+}
 
-/* Have a batch validated in the pool. False: no memory to keep it. */
-static bool check_batch(struct produce *produce, const struct partition *partition, const struct log_append *append)
+static void check_done(struct batch_check *check, bool was_canceled);
+static void folder_done(struct folder_wait *wait, int status);
+
+/* Have the batch of the next partition validated in the pool. */
+static void check_batch(struct produce *produce, const struct partition *partition, const struct log_append *append)
 {
     struct request *request = produce->request;
-    if (produce->check == NULL) {
-        if (!keep_batches(produce))
-            return false;
-        produce->check = arena_alloc(&request->arena, sizeof *produce->check);
-        if (produce->check == NULL)
-            return false;
-        hold(produce);
-        request_park(request, NULL);
-    }
     const partition_data *from = &produce->topics[produce->topic].partition_data[produce->partition];
-    *produce->check = (struct batch_check){
+    produce->pause->check = (struct batch_check){
         .bytes = (uint8_t *)(uintptr_t)from->records.data,
         .size_bytes = append->size_bytes,
         .rules = partition->topic->log_config.rules,
@@ -284,12 +300,20 @@ static bool check_batch(struct produce *produce, const struct partition *partiti
         .done = check_done,
         .context = produce,
     };
-    batch_check_begin(produce->check, request->broker->env->executor);
-    return true;
+    batch_check_begin(&produce->pause->check, request->broker->env->executor);
 }
 
-/* Append the batch of the next partition; `verdict`, when it is not NULL, is what the pool says of it. False: it is in
- * the pool now. */
+/* Have the folder of the next partition made in the pool. */
+static void make_folder(struct produce *produce, const struct partition *partition)
+{
+    struct folder_wait *wait = &produce->pause->folder;
+    wait->done = folder_done;
+    wait->context = produce;
+    folder_wait_begin(wait, produce->request->broker, partition);
+}
+
+/* Append the batch of the next partition; `verdict`, when it is not NULL, is what the pool says of it. False: the pool
+ * has something to do for it. */
 static bool produce_partition(struct produce *produce, const struct batch_verdict *verdict,
                               partition_response *response)
 {
@@ -320,11 +344,16 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
         append.verdict = *verdict;
     }
     int status = log_append(partition->log, &append, NULL);
-    if (status == STORAGE_BATCH_UNDECIDED) {
-        if (check_batch(produce, partition, &append))
-            return false;
-        produce->failure = NO_MEMORY;
-        return true;
+    if (status == STORAGE_BATCH_UNDECIDED || status == STORAGE_NO_FOLDER) {
+        if (!park(produce)) {
+            produce->failure = NO_MEMORY;
+            return true;
+        }
+        if (status == STORAGE_NO_FOLDER)
+            make_folder(produce, partition);
+        else
+            check_batch(produce, partition, &append);
+        return false;
     }
     fill_response(produce, partition, &append, status, response);
     if (status != STORAGE_OK)
@@ -351,14 +380,14 @@ static bool next_partition(struct produce *produce)
     return produce->topic < produce->topics_count;
 }
 
-/* Append all that is left, or up to a batch that goes to the pool. */
+/* Append all that is left, or up to one that waits for the pool. */
 static void go_on(struct produce *produce)
 {
     for (; next_partition(produce) && produce->failure == NULL; produce->partition++) {
         if (!produce_partition(produce, NULL, next_response(produce)))
             return;
     }
-    if (produce->check != NULL && produce->request->peer != NULL)
+    if (produce->pause != NULL && produce->request->peer != NULL)
         request_unpark(produce->request);
     waited(produce);
 }
@@ -368,9 +397,27 @@ static void check_done(struct batch_check *check, bool was_canceled)
     struct produce *produce = check->context;
     if (was_canceled)
         produce->failure = "its records could not be validated before the stop";
-    else
-        (void)produce_partition(produce, &check->verdict, next_response(produce));
+    else if (!produce_partition(produce, &check->verdict, next_response(produce)))
+        return;
     produce->partition++;
+    go_on(produce);
+}
+
+/* The append comes again, unless it cannot be. One to a topic that was deleted meanwhile finds its successor, or none.
+ */
+static void folder_done(struct folder_wait *wait, int status)
+{
+    struct produce *produce = wait->context;
+    const topic_data *topic = &produce->topics[produce->topic];
+    int32_t index = topic->partition_data[produce->partition].index;
+    enum kafka_error error;
+    const struct partition *partition = find_partition(produce, topic, index, &error);
+    if (status != 0 && partition != NULL && kp_uuid_equal(partition->topic->id, wait->topic_id)) {
+        partition_response *response = next_response(produce);
+        response->index = index;
+        refuse_partition(response, kafka_error_of_storage(status));
+        produce->partition++;
+    }
     go_on(produce);
 }
 

@@ -34,7 +34,8 @@ enum kafka_error kafka_error_of_storage(int error)
     case STORAGE_OFFLINE:
     case STORAGE_CORRUPT:
     case STORAGE_CANCELED:
-    case STORAGE_BATCH_UNDECIDED: /* whoever gets it validates the batch and comes again */
+    case STORAGE_BATCH_UNDECIDED: /* whoever gets one of these does what is missing and comes again */
+    case STORAGE_NO_FOLDER:
         return KAFKA_KAFKA_STORAGE_ERROR;
     }
     return KAFKA_UNKNOWN_SERVER_ERROR;

@@ -171,11 +171,9 @@ void loop_init(struct loop *loop)
     ASSERT(uv_loop_configure(&loop->uv, UV_METRICS_IDLE_TIME) == 0);
     for (int kind = 0; kind < JOB_KINDS; kind++)
         list_init(&loop->waiting[kind]);
-    static const int threads_of[JOB_KINDS] = {[JOB_FLUSH] = LOOP_FLUSH_THREADS,
-                                              [JOB_READ] = LOOP_READ_THREADS,
-                                              [JOB_CLEANUP] = LOOP_CLEANUP_THREADS,
-                                              [JOB_CHECK] = LOOP_CHECK_THREADS,
-                                              [JOB_CHECK_LONG] = LOOP_LONG_THREADS};
+    static const int threads_of[JOB_KINDS] = {
+        [JOB_FLUSH] = LOOP_FLUSH_THREADS, [JOB_READ] = LOOP_READ_THREADS,       [JOB_CLEANUP] = LOOP_CLEANUP_THREADS,
+        [JOB_CHECK] = LOOP_CHECK_THREADS, [JOB_CHECK_LONG] = LOOP_LONG_THREADS, [JOB_MAKE] = LOOP_MAKE_THREADS};
     struct loop_worker *worker = loop->workers;
     for (int kind = 0; kind < JOB_KINDS; kind++) {
         for (int i = 0; i < threads_of[kind]; i++, worker++) {

@@ -17,8 +17,10 @@ struct loop;
 #define LOOP_CLEANUP_THREADS 1
 #define LOOP_CHECK_THREADS   2
 #define LOOP_LONG_THREADS    1
+#define LOOP_MAKE_THREADS    1 /* their order counts */
 #define LOOP_THREADS                                                                                                   \
-    (LOOP_FLUSH_THREADS + LOOP_READ_THREADS + LOOP_CLEANUP_THREADS + LOOP_CHECK_THREADS + LOOP_LONG_THREADS)
+    (LOOP_FLUSH_THREADS + LOOP_READ_THREADS + LOOP_CLEANUP_THREADS + LOOP_CHECK_THREADS + LOOP_LONG_THREADS +          \
+     LOOP_MAKE_THREADS)
 
 /* One thread's worth of work in the pool. */
 struct loop_worker {

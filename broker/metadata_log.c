@@ -29,9 +29,8 @@ static const struct kp_uuid topic_id = {{[15] = 1}};
 
 /* A request whose answer waits for a sync. */
 struct held_request {
-    struct list link;
+    struct metadata_wait wait;
     struct request *request;
-    int64_t offset; /* what is durable must reach this end */
 };
 
 struct metadata_log {
@@ -51,7 +50,7 @@ struct metadata_log {
     bool flushing, failed;
     bool has_voters;           /* they are in the log or its checkpoint: KRaft version 1 */
     bool quorum_state_written; /* of this epoch */
-    struct list held;          /* struct held_request, by rising offset */
+    struct list waits;         /* struct metadata_wait, by rising offset */
 };
 
 /* What is known while the log is opened. */
@@ -478,7 +477,7 @@ static void flush_done(struct log_flush *flush, int status);
 
 static void start_flush(struct metadata_log *log)
 {
-    if (log->flushing || list_empty(&log->held))
+    if (log->flushing || list_empty(&log->waits))
         return;
     write_quorum_state(log);
     log->flushing = true;
@@ -487,17 +486,15 @@ static void start_flush(struct metadata_log *log)
     log_flush(log->log, &log->flush);
 }
 
-/* Let go of the answers that wait for no more than `offset`. */
-static void release_held(struct metadata_log *log, int64_t offset)
+/* Let go of what waits for no more than `offset`. What it waited in may be released by that. */
+static void end_waits(struct metadata_log *log, int64_t offset)
 {
-    list_for_each (&log->held, node) {
-        struct held_request *held = CONTAINER_OF(node, struct held_request, link);
-        if (held->offset > offset)
+    while (!list_empty(&log->waits)) {
+        struct metadata_wait *wait = CONTAINER_OF(log->waits.next, struct metadata_wait, link);
+        if (wait->offset > offset)
             return;
-        list_remove(&held->link); /* it is in the request's arena, which the unhold may release */
-        if (log->failed)
-            request_close(held->request, "its change could not be synced to the disk");
-        request_unhold(held->request);
+        list_remove(&wait->link);
+        wait->done(wait, log->failed ? STORAGE_OFFLINE : 0);
     }
 }
 
@@ -515,29 +512,53 @@ static void flush_done(struct log_flush *flush, int status)
     log->flushing = false;
     if (status != 0) {
         flush_failed(log, status);
-        release_held(log, INT64_MAX);
+        end_waits(log, INT64_MAX);
         return;
     }
     if (log->flushing_offset > log->durable_offset)
         log->durable_offset = log->flushing_offset;
-    release_held(log, log->durable_offset);
+    end_waits(log, log->durable_offset);
     start_flush(log);
     snapshot_when_due(log);
 }
 
+static bool all_durable(const struct metadata_log *log)
+{
+    return !log->options.sync || log->durable_offset >= log->end_offset;
+}
+
+bool metadata_log_wait(struct metadata_log *log, struct metadata_wait *wait)
+{
+    if (all_durable(log))
+        return false;
+    wait->offset = log->end_offset;
+    list_init(&wait->link);
+    list_append(&log->waits, &wait->link);
+    start_flush(log);
+    return true;
+}
+
+static void held_done(struct metadata_wait *wait, int status)
+{
+    struct request *request = CONTAINER_OF(wait, struct held_request, wait)->request;
+    if (status != 0)
+        request_close(request, "its change could not be synced to the disk");
+    request_unhold(request);
+}
+
 void metadata_log_hold(struct metadata_log *log, struct request *request)
 {
-    if (!log->options.sync || log->durable_offset >= log->end_offset)
+    if (all_durable(log))
         return;
     struct held_request *held = arena_alloc(&request->arena, sizeof *held);
     if (!held) {
         request_close(request, "its answer needs more memory than a request may use");
         return;
     }
-    *held = (struct held_request){.request = request, .offset = log->end_offset};
+    *held = (struct held_request){.request = request, .wait.done = held_done};
     request_hold(request);
-    list_append(&log->held, &held->link);
-    start_flush(log);
+    if (!metadata_log_wait(log, &held->wait))
+        request_unhold(request);
 }
 
 int metadata_log_sync_now(struct metadata_log *log)
@@ -545,7 +566,7 @@ int metadata_log_sync_now(struct metadata_log *log)
     struct storage_fault fault = {0};
     if (log->failed)
         return STORAGE_OFFLINE;
-    if (!log->options.sync || log->durable_offset >= log->end_offset)
+    if (all_durable(log))
         return 0;
     write_quorum_state(log);
     int64_t offset = log->end_offset;
@@ -584,7 +605,7 @@ bool metadata_log_open(struct metadata_log **opened, const struct metadata_log_o
     log->log_config.segment_ms = options->segment_ms;
     log->folder = xmalloc(folder_bytes);
     snprintf(log->folder, folder_bytes, "%s/" FOLDER, options->directory);
-    list_init(&log->held);
+    list_init(&log->waits);
     log->snapshot_begun_ms = mono_ms(log);
     log->checkpoint = (struct metadata_checkpoint){.env = options->env,
                                                    .folder = log->folder,

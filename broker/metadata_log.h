@@ -71,6 +71,15 @@ int metadata_log_append(struct metadata_log *log, struct metadata_batch *batch) 
 /* The offset that the next record gets. */
 int64_t metadata_log_end_offset(const struct metadata_log *log);
 
+/* Something that waits until all that was appended so far is durable. */
+struct metadata_wait {
+    struct list link; /* the log's */
+    int64_t offset;   /* what is durable must reach this end */
+    void (*done)(struct metadata_wait *wait, int status);
+};
+/* Set wait->done before. False: it is durable already, and nothing is called. Else it is called once, never from
+ * inside, with 0, or STORAGE_OFFLINE when the log cannot be synced. */
+bool metadata_log_wait(struct metadata_log *log, struct metadata_wait *wait) WARN_UNUSED;
 /* Keep the answer of `request`, which is given in this turn, until all that was appended so far is durable. */
 void metadata_log_hold(struct metadata_log *log, struct request *request);
 /* Make all that was appended durable before it returns. 0 or a negative storage_error. */

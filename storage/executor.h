@@ -17,6 +17,7 @@ enum job_kind {
     JOB_CLEANUP,    /* removing files, compaction, retention */
     JOB_CHECK,      /* validation of batches, up to a bound of work */
     JOB_CHECK_LONG, /* and of those above it */
+    JOB_MAKE,       /* folders of new logs, one after the other */
     JOB_KINDS
 };
 

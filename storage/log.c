@@ -156,13 +156,19 @@ void log_path(const struct log *log, const char *name, char path[STORAGE_PATH_MA
     snprintf(path, STORAGE_PATH_MAX, "%s/%s", log->folder->path, name);
 }
 
+void log_partition_metadata(const struct log *log, char text[PARTITION_METADATA_BYTES])
+{
+    char id[KP_UUID_TEXT_SIZE];
+    kp_uuid_text(log->topic_id, id);
+    snprintf(text, PARTITION_METADATA_BYTES, "version: 0\ntopic_id: %s", id);
+}
+
 int log_write_partition_metadata(struct log *log)
 {
-    char path[STORAGE_PATH_MAX], id[KP_UUID_TEXT_SIZE], text[64];
+    char path[STORAGE_PATH_MAX], text[PARTITION_METADATA_BYTES];
     log_path(log, "partition.metadata", path);
-    kp_uuid_text(log->topic_id, id);
-    int size = snprintf(text, sizeof text, "version: 0\ntopic_id: %s", id);
-    return file_replace(log->store->options.files, path, text, (size_t)size, false);
+    log_partition_metadata(log, text);
+    return file_replace(log->store->options.files, path, text, strlen(text), false);
 }
 
 int log_write_epochs(struct log *log)
@@ -435,6 +441,8 @@ int log_append(struct log *log, struct log_append *append, struct storage_fault 
     struct record_batch batch;
     uint8_t *bytes;
     int error = log_ready(log, fault);
+    if (error == 0 && log->folder == NULL && append->origin != LOG_APPEND_COORDINATOR && log->store->has_turns)
+        error = STORAGE_NO_FOLDER;
     if (error == 0)
         error = check_batch(log, append, &batch, &bytes, fault);
     if (error == 0)

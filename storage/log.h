@@ -77,7 +77,8 @@ int64_t log_store_tick(struct log_store *store, int64_t now_ms);
 int64_t log_store_next_ms(const struct log_store *store);
 
 /* A turn begins: the appends until the next call may decompress `work_bytes` together, and answer
- * STORAGE_BATCH_UNDECIDED above that. Before the first call there is no bound. */
+ * STORAGE_BATCH_UNDECIDED above that, and STORAGE_NO_FOLDER when there are files to be made first. Before the first
+ * call they do all by themselves. */
 void log_store_begin_turn(struct log_store *store, size_t work_bytes);
 
 /* The store is about to be closed: begin no more compaction, and let what runs end soon. */
@@ -155,8 +156,19 @@ struct log_append {
 
 /* Append one batch. Returns 0, or a negative storage_error and then the log is as before. Never waits for a sync.
  * STORAGE_BATCH_UNDECIDED: have it validated elsewhere, by the rules of now, and come again with the verdict. What that
- * holds (verdict.rebuilt) is freed in any case. */
+ * holds (verdict.rebuilt) is freed in any case. STORAGE_NO_FOLDER: log_make(), and come again. */
 int log_append(struct log *log, struct log_append *append, struct storage_fault *fault) WARN_UNUSED;
+
+/* Make the folder of a log that has none, with an empty segment, in the pool. The first append has `leader_epoch`. What
+ * the folder depends on (see before_folder) is on the disk. `done` is called once, never from inside, with 0, a
+ * negative storage_error, or STORAGE_CANCELED when the log was deleted. The request lives until then. */
+struct log_make {
+    void (*done)(struct log_make *make, int status);
+    struct list link; /* the store's */
+};
+void log_make(struct log *log, int32_t leader_epoch, struct log_make *make);
+/* Does log_append() of a client's batch want that? Loads the log. */
+bool log_wants_make(struct log *log);
 
 /* A run of whole batches in one segment, not read. Holds the segment, and its descriptor once asked for. */
 struct log_slice {

@@ -65,6 +65,7 @@ struct log {
     struct log_survey survey;
     struct log_dir *planned_dir; /* without a folder: where it is to be; NULL: not chosen yet */
     struct log_move *move;       /* to another directory; NULL: none */
+    struct log_making *making;   /* of the folder, in the pool; NULL: none */
 };
 
 static inline struct segment *log_active(const struct log *log)
@@ -91,6 +92,14 @@ int log_set_start(struct log *log, int64_t offset, struct storage_fault *fault) 
 int log_write_snapshot(struct log *log) WARN_UNUSED;
 int log_write_epochs(struct log *log) WARN_UNUSED;
 int log_write_partition_metadata(struct log *log) WARN_UNUSED;
+/* The text of partition.metadata. */
+#define PARTITION_METADATA_BYTES 64
+void log_partition_metadata(const struct log *log, char text[PARTITION_METADATA_BYTES]);
+
+/* log_make.c: the log is about to be freed: what is being made for it is put aside. */
+void log_forget_making(struct log *log);
+/* Is a folder of this name (TOPIC-PARTITION) being made? It is no other log's than the one that asked for it. */
+bool store_makes(const struct log_store *store, const char *name);
 
 /* Is this negative errno one of a resource that is used up for now? */
 bool storage_used_up(int error);
@@ -200,7 +209,9 @@ struct log_store {
     int32_t wishes_count;
     uint64_t moves_begun;
     struct record_walk walk;
+    bool has_turns;           /* appends may not wait for anything: see log_store_begin_turn() */
     size_t work_bytes;        /* that this turn's appends may still decompress */
+    struct list makings;      /* log_making.link */
     int64_t now_ms;           /* of the last tick or append */
     int64_t flush_due_ms;     /* the earliest flush.ms of a log with unflushed data */
     int64_t expire_due_ms;    /* when producers are looked through */

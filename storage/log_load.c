@@ -349,6 +349,10 @@ static int put_copies_aside(struct loading *loading)
 static int find_folder(struct loading *loading)
 {
     struct log *log = loading->log;
+    char name[256];
+    snprintf(name, sizeof name, "%s-%d", log->topic, (int)log->partition);
+    if (store_makes(log->store, name)) /* for a topic that was deleted meanwhile */
+        return 0;
     for (int i = 0; i < log->store->dirs_count; i++) {
         char path[STORAGE_PATH_MAX];
         struct file_stat info;

@@ -96,6 +96,7 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
     };
     list_init(&store->logs);
     list_init(&store->removals);
+    list_init(&store->makings);
     list_init(&store->moves);
     list_init(&store->futures);
     list_init(&store->wishes);
@@ -227,6 +228,7 @@ int64_t log_store_next_ms(const struct log_store *store)
 
 void log_store_begin_turn(struct log_store *store, size_t work_bytes)
 {
+    store->has_turns = true;
     store->work_bytes = work_bytes;
 }
 
@@ -271,5 +273,6 @@ void log_delete(struct log *log, int64_t now_ms)
         log_plan_dir(log, NULL);
     log_forget_sync(log);
     log_forget_cleaning(log);
+    log_forget_making(log);
     log_free(log);
 }

@@ -40,6 +40,8 @@ const char *storage_error_text(int error)
         return "invalid transaction state";
     case STORAGE_BATCH_UNDECIDED:
         return "batch is not validated";
+    case STORAGE_NO_FOLDER:
+        return "log has no folder";
     }
     return "unknown error";
 }

@@ -26,6 +26,7 @@ enum storage_error {
     STORAGE_PRODUCER_EPOCH_STALE = -24,
     STORAGE_TRANSACTION_STATE = -25,
     STORAGE_BATCH_UNDECIDED = -26, /* to be validated elsewhere: it takes more work than a turn may do */
+    STORAGE_NO_FOLDER = -27,       /* to be made by log_make() */
 };
 
 #define STORAGE_PATH_MAX 512

@@ -27,6 +27,9 @@ static int setup(void **state)
     test_peer_open(&test->admin, &test->broker);
     assert_int_equal(test_create_topic(&test->admin, "t", 2), KAFKA_NONE);
     broker_fixture_turn(&test->broker);
+    for (int32_t partition = 0; partition < 2; partition++) /* their folders are there */
+        assert_int_equal(test_produce(&test->producer, "t", partition, 1), KAFKA_NONE);
+    broker_fixture_run_jobs(&test->broker);
     *state = test;
     return 0;
 }
@@ -83,10 +86,11 @@ static bool receive(struct test *test, int32_t id, struct kp_produce_response *r
     return test_peer_receive(&test->producer, KP_API_PRODUCE, VERSION, id, response);
 }
 
-static int64_t end_offset(struct test *test, int32_t partition)
+/* Since the setup, which appended one record. */
+static int64_t appended(struct test *test, int32_t partition)
 {
     struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
-    return log_end_offset(topic_partition(topic, partition)->log);
+    return log_end_offset(topic_partition(topic, partition)->log) - 1;
 }
 
 static int jobs_waiting(struct test *test, enum job_kind kind)
@@ -124,14 +128,14 @@ static void a_batch_that_takes_long_is_validated_in_the_pool(void **state)
     struct kp_produce_response response;
     int32_t id = send_batch(test, MIB(3), CODEC_GZIP, 1, false);
     assert_false(receive(test, id, &response));
-    assert_int_equal(end_offset(test, 0), 0);
+    assert_int_equal(appended(test, 0), 0);
     assert_int_equal(jobs_waiting(test, JOB_CHECK), 1);
     broker_fixture_run_jobs(&test->broker);
     assert_true(receive(test, id, &response));
     assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
-    assert_int_equal(response.responses[0].partition_responses[0].base_offset, 0);
+    assert_int_equal(response.responses[0].partition_responses[0].base_offset, 1);
     assert_memory_equal(response.responses[0].name.data, "t", 1);
-    assert_int_equal(end_offset(test, 0), 1);
+    assert_int_equal(appended(test, 0), 1);
 }
 
 /* However little each takes: it is the turn that must end. */
@@ -183,15 +187,15 @@ static void all_partitions_of_a_request_are_answered_together(void **state)
     struct kp_produce_response response;
     int32_t id = send_batch(test, MIB(3), CODEC_GZIP, 1, true);
     run_first_job(test);
-    assert_int_equal(end_offset(test, 0), 1);
-    assert_int_equal(end_offset(test, 1), 0);
+    assert_int_equal(appended(test, 0), 1);
+    assert_int_equal(appended(test, 1), 0);
     assert_false(receive(test, id, &response));
     broker_fixture_run_jobs(&test->broker);
     assert_true(receive(test, id, &response));
     assert_int_equal(response.responses[0].partition_responses_count, 2);
     assert_int_equal(response.responses[0].partition_responses[1].index, 1);
-    assert_int_equal(response.responses[0].partition_responses[1].base_offset, 0);
-    assert_int_equal(end_offset(test, 1), 1);
+    assert_int_equal(response.responses[0].partition_responses[1].base_offset, 1);
+    assert_int_equal(appended(test, 1), 1);
 }
 
 static void later_requests_of_the_connection_wait_for_the_pool(void **state)
@@ -210,8 +214,8 @@ static void what_is_in_the_pool_is_appended_although_its_peer_is_gone(void **sta
     send_batch(test, MIB(3), CODEC_GZIP, 0, true);
     test_peer_close(&test->producer);
     broker_fixture_run_jobs(&test->broker);
-    assert_int_equal(end_offset(test, 0), 1);
-    assert_int_equal(end_offset(test, 1), 1);
+    assert_int_equal(appended(test, 0), 1);
+    assert_int_equal(appended(test, 1), 1);
     assert_int_equal(test->broker.broker->requests_bytes, 0);
     test_peer_open(&test->producer, &test->broker);
 }
@@ -245,7 +249,7 @@ static void a_refusal_of_the_pool_names_the_records(void **state)
     assert_true(receive(test, id, &response));
     assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_INVALID_RECORD);
     assert_int_equal(response.responses[0].partition_responses[0].record_errors_count, 1);
-    assert_int_equal(end_offset(test, 0), 0);
+    assert_int_equal(appended(test, 0), 0);
 }
 
 static void a_stop_lets_go_of_what_waits_for_the_pool(void **state)
@@ -254,7 +258,101 @@ static void a_stop_lets_go_of_what_waits_for_the_pool(void **state)
     send_batch(test, MIB(3), CODEC_GZIP, 1, false);
     test_env_cancel_jobs(&test->broker.env);
     assert_true(test->producer.closed);
-    assert_int_equal(end_offset(test, 0), 0);
+    assert_int_equal(appended(test, 0), 0);
+}
+
+/* ---- folders ------------------------------------------------------------------------------------------------------ */
+
+/* A produce of one record to partition 0 of a topic without folders, by hand: no job has run. */
+static int32_t send_first(struct test *test, const char *topic)
+{
+    struct batch_builder builder = batch_of(test, 100, CODEC_NONE);
+    struct kp_produce_request_topic_data_partition_data data = {
+        .records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes}
+    };
+    struct kp_produce_request_topic_data topic_data = {
+        .name = kp_string_of(topic), .partition_data = &data, .partition_data_count = 1};
+    struct kp_produce_request request = kp_produce_request_default;
+    request.acks = 1;
+    request.topic_data = &topic_data;
+    request.topic_data_count = 1;
+    int32_t id = test_peer_send(&test->producer, KP_API_PRODUCE, VERSION, &request);
+    batch_builder_release(&builder);
+    return id;
+}
+
+static void the_folder_of_a_partition_is_made_in_the_pool(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    assert_int_equal(test_create_topic(&test->admin, "new", 1), KAFKA_NONE);
+    int32_t id = send_first(test, "new");
+    assert_false(memory_io_exists(test->broker.memory, "/data/new-0"));
+    assert_int_equal(jobs_waiting(test, JOB_MAKE), 1);
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
+    assert_true(memory_io_exists(test->broker.memory, "/data/new-0/partition.metadata"));
+    assert_true(memory_io_exists(test->broker.memory, "/data/new-0/leader-epoch-checkpoint"));
+}
+
+/* Kafka would put a folder without its topic aside as stray. */
+static void a_folder_is_made_when_its_topic_is_durable(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    struct kp_create_topics_request request = kp_create_topics_request_default;
+    struct kp_create_topics_request_topics topic = kp_create_topics_request_topics_default;
+    topic.name = kp_string_of("new");
+    topic.num_partitions = topic.replication_factor = 1;
+    request.topics = &topic;
+    request.topics_count = 1;
+    test_peer_send(&test->admin, KP_API_CREATE_TOPICS, 7, &request);
+    int32_t id = send_first(test, "new");
+    assert_int_equal(jobs_waiting(test, JOB_MAKE), 0);
+    run_first_job(test); /* the sync */
+    assert_int_equal(jobs_waiting(test, JOB_MAKE), 1);
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
+}
+
+static void a_folder_that_cannot_be_made_refuses_the_append_and_the_next_one_tries_again(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    assert_int_equal(test_create_topic(&test->admin, "new", 1), KAFKA_NONE);
+    for (int k = 1; k < 4; k++) {
+        int32_t id = send_first(test, "new");
+        memory_io_fail(test->broker.memory, CALL_MKDIR | CALL_OPEN | CALL_RENAME, k, ENOSPC, false);
+        broker_fixture_run_jobs(&test->broker);
+        memory_io_fail(test->broker.memory, 0, 0, 0, false);
+        assert_true(receive(test, id, &response));
+        assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_KAFKA_STORAGE_ERROR);
+    }
+    assert_int_equal(test_produce(&test->producer, "new", 0, 1), KAFKA_NONE);
+}
+
+/* What is being made is not the successor's, and goes. */
+static void a_topic_that_is_deleted_while_its_folder_is_made_leaves_nothing(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    assert_int_equal(test_create_topic(&test->admin, "new", 1), KAFKA_NONE);
+    int32_t id = send_first(test, "new");
+    struct job *job = CONTAINER_OF(test->broker.env.jobs.next, struct job, queue);
+    list_remove(&job->queue);
+    job->work(job);
+    assert_int_equal(test_delete_topic(&test->admin, "new"), KAFKA_NONE);
+    assert_int_equal(test_create_topic(&test->admin, "new", 1), KAFKA_NONE);
+    struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("new"));
+    assert_int_equal(log_end_offset(topic_partition(topic, 0)->log), 0); /* it is loaded, and has no folder */
+    job->done(job, false);
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE); /* by its name */
+    assert_int_equal(test_produce(&test->producer, "new", 0, 1), KAFKA_NONE);
+    assert_int_equal(log_end_offset(topic_partition(topic, 0)->log), 2);
 }
 
 /* ---- syncs ---------------------------------------------------------------------------------------------------------- */
@@ -293,7 +391,7 @@ static void a_partition_whose_sync_fails_says_so_and_the_others_do_not(void **st
     assert_int_equal(topic->partition_responses[0].error_code, KAFKA_KAFKA_STORAGE_ERROR);
     assert_int_equal(topic->partition_responses[0].base_offset, -1);
     assert_int_equal(topic->partition_responses[1].error_code, KAFKA_NONE);
-    assert_int_equal(topic->partition_responses[1].base_offset, 0);
+    assert_int_equal(topic->partition_responses[1].base_offset, 1);
     id = send_batch(test, 100, CODEC_NONE, 1, true); /* offline, and the other goes on */
     broker_fixture_run_jobs(&test->broker);
     assert_true(receive(test, id, &response));
@@ -344,6 +442,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_topic_that_is_deleted_meanwhile_is_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_of_the_pool_names_the_records, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_lets_go_of_what_waits_for_the_pool, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_folder_of_a_partition_is_made_in_the_pool, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_folder_is_made_when_its_topic_is_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_made_refuses_the_append_and_the_next_one_tries_again,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_topic_that_is_deleted_while_its_folder_is_made_leaves_nothing, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(an_answer_waits_for_the_syncs_of_all_its_partitions, setup, teardown),
         cmocka_unit_test_setup_teardown(a_partition_whose_sync_fails_says_so_and_the_others_do_not, setup, teardown),
         cmocka_unit_test_setup_teardown(with_acks_0_a_sync_that_fails_closes_the_connection, setup, teardown),
