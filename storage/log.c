@@ -200,19 +200,21 @@ int log_write_snapshot(struct log *log)
     return error;
 }
 
-/* A topic that was deleted may have had the name of the new folder: what was put aside must not come back in its place.
- */
+/* A topic that was deleted may have had the name of the new folder: neither its folder nor its offsets in the
+ * checkpoints may come back in its place. */
 static int sync_put_aside(struct log *log, struct storage_fault *fault)
 {
     struct log_store *store = log->store;
     for (int i = 0; i < store->dirs_count; i++) {
         struct log_dir *dir = &store->dirs[i];
-        if (!dir->names_unsynced || !store->options.sync)
+        if (!dir->names_reused)
             continue;
-        int error = store->options.files->sync_directory(store->options.files, dir->path);
+        int error = store_forget_checkpoints(store, dir);
+        if (error == 0 && store->options.sync)
+            error = store->options.files->sync_directory(store->options.files, dir->path);
         if (error < 0)
             return log_fail(log, fault, "sync", dir->path, error);
-        dir->names_unsynced = false;
+        dir->names_reused = false;
     }
     return 0;
 }

@@ -183,8 +183,8 @@ struct checkpoint_job {
 /* One of log.dirs. */
 struct log_dir {
     const char *path;
-    int32_t partitions;  /* in it: folders of logs, copies of logs, and those that are to be made */
-    bool names_unsynced; /* a folder that was put aside may be back after a power cut */
+    int32_t partitions; /* in it: folders of logs, copies of logs, and those that are to be made */
+    bool names_reused;  /* the next new folder may have the name of one that was deleted: see log_make_folder() */
     struct checkpoint_table tables[CHECKPOINT_KINDS];
     struct checkpoint_job jobs[CHECKPOINT_KINDS];
 };
@@ -244,6 +244,9 @@ int64_t store_checkpoints_tick(struct log_store *store, int64_t now_ms);
 int store_checkpoints_write(struct log_store *store, struct storage_fault *fault) WARN_UNUSED;
 void store_checkpoints_close(struct log_dir *dir);
 
+/* Let no line of a log that was deleted be found by a new one of its name, whatever happens from here on. 0 or a
+ * negative errno. */
+int store_forget_checkpoints(struct log_store *store, struct log_dir *dir) WARN_UNUSED;
 /* Write those of recovery points, log starts and the cleaner of `dir` with the next tick. */
 void store_checkpoints_soon(struct log_store *store, struct log_dir *dir);
 

@@ -311,7 +311,7 @@ static int claim_folder(struct loading *loading)
     int error = length < STORAGE_PATH_MAX ? loading->io->rename(loading->io, log->folder->path, path) : -ENAMETOOLONG;
     if (error < 0)
         return loading_fail(loading, "rename", log->folder->path, error);
-    log->dir->names_unsynced = true;
+    log->dir->names_reused = true;
     store_report(log->store, 1, "Put the folder of another topic of this name aside", "path=%s", path);
     log->dir->partitions--;
     folder_unref(log->folder);
@@ -439,6 +439,10 @@ static int tell_losses(const struct loading *loading)
         store_report(log->store, 2, "Records are missing that were there at the last stop",
                      "topic=%s partition=%d log_end_offset=%" PRId64 " records=%" PRId64, log->topic,
                      (int)log->partition, log->end_offset, missing);
+    if (!loading->clean && log->recovery_point > log->end_offset)
+        store_report(log->store, 2, "Records are missing that were flushed to the disk",
+                     "topic=%s partition=%d log_end_offset=%" PRId64 " recovery_point=%" PRId64, log->topic,
+                     (int)log->partition, log->end_offset, log->recovery_point);
     if (!loading->clean || (missing <= 0 && loading->cut_bytes == 0) || options->log_cut == NULL)
         return 0;
     return options->log_cut(options->log_cut_context, log->topic, log->partition);

@@ -15,6 +15,7 @@ struct loading {
     bool has_epochs;       /* and leader-epoch-checkpoint could be read */
     int64_t producers_end; /* log->producers are as of this offset; -1: there are none yet */
     int64_t cut_bytes, cut_segments;
+    bool put_aside; /* something that was cut is kept in a file of its own */
 };
 
 /* As log_fail(), but all that makes no sense puts the log offline too: there is nothing to go on with. */
@@ -24,7 +25,9 @@ void loading_path(const struct loading *loading, const struct file_name *name, c
 
 /* log_recover.c: have all segments with good indexes, and the log end. */
 int loading_segments(struct loading *loading) WARN_UNUSED;
-/* The log ends with segment `number`, at `sound_bytes` of it; -1: it has no segment any more. */
+
+/* log_cut.c: the log ends with segment `number`, at `sound_bytes` of it; -1: it has no segment any more. Whole batches
+ * behind that are put aside, and reported. */
 int loading_cut_behind(struct loading *loading, int32_t number, int64_t sound_bytes) WARN_UNUSED;
 
 /* log_load_producers.c: have the producers' state at the log end, and no snapshot that is of no use. */

@@ -10,8 +10,8 @@
  * what is damaged there was damaged by the disk, and what lies behind may be good.
  *
  * Doubtful segments are scanned: every checksum, indexes and epochs made again. At the first batch that is damaged or
- * out of order the log ends; the rest of that segment and all later ones go. A gap between two sound segments is
- * reported and stays, as in Kafka: compaction leaves gaps, and what lies behind one is whole.
+ * out of order the log ends; the rest of that segment and all later ones go (log_cut.c). A gap between two sound
+ * segments is reported and stays, as in Kafka: compaction leaves gaps, and what lies behind one is whole.
  *
  * After a clean stop the active segment is walked by its headers from the last index entry on, to know where it ends.
  * When that does not add up, it is doubtful. */
@@ -140,39 +140,6 @@ static int rescan_segment(struct loading *loading, struct segment *segment, int6
             log->sealed_offset = segment->base_offset;
     }
     return error;
-}
-
-int loading_cut_behind(struct loading *loading, int32_t number, int64_t sound_bytes)
-{
-    struct log *log = loading->log;
-    if (number >= 0 && sound_bytes < log->segments[number]->size_bytes) {
-        struct segment *segment = log->segments[number];
-        loading->cut_bytes += segment->size_bytes - sound_bytes;
-        int error = segment_truncate(segment, sound_bytes, log->store->options.sync);
-        if (error < 0)
-            return loading_fail_file(loading, "truncate", &segment->log, error);
-    }
-    bool unlinked = log->segments_count > number + 1;
-    while (log->segments_count > number + 1) {
-        struct segment *last = log_active(log);
-        loading->cut_bytes += last->size_bytes;
-        loading->cut_segments++;
-        struct cached_file *files[] = {&last->offset_index.entries.file, &last->time_index.entries.file,
-                                       &last->txn_index.file, &last->log};
-        for (size_t i = 0; i < COUNT_OF(files); i++) {
-            char path[STORAGE_PATH_MAX];
-            cached_file_path(files[i], path);
-            int error = loading->io->unlink(loading->io, path);
-            if (error < 0 && error != -ENOENT)
-                return loading_fail(loading, "unlink", path, error);
-        }
-        log->segments_count--;
-        segment_unref(last);
-    }
-    if (!unlinked || !log->store->options.sync)
-        return 0;
-    int error = loading->io->sync_directory(loading->io, log->folder->path); /* or they could come back later */
-    return error < 0 ? loading_fail(loading, "sync", log->folder->path, error) : 0;
 }
 
 static void report_gap(const struct log *log, int64_t next_offset)

@@ -243,7 +243,7 @@ int folder_put_aside(struct folder *folder, struct log_dir *dir, const char *nam
     int error = io->rename(io, folder->path, path);
     if (error < 0)
         return error;
-    dir->names_unsynced = true;
+    dir->names_reused = true;
     free(folder->path);
     folder->path = xstrdup(path);
     return 0;

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define SOON_MS              1000
+#define NO_ENTRIES           "0\n0\n"
 #define CHECKPOINT_BYTES_MAX (64 * 1024 * 1024) /* 200,000 partitions with the longest names */
 
 static const char *const checkpoint_name[CHECKPOINT_KINDS] = {
@@ -111,6 +112,7 @@ void store_take_checkpoints(struct log *log)
             struct checkpoint_entry *entry = find_entry(log, dir, (enum checkpoint_kind)kind);
             if (entry != NULL)
                 entry->taken = true;
+            dir->names_reused |= entry != NULL && log->dir == NULL; /* of an earlier log of this name */
             if (entry != NULL || log->dir != NULL)
                 store_checkpoint_changed(dir, (enum checkpoint_kind)kind);
         }
@@ -187,6 +189,26 @@ static void checkpoint_work(struct job *job)
     struct checkpoint_job *checkpoint = CONTAINER_OF(job, struct checkpoint_job, job);
     checkpoint->error = file_replace(checkpoint->io, checkpoint->path, checkpoint->text.bytes,
                                      checkpoint->text.size_bytes, checkpoint->sync);
+}
+
+/* Recovery points and the cleaner's only save time, so that no line is as good as an old one. Log starts are few, and
+ * must stay those of the other logs. */
+int store_forget_checkpoints(struct log_store *store, struct log_dir *dir)
+{
+    static const enum checkpoint_kind removed[] = {CHECKPOINT_RECOVERY_POINT, CHECKPOINT_CLEANER};
+    for (size_t i = 0; i < COUNT_OF(removed); i++) {
+        int error = store->options.files->unlink(store->options.files, dir->jobs[removed[i]].path);
+        if (error < 0 && error != -ENOENT)
+            return error;
+    }
+    struct checkpoint_job *starts = &dir->jobs[CHECKPOINT_LOG_START];
+    bool none = starts->text.size_bytes <= strlen(NO_ENTRIES) && dir->tables[CHECKPOINT_LOG_START].count == 0;
+    store_checkpoints_soon(store, dir);
+    if (none || starts->busy)
+        return 0;
+    make_text(store, dir, CHECKPOINT_LOG_START, &starts->text);
+    checkpoint_work(&starts->job);
+    return starts->error;
 }
 
 static void checkpoint_done(struct job *job, bool canceled)

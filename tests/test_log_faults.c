@@ -114,7 +114,8 @@ static void check_after(struct run *run)
     assert_true(start(run));
     if (clean)
         assert_string_equal(run->fixture.reports, ""); /* indexes too are as they were left */
-    assert_false(blames_disk(run->fixture.reports));
+    if (run->history.forgotten == 0) /* a deleted log of this name may still stand in the checkpoints */
+        assert_false(blames_disk(run->fixture.reports));
     assert_int_equal(history_check(&run->history), 0);
     history_check_use(&run->history);
     assert_int_equal(log_fixture_close(&run->fixture), 0);
@@ -275,6 +276,10 @@ static void deletion(struct run *run)
     append_some(run, 8);
     if (history_flush(&run->history) != 0) /* whose folder it is may be lost then */
         return;
+    run->history.may_start = run->history.answered_end;
+    if (log_raise_start(run->fixture.log, run->history.answered_end, NULL) != 0)
+        return;
+    pass_time(run, 61000); /* the checkpoints know it */
     log_delete(run->fixture.log, run->fixture.now_ms);
     history_forget(&run->history);
     run->fixture.topic_id.bytes[0]++;

@@ -190,6 +190,8 @@ static void checkpoints_keep_the_lines_of_logs_that_were_not_loaded(void **state
     assert_string_equal(text_of(test, "/data/recovery-point-offset-checkpoint"), text);
     assert_int_equal(log_fixture_open(&test->f, true), 0);
     assert_int_equal(append_to(test, test->f.log, 10), 0);
+    (void)log_store_tick(test->f.store, test->f.now_ms);
+    (void)log_fixture_run_jobs(&test->f);
     log_fixture_crash(&test->f);
     assert_int_equal(log_fixture_open(&test->f, true), 0);
     assert_int_equal(log_end_offset(test->f.log), 1); /* loaded: its old line is replaced */
