@@ -119,7 +119,7 @@ static int conclude(struct log_making *making, bool canceled)
     struct log *log = making->log;
     bool failed = canceled || making->error < 0;
     for (int i = 0; failed && i < making->store->dirs_count; i++)
-        making->store->dirs[i].names_unsynced |= making->unsynced_count > 0;
+        making->store->dirs[i].names_reused |= making->unsynced_count > 0;
     if (log == NULL) {
         if (!canceled)
             put_aside(making);
@@ -168,9 +168,12 @@ static void begin(struct log *log, int32_t leader_epoch)
         (void)leader_epochs_assign(&making->epochs, leader_epoch, log->end_offset);
     making->unsynced = xcalloc((size_t)store->dirs_count, sizeof *making->unsynced);
     for (int i = 0; i < store->dirs_count && store->options.sync; i++) {
-        if (store->dirs[i].names_unsynced)
-            making->unsynced[making->unsynced_count++] = store->dirs[i].path;
-        store->dirs[i].names_unsynced = false;
+        if (!store->dirs[i].names_reused)
+            continue;
+        making->unsynced[making->unsynced_count++] = store->dirs[i].path;
+        store->dirs[i].names_reused = false;
+        if (making->error == 0)
+            making->error = store_forget_checkpoints(store, &store->dirs[i]);
     }
     list_init(&making->waiting);
     list_init(&making->link);
