@@ -14,12 +14,33 @@
 #include "../protocol/base.h"
 #include "../protocol/siphash.h"
 
+#include <sys/mman.h>
+
+#define LARGE_PAGES_FROM_BYTES ((size_t)4 * 1024 * 1024)
+
 struct offset_slot {
     uint64_t hash[2];
     int64_t next_offset; /* offset + 1 */
 };
 
 _Static_assert(sizeof(struct offset_slot) == OFFSET_MAP_SLOT_BYTES, "Kafka's size of an entry");
+
+/* Keys fall anywhere in the map, so that with small pages most of the time goes into finding out where a page is: of
+ * records of 100 bytes 1 GB took 4.1 s of CPU time, and 2.8 s with large ones. */
+static void want_large_pages(void *bytes, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = 4096;
+    if (size < LARGE_PAGES_FROM_BYTES)
+        return;
+    uintptr_t begin = ((uintptr_t)bytes + page - 1) & ~(page - 1), end = ((uintptr_t)bytes + size) & ~(page - 1);
+    if (end > begin)
+        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE); /* a wish */
+#else
+    (void)bytes;
+    (void)size;
+#endif
+}
 
 void offset_map_init(struct offset_map *map, const uint64_t key[2], int64_t memory_bytes, double load_factor,
                      int64_t keys_max)
@@ -41,6 +62,7 @@ void offset_map_init(struct offset_map *map, const uint64_t key[2], int64_t memo
         .entries_max = entries,
         .latest_offset = -1,
     };
+    want_large_pages(map->slots, (size_t)slots * sizeof *map->slots);
 }
 
 void offset_map_release(struct offset_map *map)

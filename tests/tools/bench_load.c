@@ -1,7 +1,9 @@
 /* Load for `make bench`: one connection, requests over our codec, the same bytes to any broker.
  *
  *     bench_load HOST:PORT create TOPIC
+ *     bench_load HOST:PORT alter TOPIC NAME VALUE      a setting of the topic
  *     bench_load HOST:PORT produce TOPIC BYTES RECORD_BYTES BATCH_BYTES IN_FLIGHT
+ *     bench_load HOST:PORT keyed TOPIC BYTES RECORD_BYTES BATCH_BYTES KEYS
  *     bench_load HOST:PORT fetch TOPIC BYTES
  *     bench_load HOST:PORT metadata TOPIC COUNT
  *     bench_load HOST:PORT tiny TOPIC COUNT            produce of one record of 100 bytes, one at a time
@@ -9,10 +11,11 @@
  *                                                      consumer on a second connection
  *     bench_load HOST:PORT delete TOPIC
  *
- * Produce sends one batch, made once, again and again: what is measured is the broker. Acks are all. Any error of the
- * broker ends the program with a sentence and status 1; on success it prints "bytes N requests N seconds S", and
- * `latency` from when a record was to be sent until the consumer has it, "p50_us N p99_us N max_us N": a record that is
- * sent late because the one before it was not answered counts as late. */
+ * Produce sends one batch, made once, again and again: what is measured is the broker. Other than that, the records of
+ * `keyed` have keys, the numbers below KEYS in turn. Acks are all. Any error of the broker ends the program with a
+ * sentence and status 1; on success it prints "bytes N requests N seconds S", and `latency` from when a record was to
+ * be sent until the consumer has it, "p50_us N p99_us N max_us N": a record that is sent late because the one before it
+ * was not answered counts as late. */
 #include "messages.h"
 #include "protocol/errors.h"
 #include "protocol/header.h"
@@ -29,7 +32,15 @@
 #define FETCH_BYTES_MAX (1024 * 1024) /* max.partition.fetch.bytes of clients */
 
 /* Versions that dohle and Apache Kafka 4.4 both serve, and that name topics by name. */
-enum { PRODUCE_VERSION = 11, FETCH_VERSION = 12, METADATA_VERSION = 12, CREATE_VERSION = 7, DELETE_VERSION = 5 };
+enum {
+    PRODUCE_VERSION = 11,
+    FETCH_VERSION = 12,
+    METADATA_VERSION = 12,
+    CREATE_VERSION = 7,
+    DELETE_VERSION = 5,
+    ALTER_VERSION = 1
+};
+enum { RESOURCE_TOPIC = 2 };
 
 struct load {
     struct kafka_client client;
@@ -154,10 +165,49 @@ static void ask_metadata(struct load *load, int64_t count)
     free(frame.bytes);
 }
 
+static void alter_topic(struct load *load, const char *name, const char *value)
+{
+    struct kp_incremental_alter_configs_request request = kp_incremental_alter_configs_request_default;
+    struct kp_incremental_alter_configs_request_resources resource =
+        kp_incremental_alter_configs_request_resources_default;
+    struct kp_incremental_alter_configs_request_resources_configs config =
+        kp_incremental_alter_configs_request_resources_configs_default;
+    struct kp_incremental_alter_configs_response response;
+    uint8_t *bytes;
+    config.name = kp_string_of(name);
+    config.value = kp_string_of(value);
+    resource.resource_type = RESOURCE_TOPIC;
+    resource.resource_name = kp_string_of(load->topic);
+    resource.configs = &config;
+    resource.configs_count = 1;
+    request.resources = &resource;
+    request.resources_count = 1;
+    struct frame frame = frame_of(44, ALTER_VERSION, &kp_incremental_alter_configs_request_schema, &request);
+    send_frame(load, &frame);
+    receive(load, 44, ALTER_VERSION, &kp_incremental_alter_configs_response_schema, &response, &bytes);
+    check_error("alter", response.responses[0].error_code);
+    free(bytes);
+    free(frame.bytes);
+}
+
 /* ---- produce --------------------------------------------------------------------------------------------------- */
 
+/* Keys for records: the numbers below `count` in turn. */
+struct keys {
+    int64_t next, count; /* count 0: none */
+    uint8_t text[24];
+};
+
+static struct kp_bytes next_key(struct keys *keys)
+{
+    if (keys->count == 0)
+        return (struct kp_bytes){NULL, -1};
+    int size = snprintf((char *)keys->text, sizeof keys->text, "key-%012" PRId64, keys->next++ % keys->count);
+    return (struct kp_bytes){keys->text, size};
+}
+
 /* A request with one batch: records with this value, as many as fit, one at least. */
-static struct frame produce_frame(struct load *load, struct kp_bytes value, size_t batch_bytes)
+static struct frame produce_frame(struct load *load, struct keys *keys, struct kp_bytes value, size_t batch_bytes)
 {
     struct batch_builder builder;
     struct batch_header header = BATCH_HEADER_PLAIN;
@@ -165,7 +215,7 @@ static struct frame produce_frame(struct load *load, struct kp_bytes value, size
     const struct kp_bytes none = {NULL, -1};
     batch_builder_init(&builder, now_ms);
     do {
-        batch_builder_add(&builder, now_ms, none, value, none, 0);
+        batch_builder_add(&builder, now_ms, next_key(keys), value, none, 0);
     } while (builder.size_bytes + (size_t)value.size <= batch_bytes);
     if (!batch_builder_finish(&builder, &header))
         die("produce", "the batch cannot be built");
@@ -199,7 +249,7 @@ static struct kp_bytes value_of(int32_t size)
 static struct frame text_frame(struct load *load, int32_t record_bytes, size_t batch_bytes)
 {
     struct kp_bytes value = value_of(record_bytes);
-    struct frame frame = produce_frame(load, value, batch_bytes);
+    struct frame frame = produce_frame(load, &(struct keys){0}, value, batch_bytes);
     free((void *)(uintptr_t)value.data);
     return frame;
 }
@@ -228,6 +278,21 @@ static void produce(struct load *load, int64_t bytes, int32_t record_bytes, size
     for (; waiting > 0; waiting--)
         receive_produced(load);
     free(frame.bytes);
+}
+
+static void produce_keyed(struct load *load, int64_t bytes, int32_t record_bytes, size_t batch_bytes,
+                          int64_t keys_count)
+{
+    struct kp_bytes value = value_of(record_bytes);
+    struct keys keys = {.count = keys_count};
+    while (load->bytes < bytes) {
+        struct frame frame = produce_frame(load, &keys, value, batch_bytes);
+        send_frame(load, &frame);
+        receive_produced(load);
+        load->bytes += (int64_t)frame.size;
+        free(frame.bytes);
+    }
+    free((void *)(uintptr_t)value.data);
 }
 
 static void produce_tiny(struct load *load, int64_t count)
@@ -358,7 +423,7 @@ static void measure_latency(struct load *load, const char *host, int32_t port, i
         struct timespec due = {due_ns / NS_PER_SECOND, due_ns % NS_PER_SECOND};
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
         store_be64(value, (uint64_t)due_ns);
-        struct frame frame = produce_frame(load, (struct kp_bytes){value, sizeof value}, 0);
+        struct frame frame = produce_frame(load, &(struct keys){0}, (struct kp_bytes){value, sizeof value}, 0);
         send_frame(load, &frame);
         free(frame.bytes);
         receive_produced(load);
@@ -383,8 +448,8 @@ int main(int count, char **arguments)
 {
     char *colon = count < 4 ? NULL : strrchr(arguments[1], ':');
     if (colon == NULL)
-        die("usage",
-            "HOST:PORT create|produce|fetch|metadata|tiny|latency|delete TOPIC ...; see the head of bench_load.c");
+        die("usage", "HOST:PORT create|alter|produce|keyed|fetch|metadata|tiny|latency|delete TOPIC ...; see the head "
+                     "of bench_load.c");
     *colon = '\0';
     struct load load = {.topic = arguments[3]};
     arena_init(&load.arena, (size_t)16 * 1024 * 1024);
@@ -405,6 +470,10 @@ int main(int count, char **arguments)
         measure_latency(&load, arguments[1], atoi(colon + 1), atoll(arguments[4]), atoll(arguments[5]));
     else if (is("fetch", command, extra, 1))
         fetch(&load, atoll(arguments[4]));
+    else if (is("alter", command, extra, 2))
+        alter_topic(&load, arguments[4], arguments[5]);
+    else if (is("keyed", command, extra, 4))
+        produce_keyed(&load, atoll(arguments[4]), atoi(arguments[5]), (size_t)atoll(arguments[6]), atoll(arguments[7]));
     else if (is("produce", command, extra, 4))
         produce(&load, atoll(arguments[4]), atoi(arguments[5]), (size_t)atoll(arguments[6]), atoi(arguments[7]));
     else
