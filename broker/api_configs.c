@@ -7,7 +7,7 @@
  * becomes records. All resources of a request that pass are one batch. */
 #include "api.h"
 #include "controller.h"
-#include "outcome.h"
+#include "dynamic_config.h"
 #include "topic_name.h"
 
 /* config_source numbers of the protocol beside those in config.h. */
@@ -314,41 +314,20 @@ static struct outcome alter_topic(struct alteration *alteration,
     return good ? ACCEPTED : refused(KAFKA_INVALID_CONFIG, arena_printf(&request->arena, "%s", error));
 }
 
-/* Kafka can open and close listeners while it runs; here a value would count for the next owner of the folder only. */
-static bool is_of_listeners(const char *name)
+/* With eligible leader replicas, min.insync.replicas is the cluster's alone, and stays set. */
+static struct outcome check_insync(const struct alteration *alteration,
+                                   const struct kp_incremental_alter_configs_request_resources *resource)
 {
-    return strcmp(name, "listeners") == 0 || strcmp(name, "advertised.listeners") == 0 ||
-           strcmp(name, "listener.security.protocol.map") == 0;
-}
-
-/* May this setting be changed while the broker runs, and to this? */
-static struct outcome check_dynamic(struct request *request,
-                                    const struct kp_incremental_alter_configs_request_resources_configs *item)
-{
-    int setting = config_find(item->name);
-    if (setting < 0)
-        return ACCEPTED; /* as Kafka, for whose plug-ins it may mean something */
-    const struct config_definition *definition = &config_definitions[setting];
-    if (definition->dynamic == CONFIG_FIXED)
-        return refused(KAFKA_INVALID_REQUEST,
-                       arena_printf(&request->arena, "%s cannot be changed while the broker runs.", definition->name));
-    if (is_of_listeners(definition->name))
-        return refused(KAFKA_INVALID_REQUEST, "Listeners are opened at the start of the broker only.");
-    if (definition->effect >= CONFIG_REFUSED_TLS)
-        return refused(KAFKA_INVALID_REQUEST,
-                       arena_printf(&request->arena, "What %s asks for is not served.", definition->name));
-    if (item->config_operation == CONFIG_APPEND || item->config_operation == CONFIG_SUBTRACT)
-        return refused(KAFKA_INVALID_CONFIG,
-                       arena_printf(&request->arena, "%s can only be set or deleted.", definition->name));
-    struct config_value parsed;
-    char error[CONFIG_ERROR_SIZE];
-    const char *text =
-        item->value.size < 0 ? NULL : arena_copy(&request->arena, item->value.data, (size_t)item->value.size);
-    if (item->config_operation == CONFIG_DELETE || !text)
+    if (catalog_feature_level(alteration->request->broker->catalog, "eligible.leader.replicas.version") == 0)
         return ACCEPTED;
-    if (!config_value_parse(definition->type, definition->allowed, text, &parsed, error))
-        return refused(KAFKA_INVALID_REQUEST, arena_printf(&request->arena, "%s %s", definition->name, error));
-    free(parsed.text);
+    for (int32_t i = 0; i < resource->configs_count; i++) {
+        if (!kp_string_is(resource->configs[i].name, "min.insync.replicas"))
+            continue;
+        if (resource->resource_name.size > 0)
+            return refused(KAFKA_INVALID_CONFIG, "min.insync.replicas is a setting of all brokers here.");
+        if (resource->configs[i].config_operation == CONFIG_DELETE)
+            return refused(KAFKA_INVALID_CONFIG, "min.insync.replicas must stay set for all brokers here.");
+    }
     return ACCEPTED;
 }
 
@@ -361,16 +340,14 @@ static struct outcome alter_broker(struct alteration *alteration,
     struct outcome outcome =
         resource->resource_name.size == 0 ? ACCEPTED : check_broker(request, resource->resource_name);
     struct topic_overrides after = {0};
+    if (outcome.error == KAFKA_NONE)
+        outcome = check_insync(alteration, resource);
     if (before)
         topic_overrides_copy(&after, before);
     for (int32_t i = 0; i < resource->configs_count && outcome.error == KAFKA_NONE; i++) {
         const struct kp_incremental_alter_configs_request_resources_configs *item = &resource->configs[i];
-        const char *name = arena_copy(&request->arena, item->name.data, (size_t)item->name.size);
-        const char *value =
-            item->value.size < 0 ? NULL : arena_copy(&request->arena, item->value.data, (size_t)item->value.size);
-        outcome = check_dynamic(request, item);
-        if (outcome.error == KAFKA_NONE && name)
-            topic_overrides_set(&after, name, item->config_operation == CONFIG_DELETE ? NULL : value);
+        outcome = dynamic_config_alter(request->broker->config, &after, (enum config_operation)item->config_operation,
+                                       item->name, item->value, &request->arena);
     }
     if (outcome.error == KAFKA_NONE)
         add_differences(alteration, resource, before, &after);

@@ -426,7 +426,9 @@ const char *config_documentation(const struct config_definition *definition)
     if (why != NULL) {
         return why;
     }
-    return definition->effect == CONFIG_LATER ? "Its feature is not served yet." : "Without meaning on a single node.";
+    return definition->effect == CONFIG_LATER
+               ? "Its feature is not served yet."
+               : "Without effect: it is about other brokers, Java's threads or its metrics.";
 }
 
 int config_synonym_rows(int setting, int rows[CONFIG_SYNONYM_NAMES_MAX])

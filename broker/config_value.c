@@ -304,3 +304,24 @@ bool config_value_parse(enum config_type type, const char *allowed, const char *
     }
     return false;
 }
+
+char *config_list_change(const char *list, const char *change, bool append)
+{
+    size_t capacity = strlen(list) + strlen(change) + 2;
+    char *result = xcalloc(capacity, 1);
+    size_t used = 0;
+    const char *parts[] = {list, append ? change : ""};
+    for (int i = 0; i < 2; i++) {
+        const char *rest = parts[i];
+        const char *item;
+        size_t size;
+        while (config_list_next(&rest, &item, &size)) {
+            bool drop = append ? i == 1 && config_list_has(result, item, size) : config_list_has(change, item, size);
+            if (!drop) {
+                used +=
+                    (size_t)snprintf(result + used, capacity - used, "%s%.*s", used > 0 ? "," : "", (int)size, item);
+            }
+        }
+    }
+    return result;
+}

@@ -57,5 +57,7 @@ bool config_list_has(const char *list, const char *item, size_t size);
 /* Step through a canonical list: *item becomes the next one, *size its length, *rest what follows. False at the end.
  * Start with *rest = list. */
 bool config_list_next(const char **rest, const char **item, size_t *size);
+/* The canonical list `list` with the items of `change` appended that it lacks, or without them. From malloc. */
+char *config_list_change(const char *list, const char *change, bool append);
 
 #endif

@@ -68,7 +68,7 @@ const struct topic_config_definition topic_config_definitions[] = {
     {"min.compaction.lag.ms", CONFIG_LONG, "0", ">= 0", "log.cleaner.min.compaction.lag.ms", false, CONFIG_SERVED,
      "Time for which a record is not compacted."},
     {"min.insync.replicas", CONFIG_INT, "1", ">= 1", "min.insync.replicas", false, CONFIG_SERVED,
-     "Replicas that must have a record before acks=all is answered; one node can offer 1."},
+     "Replicas that must have a record before acks=all is answered, but no more than a partition has: here 1."},
     {"preallocate", CONFIG_BOOLEAN, "false", NULL, "log.preallocate", false, CONFIG_UNUSED,
      "Accepted; files always have their true size, which Kafka reads as well."},
     {"remote.copy.lag.bytes", CONFIG_LONG, "-1", ">= -1", "log.remote.copy.lag.bytes", false, CONFIG_LATER,
@@ -196,28 +196,6 @@ static char *copy_string(struct kp_string string)
     return copy;
 }
 
-/* Append or remove the items of `change`; both are canonical lists. Returns a new list. */
-static char *change_list(const char *list, const char *change, bool append)
-{
-    size_t capacity = strlen(list) + strlen(change) + 2;
-    char *result = xcalloc(capacity, 1);
-    size_t used = 0;
-    const char *parts[] = {list, append ? change : ""};
-    for (int i = 0; i < 2; i++) {
-        const char *rest = parts[i];
-        const char *item;
-        size_t size;
-        while (config_list_next(&rest, &item, &size)) {
-            bool drop = append ? i == 1 && config_list_has(result, item, size) : config_list_has(change, item, size);
-            if (!drop) {
-                used +=
-                    (size_t)snprintf(result + used, capacity - used, "%s%.*s", used > 0 ? "," : "", (int)size, item);
-            }
-        }
-    }
-    return result;
-}
-
 /* The canonical list that a topic has, or the table's default. */
 static char *current_list(const struct topic_overrides *overrides, const struct topic_config_definition *definition)
 {
@@ -261,7 +239,7 @@ bool topic_overrides_alter(struct topic_overrides *overrides, enum config_operat
         topic_overrides_set(overrides, definition->name, text);
     } else {
         char *old = current_list(overrides, definition);
-        char *changed = change_list(old, parsed.text, operation == CONFIG_APPEND);
+        char *changed = config_list_change(old, parsed.text, operation == CONFIG_APPEND);
         topic_overrides_set(overrides, definition->name, changed);
         free(old);
         free(changed);

@@ -54,10 +54,11 @@ static const char head[] =
     "- A new or empty data folder is formatted by the first start; a folder of Kafka (KRaft) is taken as it is.\n"
     "- An empty item in a list, and NaN as a number, are errors everywhere.\n"
     "\n"
-    "*Effect*: **yes**: as in Kafka. *later*: accepted and described, its feature is not served yet. *none*: accepted; "
-    "without "
-    "meaning on a single node. *refused*: see above. Settings that are dynamic in Kafka say so; not all can be changed "
-    "here yet.\n";
+    "*Effect*: **yes**: as in Kafka. *later*: accepted and described, its feature is not served yet. *none*: accepted "
+    "without effect, as it is about other brokers, Java's threads or its metrics. *refused*: see above. What is "
+    "dynamic "
+    "in Kafka may be changed here as well while the broker runs, at once for all topics without a value of their own; "
+    "but for listeners and what is refused.\n";
 
 static const char *effect_text(enum config_effect effect)
 {
