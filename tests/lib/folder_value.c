@@ -313,12 +313,14 @@ static bool load(struct file_io *files, const char *path, struct arena *arena, s
     return true;
 }
 
-/* The offset in a checkpoint's line of that partition; NULL when it has none. */
+/* The offset in a checkpoint's line of that partition; NULL when it has none. Kafka makes the files empty at first. */
 static struct value *checkpointed(const char *text, const char *topic, int32_t partition, struct arena *arena)
 {
     const char *wanted = value_printf(arena, "%s %" PRId32 " ", topic, partition);
     char line[300];
     int32_t count;
+    if (*text == '\0')
+        return NULL;
     if (!take_checkpoint_head(&text, &count))
         return value_text(arena, "no checkpoint");
     while (take_line(&text, line))
