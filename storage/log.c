@@ -22,6 +22,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define PLACE_CHECK_MS 1000 /* a stat() takes 2 microseconds */
+
 struct log *log_new(struct log_store *store, const char *topic, int32_t partition, struct kp_uuid topic_id,
                     const struct log_config *config)
 {
@@ -273,6 +275,7 @@ int log_roll(struct log *log, int64_t now_ms, struct storage_fault *fault)
         return result;
     }
     log_add_segment(log, segment);
+    log->seen_ms = now_ms;
     if (old != NULL)
         log_sync_soon(log);
     return 0;
@@ -343,6 +346,27 @@ static int refusal_error(enum batch_refusal refusal)
     return 0;
 }
 
+/* Files that are removed or moved away under the broker can still be written, and nobody would find what is in them. So
+ * the active segment is looked for at its place, once in a while. */
+static int check_place(struct log *log, int64_t now_ms, struct storage_fault *fault)
+{
+    const struct segment *active = log_active(log);
+    int64_t since_ms = now_ms - log->seen_ms;
+    if (active == NULL || (since_ms >= 0 && since_ms < PLACE_CHECK_MS))
+        return 0;
+    struct file_io *files = log->store->options.files;
+    char path[STORAGE_PATH_MAX];
+    struct file_stat stat;
+    cached_file_path(&active->log, path);
+    int error = files->stat(files, path, &stat);
+    if (error == 0 && stat.size_bytes < active->size_bytes)
+        error = -ESTALE; /* another file, or cut by somebody else */
+    if (error < 0)
+        return log_fail(log, fault, "stat", path, error);
+    log->seen_ms = now_ms;
+    return 0;
+}
+
 /* Steps 4 to 9 of an append. */
 static int write_batch(struct log *log, struct log_append *append, struct record_batch *batch, uint8_t *bytes,
                        struct storage_fault *fault)
@@ -352,7 +376,7 @@ static int write_batch(struct log *log, struct log_append *append, struct record
     batch->base_offset = log->end_offset;
     batch->leader_epoch = append->leader_epoch;
     log->touched = true;
-    int error = log->folder == NULL ? log_make_folder(log, fault) : 0;
+    int error = log->folder == NULL ? log_make_folder(log, fault) : check_place(log, append->now_ms, fault);
     if (error == 0 && must_roll(log, batch, append->now_ms))
         error = log_roll(log, append->now_ms, fault);
     if (error < 0)

@@ -52,6 +52,7 @@ struct log {
     int64_t recovery_point;  /* everything below is on the disk */
     int64_t sealed_offset;   /* segments that begin below it are on the disk with their indexes */
     int64_t last_flush_ms;   /* wall clock; when the unflushed part was empty the last time */
+    int64_t seen_ms;         /* wall clock; when the active segment was last seen at its place */
     int64_t snapshot_offset; /* of the newest .snapshot file; -1: none */
     struct producer_states producers;
     struct leader_epochs epochs;

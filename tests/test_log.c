@@ -534,14 +534,51 @@ static void flush_ms_syncs_what_is_older(void **state)
     assert_int_equal(f->log->recovery_point, 1);
 }
 
-/* In the steady state an append does no more than write: one call for the batch, rarely some for the indexes. */
+/* In the steady state an append does no more than write: one call for the batch, rarely some for the indexes, and at
+ * most once a second a look at the file's place. */
 static void append_writes_once(void **state)
 {
     struct log_test *test = *state;
     append_many(&test->f, 1, 1, 10);
     int64_t before = memory_io_calls(test->memory, CALL_ANY);
+    int64_t looks = memory_io_calls(test->memory, CALL_STAT);
     append_many(&test->f, 20, 1, 10);
-    assert_int_equal(memory_io_calls(test->memory, CALL_ANY) - before, 20);
+    looks = memory_io_calls(test->memory, CALL_STAT) - looks;
+    assert_int_equal(memory_io_calls(test->memory, CALL_ANY) - before, 20 + looks);
+    assert_in_range(looks, 0, 20);
+    test->f.now_ms += 1000;
+    looks = memory_io_calls(test->memory, CALL_STAT);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(log_fixture_append(&test->f, (struct batch_spec){0}, NULL), 0);
+    assert_int_equal(memory_io_calls(test->memory, CALL_STAT) - looks, 1);
+}
+
+/* What is written to files without a name nobody will ever find. */
+static void append_notices_that_its_files_were_moved_away(void **state)
+{
+    struct log_test *test = *state;
+    struct log_fixture *f = &test->f;
+    append_many(f, 3, 1, 10);
+    assert_int_equal(f->files->rename(f->files, "/data/t-0", "/data/elsewhere"), 0);
+    f->now_ms += 1000;
+    assert_int_equal(log_fixture_append(f, (struct batch_spec){0}, NULL), STORAGE_IO);
+    assert_true(log_is_offline(f->log));
+    assert_non_null(strstr(f->reports, "2 Log is offline"));
+}
+
+static void append_notices_that_another_file_lies_in_the_place_of_its_own(void **state)
+{
+    struct log_test *test = *state;
+    struct log_fixture *f = &test->f;
+    struct file *file;
+    append_many(f, 3, 1, 10);
+    const char *path = "/data/t-0/00000000000000000000.log";
+    assert_int_equal(f->files->unlink(f->files, path), 0);
+    assert_int_equal(f->files->open(f->files, path, FILE_WRITE | FILE_CREATE, &file), 0);
+    f->files->close(f->files, file);
+    f->now_ms += 1000;
+    assert_int_equal(log_fixture_append(f, (struct batch_spec){0}, NULL), STORAGE_IO);
+    assert_true(log_is_offline(f->log));
 }
 
 int main(void)
@@ -577,6 +614,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(flush_without_sync_touches_no_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(flush_messages_counts_from_the_recovery_point, setup, teardown),
         cmocka_unit_test_setup_teardown(flush_ms_syncs_what_is_older, setup, teardown),
+        cmocka_unit_test_setup_teardown(append_notices_that_its_files_were_moved_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(append_notices_that_another_file_lies_in_the_place_of_its_own, setup, teardown),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }
