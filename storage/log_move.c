@@ -8,9 +8,9 @@
  *        +--+ a piece is copied and synced       +-- a sync of the log is under way: a little later
  *
  * Segments are copied from the oldest on, whole batches at a time, with their indexes once they are sealed. A segment
- * that retention deletes meanwhile goes from the copy as well; when compaction replaces one, the copy begins anew. When
- * the copy comes close to the end of a large segment, the log is rolled, so that what the swap has to copy by itself,
- * between two turns of the loop, is small.
+ * that retention deletes meanwhile goes from the copy as well. A compaction that is under way ends before, and none
+ * begins. When the copy comes close to the end of a large segment, the log is rolled, so that what the swap has to copy
+ * by itself, between two turns of the loop, is small.
  *
  * The swap: (1) the rest is copied and synced; (2) the future folder gets the plain name, which is synced; (3) the old
  * folder gets the name of a deleted one, which is synced; (4) the log's segments are those of the copy. A crash before
@@ -489,6 +489,14 @@ static int64_t tail_bytes(const struct log_move *move)
 
 static int begin(struct log *log, struct log_dir *dir);
 
+/* Look again a little later. */
+static void wait(struct log_move *move)
+{
+    move->retry_ms = move->store->now_ms + RETRY_MS;
+    if (move->retry_ms < move->store->next_ms)
+        move->store->next_ms = move->retry_ms;
+}
+
 /* Copy on, or swap. */
 static void go_on(struct log_move *move)
 {
@@ -497,7 +505,11 @@ static void go_on(struct log_move *move)
         give_up(move);
         return;
     }
-    if (!follow_log(move)) { /* compaction changed what was copied */
+    if (log_is_cleaned(log)) { /* files change their names; once that is over no compaction of it begins */
+        wait(move);
+        return;
+    }
+    if (!follow_log(move)) { /* what was copied is no longer what the log consists of */
         struct log_dir *dir = move->dir;
         give_up(move);
         (void)begin(log, dir);
@@ -508,10 +520,8 @@ static void go_on(struct log_move *move)
     int64_t left = moved == NULL ? 0 : moved->segment->size_bytes - moved->copied_bytes;
     bool close = move->made && move->gone_count == 0 &&
                  (moved == NULL || (moved->segment == active && left <= tail_bytes(move)));
-    if (close && (log->sync != NULL || log_is_cleaned(log))) {
-        move->retry_ms = move->store->now_ms + RETRY_MS;
-        if (move->retry_ms < move->store->next_ms)
-            move->store->next_ms = move->retry_ms;
+    if (close && log->sync != NULL) {
+        wait(move);
         return;
     }
     if (close && (active == NULL || active->size_bytes <= tail_bytes(move))) {
@@ -527,7 +537,8 @@ static void go_on(struct log_move *move)
         }
     }
     move->base_offset = moved == NULL ? 0 : moved->segment->base_offset;
-    int error = left > 0 ? take_piece(move, moved) : 0;
+    bool begun = moved == NULL || moved->copied_bytes > 0; /* else it gets its file, also if there is nothing in it */
+    int error = left > 0 || !begun ? take_piece(move, moved) : 0;
     if (error < 0) {
         fail(move, "read", error);
         return;

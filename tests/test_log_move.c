@@ -328,6 +328,19 @@ static void an_emptied_log_moves_with_its_offsets(void **state)
     assert_int_equal(log_end_offset(test->f.log), 12);
 }
 
+/* Compaction leaves segments without a batch. */
+static void empty_segments_move_with_their_files(void **state)
+{
+    struct move_test *test = *state;
+    test->f.config.segment_bytes = 500;
+    append(test, 4, 100); /* one in each segment */
+    assert_int_equal(segment_truncate(test->f.log->segments[1], 0, false), 0);
+    assert_int_equal(log_move(test->f.log, 1, NULL), 0);
+    settle(test);
+    assert_true(memory_io_exists(test->memory, "/more/t-0/00000000000000000003.log"));
+    assert_int_equal(log_fixture_count_records(&test->f, 1000), 9);
+}
+
 static void a_stop_in_the_middle_begins_the_move_again(void **state)
 {
     struct move_test *test = *state;
@@ -421,6 +434,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_move_back_ends_the_move, setup, teardown),
         cmocka_unit_test_setup_teardown(a_log_moves_there_and_back, setup, teardown),
         cmocka_unit_test_setup_teardown(an_emptied_log_moves_with_its_offsets, setup, teardown),
+        cmocka_unit_test_setup_teardown(empty_segments_move_with_their_files, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_in_the_middle_begins_the_move_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_log_where_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(any_call_of_a_move_may_fail_and_the_power_may_go, setup, teardown),

@@ -2,12 +2,11 @@
 
 After each start `settle()` compares what the broker says with what it had answered, and takes over what it could not know.
 """
-import random
 import struct
-import threading
 
+from background import Background
 from checks import expect
-from wire import Closed, Peer, batch, create_topics, produce, produce_errors, request, string
+from wire import Peer, batch, create_topics, produce, produce_errors, request, string
 
 DELETE_TOPICS, CREATE_PARTITIONS, DESCRIBE_CONFIGS, ALTER_CONFIGS, METADATA, TOPIC = 20, 37, 32, 44, 3, 2
 TOPICS = [f"change-{number}" for number in range(6)]
@@ -85,38 +84,13 @@ def config_value(body):
     return reader.text()
 
 
-class Changes:
-    """A thread that changes topics until `stop()`. `pause()` waits until it asks nothing, `go_on()` lets it again."""
+class Changes(Background):
+    """Changes topics."""
 
     def __init__(self, seed):
-        self.random = random.Random(seed)
-        self.address = None
         self.known = {}  # topic -> [partitions, value of SETTING]; only what was answered
         self.doubtful = set()  # topics whose last request was not answered
-        self.answered, self.failure, self.stopping = 0, None, False
-        self.wanted, self.resting = False, True
-        self.changed = threading.Condition()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def go_on(self, address):
-        with self.changed:
-            self.address, self.wanted = address, True
-            self.changed.notify_all()
-
-    def pause(self):
-        """The broker is gone: what waits for an answer ends by itself."""
-        with self.changed:
-            self.wanted = False
-            expect(self.changed.wait_for(lambda: self.resting, 60), "the changes come to rest")
-        if self.failure:
-            raise self.failure
-
-    def stop(self):
-        with self.changed:
-            self.stopping = True
-            self.changed.notify_all()
-        self.thread.join()
+        super().__init__(seed)
 
     def settle(self, address):
         """Everything that was answered is so."""
@@ -136,24 +110,7 @@ class Changes:
         self.doubtful.clear()
         peer.close()
 
-    def _run(self):
-        while not self.stopping:
-            with self.changed:
-                self.resting = True
-                self.changed.notify_all()
-                self.changed.wait_for(lambda: self.wanted or self.stopping)
-                self.resting = False
-            try:
-                peer = Peer(self.address)
-                while self.wanted and not self.stopping:
-                    self._change(peer)
-                peer.close()
-            except (Closed, OSError):
-                pass  # killed
-            except BaseException as failure:
-                self.failure, self.wanted = failure, False
-
-    def _change(self, peer):
+    def step(self, peer):
         name = self.random.choice([topic for topic in TOPICS if topic not in self.doubtful] or [None])
         if name is None:
             self.wanted = False

@@ -45,11 +45,13 @@ def streams():
 
 
 class Kills:
-    def __init__(self, dohle, commands, log, seed):
+    """`changes` makes the Background that goes on beside."""
+
+    def __init__(self, dohle, commands, log, seed, changes=Changes):
         self.dohle, self.commands, self.log = dohle, commands, log
         self.random = random.Random(seed)
         self.streams = streams()
-        self.changes = Changes(self.random.random())
+        self.changes = changes(self.random.random())
         self.starts_killed, self.slowest_s = 0, 0.0
         self.reader = None
 
@@ -72,7 +74,7 @@ class Kills:
             self.verify(stack, counts)
             self.dohle.stop()
         return (f"{rounds} kills, {self.starts_killed} more while starting, {sum(map(sum, counts.values()))} records, "
-                f"{self.changes.answered} changes of topics, slowest start {self.slowest_s * 1000:.0f} ms")
+                f"{self.changes.answered} changes beside, slowest start {self.slowest_s * 1000:.0f} ms")
 
     def begin(self, stack):
         admin = self.client(stack, "confluent-kafka")

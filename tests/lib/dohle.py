@@ -16,15 +16,17 @@ class DohleError(Exception):
 
 
 class Dohle:
-    """The broker of one folder: its log is folder/dohle.log; its data folder/data, or with `ephemeral` none that stays.
+    """The broker of one folder: its log is folder/dohle.log; its data folder/data, or with `ephemeral` none that stays, or
+    with several `log_dirs` folder/data-0 and so on.
     It may open `descriptors` files, or as many as we; it gets `environment` beside ours, and runs as `user` if that is a
     number."""
 
-    def __init__(self, folder, binary=BINARY, ephemeral=False, descriptors=None, environment=None, user=None):
+    def __init__(self, folder, binary=BINARY, ephemeral=False, descriptors=None, environment=None, log_dirs=1, user=None):
         self.folder = Path(folder).resolve()
         self.data = self.folder / "data"
         self.binary = binary
         self.ephemeral = ephemeral
+        self.log_dirs = log_dirs
         self.descriptors = descriptors
         self.environment = environment or {}
         self.user = user
@@ -38,6 +40,8 @@ class Dohle:
     def command(self, options=()):
         """What start() runs."""
         where = ["--ephemeral"] if self.ephemeral else ["--data", str(self.data)]
+        if self.log_dirs > 1:
+            where = ["--override", "log.dirs=" + ",".join(f"{self.data}-{number}" for number in range(self.log_dirs))]
         port = self._address.rsplit(":", 1)[1] if self._address else "0"
         command = [str(self.binary), "--port", port, *where]
         for option in options:
