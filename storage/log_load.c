@@ -36,8 +36,13 @@ static void note_name(void *context, const char *name, bool is_directory)
 {
     struct loading *loading = context;
     struct file_name parsed;
-    if (is_directory || !file_name_parse(name, &parsed))
+    if (!file_name_parse(name, &parsed))
         return;
+    if (is_directory) {
+        store_report(loading->log->store, 1, "A folder has the name of a log's file; it is left alone", "path=%s/%s",
+                     loading->log->folder->path, name);
+        return;
+    }
     if (loading->names_count == loading->names_capacity) {
         loading->names_capacity = loading->names_capacity == 0 ? 8 : loading->names_capacity * 2;
         loading->names = xrealloc(loading->names, (size_t)loading->names_capacity * sizeof *loading->names);

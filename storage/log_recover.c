@@ -46,10 +46,11 @@ struct remade {
 static int begin_indexes(struct loading *loading, struct segment *segment, struct remade *remade)
 {
     int error = offset_index_restart(&segment->offset_index, &remade->old_offset_bytes);
-    if (error == 0)
-        error = time_index_restart(&segment->time_index, &remade->old_time_bytes);
     if (error < 0)
         return loading_fail_file(loading, "create index", &segment->offset_index.entries.file, error);
+    error = time_index_restart(&segment->time_index, &remade->old_time_bytes);
+    if (error < 0)
+        return loading_fail_file(loading, "create index", &segment->time_index.entries.file, error);
     remade->had_aborted = segment->txn_index.exists;
     error = remade->had_aborted ? txn_index_clear(&segment->txn_index) : 0;
     return error < 0 ? loading_fail_file(loading, "unlink", &segment->txn_index.file, error) : 0;
@@ -205,15 +206,20 @@ static int recover_from(struct loading *loading, int32_t first)
  * segment ends, INT64_MAX when that is not known yet. */
 static int load_indexes(struct loading *loading, struct segment *segment, int64_t end_offset)
 {
+    const struct cached_file *file = &segment->offset_index.entries.file;
     int error = offset_index_load(&segment->offset_index, segment->size_bytes);
-    if (error == 0)
+    if (error == 0) {
+        file = &segment->time_index.entries.file;
         error = time_index_load(&segment->time_index);
-    if (error == 0 && segment->txn_index.exists)
+    }
+    if (error == 0 && segment->txn_index.exists) {
+        file = &segment->txn_index.file;
         error = txn_index_load(&segment->txn_index, end_offset);
+    }
     if (error == -ENOENT || error == -EBADMSG)
         return 1;
     if (error < 0)
-        return loading_fail_file(loading, "read index", &segment->offset_index.entries.file, error);
+        return loading_fail_file(loading, "read index", file, error);
     segment->max_timestamp_ms = segment->time_index.last_timestamp_ms;
     segment->max_timestamp_offset = segment->base_offset + segment->time_index.last_offset;
     return segment->base_offset + segment->offset_index.last_offset >= end_offset ||
@@ -268,6 +274,9 @@ static int walk_active(struct loading *loading)
     if (step == 0 && segment->size_bytes > 0) {
         segment_scan_init(&scan, segment, 0, segment->size_bytes, SCAN_HEADERS);
         step = segment_scan_next(&scan);
+        if (step == 1 &&
+            (!in_order(&scan, segment->base_offset) || record_batch_last_offset(&scan.batch) >= log->end_offset))
+            return 1;
         if (step == 1)
             segment->first_timestamp_ms = scan.batch.max_timestamp_ms;
     }
