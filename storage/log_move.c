@@ -12,11 +12,12 @@
  * begins. When the copy comes close to the end of a large segment, the log is rolled, so that what the swap has to copy
  * by itself, between two turns of the loop, is small.
  *
- * The swap: (1) the rest is copied and synced; (2) the future folder gets the plain name, which is synced; (3) the old
- * folder gets the name of a deleted one, which is synced; (4) the log's segments are those of the copy. A crash before
- * (2) leaves the old folder and one that is called future: the next start begins the move anew, as Kafka's goes on. A
- * crash between (2) and (3) leaves two folders that hold the same, since nothing is appended between them: the first
- * that is found is the log, the other is put aside. Slices of the old segments stay readable, as with any deletion.
+ * The swap: (1) the rest is copied, and synced if the log's own was; (2) the future folder gets the plain name, which
+ * is synced; (3) the old folder gets the name of a deleted one, which is synced; (4) the log's segments are those of
+ * the copy. A crash before (2) leaves the old folder and one that is called future: the next start begins the move
+ * anew, as Kafka's goes on. A crash between (2) and (3) leaves two folders that hold the same, since nothing is
+ * appended between them: the first that is found is the log, the other is put aside. Slices of the old segments stay
+ * readable, as with any deletion.
  *
  * When a call fails the copy is given up and reported; the log stays where it is. */
 #include "log_internal.h"
@@ -58,7 +59,7 @@ struct log_move {
 
     /* what the job does, and all that it touches */
     struct file_io *io;
-    bool sync;
+    bool sync;                                         /* what is written */
     char from[STORAGE_PATH_MAX], to[STORAGE_PATH_MAX]; /* of the folders */
     struct log_slice piece;                            /* pinned; without segment: none */
     int64_t piece_end_offset;
@@ -72,7 +73,7 @@ struct log_move {
 
 /* ---- copying, on any thread ------------------------------------------------------------------------------------ */
 
-/* Have what `read` gives at `position` and behind in the file `path`, and that on the disk. */
+/* Have what `read` gives at `position` and behind in the file `path`; with move->sync also on the disk. */
 static int write_file(struct log_move *move, const char *path, int64_t position, int64_t size,
                       int (*read)(void *from, int64_t at, void *bytes, size_t size), void *from)
 {
@@ -183,6 +184,10 @@ static void move_work(struct job *job)
     if (error == 0 && move->completes) {
         move->operation = "copy index";
         error = copy_indexes(move);
+    }
+    if (error == 0 && move->sync && (move->completes || move->piece.position == 0)) {
+        move->operation = "sync";
+        error = move->io->sync_directory(move->io, move->to);
     }
     move->error = error;
 }
@@ -364,20 +369,6 @@ static int write_small_files(struct log *log, struct folder *folder)
     return error;
 }
 
-static int sync_file(struct log_move *move, const char *name)
-{
-    char path[STORAGE_PATH_MAX];
-    struct file *file;
-    if (snprintf(path, sizeof path, "%s/%s", move->folder->path, name) >= STORAGE_PATH_MAX)
-        return -ENAMETOOLONG;
-    int error = move->io->open(move->io, path, FILE_READ, &file);
-    if (error < 0)
-        return error;
-    error = move->io->sync(move->io, file);
-    move->io->close(move->io, file);
-    return error;
-}
-
 /* (1): what is missing of the active segment, with its indexes, and the small files. */
 static int copy_rest(struct log_move *move)
 {
@@ -401,12 +392,7 @@ static int copy_rest(struct log_move *move)
     }
     if (error == 0)
         error = write_small_files(log, move->folder);
-    if (error < 0 || !move->sync)
-        return error;
-    error = sync_file(move, "leader-epoch-checkpoint");
-    if (error == 0)
-        error = sync_file(move, "partition.metadata");
-    return error < 0 ? error : move->io->sync_directory(move->io, move->folder->path);
+    return error == 0 && move->sync ? move->io->sync_directory(move->io, move->folder->path) : error;
 }
 
 /* (2) and (3): the names. Once the copy has the plain one there is no way back. */
@@ -422,11 +408,12 @@ static int swap_names(struct log_move *move, struct log_dir *old_dir)
         return error;
     free(move->folder->path);
     move->folder->path = xstrdup(plain);
-    if (move->sync)
+    bool sync = log->store->options.sync;
+    if (sync)
         error = move->io->sync_directory(move->io, move->dir->path);
     if (error == 0)
         error = folder_put_aside(log->folder, old_dir, move->name);
-    if (error == 0 && move->sync)
+    if (error == 0 && sync)
         error = move->io->sync_directory(move->io, old_dir->path);
     if (error < 0)
         store_report(log->store, 1, "The folder that a log was moved from may still have its name", "path=%s error=%s",
@@ -450,10 +437,9 @@ static void take_copy(struct log_move *move)
     log->folder = folder_ref(move->folder);
     store_take_checkpoints(log); /* and in the new one none from before */
     log->touched = true;
-    log->epochs_unsynced = log->folder_unsynced = false;
-    log->names_unsynced = true; /* the snapshot */
-    if (move->sync)
-        log->recovery_point = log->end_offset;
+    log->epochs_unsynced = log->names_unsynced = log->folder_unsynced = true; /* partition.metadata */
+    if (log->recovery_point < move->end_offset)
+        log->recovery_point = move->end_offset;
     log->sealed_offset = log_active(log) != NULL ? log_active(log)->base_offset : 0;
     store_checkpoints_soon(log->store, log->dir);
 }
@@ -463,6 +449,8 @@ static void swap(struct log_move *move)
     struct log *log = move->log;
     struct log_dir *old_dir = log->dir;
     int64_t snapshot_offset = log->snapshot_offset;
+    /* What was synced in the old folder is to be so in the copy; the rest of it is synced soon, in the pool. */
+    move->sync = log->store->options.sync && log->recovery_point > move->end_offset;
     int error = copy_rest(move);
     if (error == 0)
         error = swap_names(move, old_dir);
@@ -474,6 +462,7 @@ static void swap(struct log_move *move)
     }
     take_copy(move);
     store_checkpoints_soon(log->store, old_dir);
+    log_sync_soon(log);
     store_report(log->store, 0, "Moved a log", "topic=%s partition=%d from=%s to=%s", log->topic, (int)log->partition,
                  old_dir->path, log->dir->path);
     move_free(move);
