@@ -24,6 +24,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.LogDirDescription;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -33,6 +34,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
@@ -48,6 +50,7 @@ public final class Adapter {
 
     private final String bootstrap;
     private final Admin admin;
+    private final Map<String, KafkaProducer<byte[], byte[]>> transactional = new HashMap<>();
     private KafkaConsumer<byte[], byte[]> follower;
 
     private Adapter(String bootstrap) {
@@ -93,6 +96,7 @@ public final class Adapter {
             case "log_sizes" -> logSizes(topic, result.putArray("sizes"));
             case "produce" -> produce(topic, command);
             case "fetch" -> fetch(topic, command, result.putArray("records"));
+            case "transact" -> transact(topic, command, result.putArray("offsets"));
             case "follow" -> follow(topic, command, result.putArray("records"));
             case "produce_numbered" -> result.put("count", produceNumbered(topic, command));
             case "fetch_numbered" -> result.put("count", fetchNumbered(topic, command));
@@ -146,7 +150,8 @@ public final class Adapter {
             default -> OffsetSpec.forTimestamp(Long.parseLong(at));
         };
         TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
-        return await(admin.listOffsets(Map.of(place, spec)).partitionResult(place)).offset();
+        var options = new ListOffsetsOptions(isolation(command));
+        return await(admin.listOffsets(Map.of(place, spec), options).partitionResult(place)).offset();
     }
 
     private void deleteRecords(String topic, JsonNode command) throws Exception {
@@ -166,14 +171,20 @@ public final class Adapter {
         found.values().forEach(sizes::add);
     }
 
+    /** Of a command that may say `committed`. */
+    private static IsolationLevel isolation(JsonNode command) {
+        return command.path("committed").asBoolean() ? IsolationLevel.READ_COMMITTED : IsolationLevel.READ_UNCOMMITTED;
+    }
+
     private KafkaProducer<byte[], byte[]> producer(Map<String, Object> more) {
         Map<String, Object> configs = new HashMap<>(more);
         configs.put("bootstrap.servers", bootstrap);
         return new KafkaProducer<>(configs, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
-    private KafkaConsumer<byte[], byte[]> consumer(TopicPartition place) {
-        KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(Map.of("bootstrap.servers", bootstrap),
+    private KafkaConsumer<byte[], byte[]> consumer(TopicPartition place, IsolationLevel isolation) {
+        KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                Map.of("bootstrap.servers", bootstrap, "isolation.level", isolation.toString()),
                 new ByteArrayDeserializer(), new ByteArrayDeserializer());
         consumer.assign(List.of(place));
         return consumer;
@@ -198,10 +209,35 @@ public final class Adapter {
         }
     }
 
+    /** Records of the transaction that `id` has open, or begins; each is on the disk before the next. Ends it if told how. */
+    private void transact(String topic, JsonNode command, ArrayNode offsets) throws Exception {
+        String id = command.get("id").asText();
+        boolean begun = transactional.containsKey(id);
+        KafkaProducer<byte[], byte[]> producer = transactional.computeIfAbsent(id, name -> producer(
+                Map.of("transactional.id", name, "transaction.timeout.ms", 600000)));
+        if (!begun) {
+            producer.initTransactions();
+            producer.beginTransaction();
+        }
+        for (JsonNode record : command.get("records")) {
+            offsets.add(producer.send(new ProducerRecord<>(topic, command.get("partition").asInt(), null,
+                    record.get("value").binaryValue())).get(TIMEOUT.toSeconds(), TimeUnit.SECONDS).offset());
+        }
+        switch (command.get("end").asText()) {
+            case "commit" -> producer.commitTransaction();
+            case "abort" -> producer.abortTransaction();
+            default -> {
+                return;
+            }
+        }
+        producer.close();
+        transactional.remove(id);
+    }
+
     private void fetch(String topic, JsonNode command, ArrayNode records) {
         TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
         int count = command.get("count").asInt();
-        try (KafkaConsumer<byte[], byte[]> consumer = consumer(place)) {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(place, isolation(command))) {
             switch (command.get("start").asText()) {
                 case "earliest" -> consumer.seekToBeginning(List.of(place));
                 case "latest" -> consumer.seekToEnd(List.of(place));
@@ -221,7 +257,7 @@ public final class Adapter {
     private void follow(String topic, JsonNode command, ArrayNode records) {
         if (follower == null) {
             TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
-            follower = consumer(place);
+            follower = consumer(place, isolation(command));
             follower.seekToBeginning(List.of(place));
         }
         while (records.size() < command.get("count").asInt()) {
@@ -286,7 +322,7 @@ public final class Adapter {
         int size = command.get("size").asInt();
         TopicPartition place = new TopicPartition(topic, 0);
         int number = 0;
-        try (KafkaConsumer<byte[], byte[]> consumer = consumer(place)) {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(place, isolation(command))) {
             consumer.seekToBeginning(List.of(place));
             while (number < count) {
                 for (ConsumerRecord<byte[], byte[]> record : poll(consumer)) {
