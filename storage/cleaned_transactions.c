@@ -82,7 +82,8 @@ static void reach(struct cleaned_transactions *transactions, int64_t offset)
 {
     while (transactions->next < transactions->aborted_count &&
            transactions->aborted[transactions->next].first_offset <= offset) {
-        open_transaction(transactions, transactions->aborted[transactions->next].producer_id, transactions->next);
+        if (transactions->aborted[transactions->next].last_offset >= transactions->start_offset)
+            open_transaction(transactions, transactions->aborted[transactions->next].producer_id, transactions->next);
         transactions->next++;
     }
 }

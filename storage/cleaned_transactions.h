@@ -13,10 +13,11 @@ struct open_transaction {
     bool has_data;   /* a batch of it is still in the log */
 };
 
-/* All zeros, with `aborted` set, is the start of a walk. */
+/* All zeros, with `aborted` and `start_offset` set, is the start of a walk. */
 struct cleaned_transactions {
     const struct aborted_txn *aborted; /* of the part that is walked, ascending by first offset; the caller's */
     int32_t aborted_count;
+    int64_t start_offset;          /* of the walk: what was aborted before is not met */
     int32_t next;                  /* the first of these that the walk has not reached */
     struct open_transaction *open; /* ascending by producer id, committed ones behind aborted ones */
     int32_t open_count, open_capacity;

@@ -112,11 +112,12 @@ static void collect_last_records(struct cleaning *cleaning)
     }
 }
 
-static void restart_transactions(struct cleaning *cleaning)
+static void restart_transactions(struct cleaning *cleaning, int64_t start_offset)
 {
     cleaned_transactions_release(&cleaning->transactions);
     cleaning->transactions.aborted = cleaning->aborted;
     cleaning->transactions.aborted_count = cleaning->aborted_count;
+    cleaning->transactions.start_offset = start_offset;
 }
 
 /* ---- steps --------------------------------------------------------------------------------------------------------- */
@@ -158,7 +159,7 @@ static int begin_map(struct cleaning *cleaning)
     int64_t keys_max = cleaning->end_offset - cleaning->dirty_offset;
     offset_map_init(&cleaning->map, cleaning->store->options.hash_key, config->dedupe_buffer_bytes,
                     config->io_buffer_load_factor, keys_max);
-    restart_transactions(cleaning);
+    restart_transactions(cleaning, cleaning->dirty_offset);
     cleaning->step = CLEANING_MAP;
     return open_source(cleaning, first, position);
 }
@@ -219,7 +220,7 @@ static int begin_copy(struct cleaning *cleaning)
     while (cleaning->copied_count < cleaning->sources_count &&
            cleaning->sources[cleaning->copied_count]->base_offset <= cleaning->map.latest_offset)
         cleaning->copied_count++;
-    restart_transactions(cleaning);
+    restart_transactions(cleaning, 0);
     return begin_group(cleaning, 0);
 }
 

@@ -346,6 +346,20 @@ static void the_transaction_index_keeps_what_has_a_marker_still(void **state)
     assert_string_equal(text, "2-3 ");
 }
 
+/* The dirty part is walked without what came before it, so its markers are not met. */
+static void a_transaction_that_was_aborted_in_the_clean_part_is_over(void **state)
+{
+    struct cleaner_test *test = *state;
+    append(test, "a=1");
+    append_batch(test, TXN("b=1", 0));
+    end_transaction(test, false);
+    roll_and_clean(test);
+    append_batch(test, TXN("a=2", 1));
+    end_transaction(test, true);
+    roll_and_clean(test);
+    assert_string_equal(text_of(test), "2!abort 3:a=2 4!commit");
+}
+
 static void what_lies_behind_an_open_transaction_is_not_compacted(void **state)
 {
     struct cleaner_test *test = *state;
@@ -847,6 +861,7 @@ int main(void)
         TEST(the_marker_of_a_transaction_without_records_goes_a_delete_horizon_later),
         TEST(a_commit_marker_stays_as_long_as_there_is_a_record_of_its_transaction),
         TEST(the_transaction_index_keeps_what_has_a_marker_still),
+        TEST(a_transaction_that_was_aborted_in_the_clean_part_is_over),
         TEST(what_lies_behind_an_open_transaction_is_not_compacted),
         TEST(a_log_is_compacted_above_the_dirty_ratio),
         TEST(a_young_segment_waits_for_the_least_compaction_lag),
