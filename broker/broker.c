@@ -8,6 +8,7 @@
 
 #include "controller.h"
 #include "fetch_session.h"
+#include "folder_format.h"
 #include "limits.h"
 #include "logger.h"
 #include "producer_ids.h"
@@ -178,7 +179,8 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     broker->listeners_count = config->listeners_count;
     broker->directory_id = broker->folders.items[broker->folders.metadata].directory_id;
     snprintf(broker->cluster_id, sizeof broker->cluster_id, "%s", broker->folders.cluster_id);
-    if (!data_folders_started(&broker->folders) || !open_store(broker, open_files_max)) {
+    if (!folder_format_known(&broker->folders) || !data_folders_started(&broker->folders) ||
+        !open_store(broker, open_files_max)) {
         release(broker);
         return false;
     }
