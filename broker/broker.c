@@ -194,6 +194,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     broker->fetch_sessions = fetch_sessions_new(env, config->max_incremental_fetch_session_cache_slots);
     broker->producer_ids = producer_ids_new(broker);
     store_due(&broker->store_timer);
+    log_store_begin_turn(broker->store, TURN_WORK_BYTES);
     env->wake_at(env, timers_next(&broker->timers));
     *opened = broker;
     return true;
@@ -210,6 +211,8 @@ bool broker_close(struct broker *broker)
 {
     int64_t broker_epoch = controller_broker_epoch(broker);
     bool clean = metadata_log_sync_now(broker->metadata_log) == 0;
+    if (clean)
+        log_store_carry_out(broker->store, log_store_deletions(broker->store), true);
     clean = close_store(broker) && clean;
     if (clean)
         clean = data_folders_mark_clean(&broker->folders, broker_epoch);

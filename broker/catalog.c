@@ -360,13 +360,13 @@ static bool replay_remove_topic(struct catalog *catalog, const struct kp_remove_
     struct topic *topic = catalog_topic_by_id(catalog, record->topic_id);
     if (!topic)
         return fail(error, "a topic is removed that is not there");
-    if (catalog->store)
-        catalog->options.before_removal(catalog->options.context);
     for (int32_t i = 0; i < topic->partitions_count && catalog->store; i++) {
         struct partition *partition = topic->partitions[i];
         catalog->options.partition_gone(catalog->options.context, partition);
         log_delete(partition->log, now_ms);
     }
+    if (catalog->store)
+        catalog->options.logs_deleted(catalog->options.context);
     struct kp_string name = kp_string_of(topic->name);
     resource_configs_remove(&catalog->configs, RESOURCE_TOPIC, name);
     hash_map_remove(&catalog->by_id, &topic->node);

@@ -53,8 +53,8 @@ struct catalog_options {
     struct config *config; /* the broker's; gets dynamic values from the log, supplies topics' defaults */
     /* The partition is about to go: nobody may watch it any more when this returns. */
     void (*partition_gone)(void *context, struct partition *partition);
-    /* Folders are about to be removed: the record that says so is to be on the disk when this returns. */
-    void (*before_removal)(void *context);
+    /* Logs were deleted: log_store_carry_out() is to be called when the record that says so is on the disk. */
+    void (*logs_deleted)(void *context);
     void *context;
 };
 

@@ -43,13 +43,30 @@ static void partition_gone(void *context, struct partition *partition)
     purgatory_forget(context, partition);
 }
 
-/* A topic that a power cut brings back has its records. When the sync fails, which is logged, no later change is
- * possible, and the removal goes on: it was asked for. */
-static void before_removal(void *context)
+/* Logs whose folders are renamed when the record that says so is durable: a topic that a power cut brings back has its
+ * records. */
+struct deletion {
+    struct metadata_wait wait;
+    struct broker *broker;
+    int64_t number;
+};
+
+static void deletion_durable(struct metadata_wait *wait, int status)
 {
-    const struct broker *broker = context;
-    int status = metadata_log_sync_now(broker->metadata_log);
-    (void)status;
+    struct deletion *deletion = CONTAINER_OF(wait, struct deletion, wait);
+    if (status == 0) /* else nobody can say whether the topic is there after a restart */
+        log_store_carry_out(deletion->broker->store, deletion->number, false);
+    free(deletion);
+}
+
+static void logs_deleted(void *context)
+{
+    struct broker *broker = context;
+    struct deletion *deletion = xmalloc(sizeof *deletion);
+    *deletion = (struct deletion){
+        .wait.done = deletion_durable, .broker = broker, .number = log_store_deletions(broker->store)};
+    if (!metadata_log_wait(broker->metadata_log, &deletion->wait))
+        deletion_durable(&deletion->wait, 0);
 }
 
 /* ---- start ---------------------------------------------------------------------------------------------------------- */
@@ -205,7 +222,7 @@ bool controller_open(struct broker *broker, const struct controller_options *opt
                                                     .seed = seed,
                                                     .config = broker->config,
                                                     .partition_gone = partition_gone,
-                                                    .before_removal = before_removal,
+                                                    .logs_deleted = logs_deleted,
                                                     .context = broker};
     const struct metadata_log_options log_options = {
         .env = broker->env,

@@ -6,8 +6,8 @@
  *
  * What is in memory is thus never behind what was answered, and a reader of memory may see a change that a power cut
  * still takes back: the request that made it is not answered then. What is made or removed on the disk because of a
- * change comes after metadata_log_sync_now(): Kafka would put a topic's folder without the topic aside as stray, and a
- * topic without its folder has lost its records.
+ * change comes after it is durable (metadata_log_wait()): Kafka would put a topic's folder without the topic aside as
+ * stray, and a topic without its folder has lost its records.
  *
  * The format is Kafka's, so that Kafka starts on the folder, and we on its. On our side:
  *

@@ -289,8 +289,14 @@ int log_flush_now(struct log *log, struct storage_fault *fault) WARN_UNUSED;
 /* Does the policy (flush.messages, flush.ms) want the last append synced before it is answered? */
 bool log_wants_flush(const struct log *log);
 
-/* The log's topic was deleted: rename the folder to NAME.UUID-delete, remove its files in the pool after
- * file.delete.delay.ms, free the log (slices keep their segments). Open flushes end with STORAGE_CANCELED. */
+/* The log's topic was deleted: free the log (slices keep their segments); open flushes end with STORAGE_CANCELED. Its
+ * folder is to be renamed to NAME.UUID-delete, and its files to be removed after file.delete.delay.ms, all in the pool:
+ * at once before the first log_store_begin_turn(), else when log_store_carry_out() says so. */
 void log_delete(struct log *log, int64_t now_ms);
+/* The number of the last deletion, for log_store_carry_out(). */
+int64_t log_store_deletions(const struct log_store *store);
+/* What says that they are deleted is on the disk: begin the deletions up to this number. `waits`: rename the folders
+ * before it returns, for the stop, when no job runs any more. */
+void log_store_carry_out(struct log_store *store, int64_t number, bool waits);
 
 #endif

@@ -99,8 +99,13 @@ void log_partition_metadata(const struct log *log, char text[PARTITION_METADATA_
 
 /* log_make.c: the log is about to be freed: what is being made for it is put aside. */
 void log_forget_making(struct log *log);
-/* Is a folder of this name (TOPIC-PARTITION) being made? It is no other log's than the one that asked for it. */
+/* Is a folder of this name (TOPIC-PARTITION) being made? */
 bool store_makes(const struct log_store *store, const char *name);
+
+/* log_delete.c: is there, or may there be, a folder of this name that belongs to a log that was deleted? */
+bool store_deletes(const struct log_store *store, const char *name);
+/* Forget those that were not carried out: their folders stay. */
+void store_deletions_close(struct log_store *store);
 
 /* Is this negative errno one of a resource that is used up for now? */
 bool storage_used_up(int error);
@@ -213,6 +218,8 @@ struct log_store {
     bool has_turns;           /* appends may not wait for anything: see log_store_begin_turn() */
     size_t work_bytes;        /* that this turn's appends may still decompress */
     struct list makings;      /* log_making.link */
+    struct list deletions;    /* log_deletion.link: by rising number */
+    int64_t deletions_count;  /* all that there were */
     int64_t now_ms;           /* of the last tick or append */
     int64_t flush_due_ms;     /* the earliest flush.ms of a log with unflushed data */
     int64_t expire_due_ms;    /* when producers are looked through */

@@ -356,7 +356,7 @@ static int find_folder(struct loading *loading)
     struct log *log = loading->log;
     char name[256];
     snprintf(name, sizeof name, "%s-%d", log->topic, (int)log->partition);
-    if (store_makes(log->store, name)) /* for a topic that was deleted meanwhile */
+    if (store_makes(log->store, name) || store_deletes(log->store, name)) /* an earlier topic's */
         return 0;
     for (int i = 0; i < log->store->dirs_count; i++) {
         char path[STORAGE_PATH_MAX];

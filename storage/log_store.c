@@ -69,6 +69,7 @@ void log_store_free(struct log_store *store)
     store_cleaner_free(store);
     while (!list_empty(&store->logs))
         log_free(CONTAINER_OF(store->logs.next, struct log, link));
+    store_deletions_close(store);
     store_removals_close(store);
     for (int i = 0; i < store->dirs_count; i++)
         store_checkpoints_close(&store->dirs[i]);
@@ -97,6 +98,7 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
     list_init(&store->logs);
     list_init(&store->removals);
     list_init(&store->makings);
+    list_init(&store->deletions);
     list_init(&store->moves);
     list_init(&store->futures);
     list_init(&store->wishes);
@@ -247,32 +249,4 @@ int folder_put_aside(struct folder *folder, struct log_dir *dir, const char *nam
     free(folder->path);
     folder->path = xstrdup(path);
     return 0;
-}
-
-void log_delete(struct log *log, int64_t now_ms)
-{
-    struct log_store *store = log->store;
-    struct storage_fault fault;
-    log_cancel_move(log);
-    if (log->state != LOG_READY && log->dir == NULL && log_find_folder(log, &fault) < 0)
-        store_report(store, 1, "The folder of a deleted topic cannot be looked for", "path=%s error=%s", fault.path,
-                     strerror(fault.error));
-    if (log->dir != NULL) {
-        char name[256];
-        folder_name_aside(log->topic, log->partition, log->topic_id, "-delete", name);
-        int error = folder_put_aside(log->folder, log->dir, name);
-        store_take_checkpoints(log);
-        log->dir->partitions--;
-        if (error == 0)
-            store_remove_folder(store, folder_ref(log->folder), now_ms + log->config->file_delete_delay_ms);
-        else
-            store_report(store, 1, "The folder of a deleted topic cannot be renamed", "path=%s error=%s",
-                         log->folder->path, strerror(-error));
-    }
-    if (log->dir == NULL)
-        log_plan_dir(log, NULL);
-    log_forget_sync(log);
-    log_forget_cleaning(log);
-    log_forget_making(log);
-    log_free(log);
 }

@@ -355,6 +355,57 @@ static void a_topic_that_is_deleted_while_its_folder_is_made_leaves_nothing(void
     assert_int_equal(log_end_offset(topic_partition(topic, 0)->log), 2);
 }
 
+static void send_deletion(struct test *test, const char *name)
+{
+    struct kp_delete_topics_request request = kp_delete_topics_request_default;
+    struct kp_string topic = kp_string_of(name);
+    request.topic_names = &topic;
+    request.topic_names_count = 1;
+    request.timeout_ms = 30000;
+    test_peer_send(&test->admin, KP_API_DELETE_TOPICS, 5, &request);
+}
+
+/* A topic that a power cut brings back has its records. */
+static void a_folder_is_renamed_when_the_deletion_of_its_topic_is_durable(void **state)
+{
+    struct test *test = *state;
+    send_deletion(test, "t");
+    assert_int_equal(jobs_waiting(test, JOB_MAKE), 0);
+    run_first_job(test); /* the sync */
+    assert_int_equal(jobs_waiting(test, JOB_MAKE), 2);
+    assert_true(memory_io_exists(test->broker.memory, "/data/t-0"));
+    broker_fixture_run_jobs(&test->broker);
+    assert_false(memory_io_exists(test->broker.memory, "/data/t-0"));
+    assert_false(memory_io_exists(test->broker.memory, "/data/t-1"));
+}
+
+/* Whatever is asked of it, and in whatever state the folder of the one before is. */
+static void the_successor_of_a_deleted_topic_begins_empty(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    struct kp_create_topics_request request = kp_create_topics_request_default;
+    struct kp_create_topics_request_topics topic = kp_create_topics_request_topics_default;
+    topic.name = kp_string_of("t");
+    topic.num_partitions = 2;
+    topic.replication_factor = 1;
+    request.topics = &topic;
+    request.topics_count = 1;
+    request.timeout_ms = 30000;
+    send_deletion(test, "t");
+    test_peer_send(&test->admin, KP_API_CREATE_TOPICS, 7, &request);
+    assert_int_equal(appended(test, 0), -1);
+    int32_t id = send_batch(test, 100, CODEC_NONE, 1, true);
+    assert_true(memory_io_exists(test->broker.memory, "/data/t-0")); /* the old one's */
+    broker_fixture_run_jobs(&test->broker);
+    assert_true(receive(test, id, &response));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(response.responses[0].partition_responses[i].error_code, KAFKA_NONE);
+        assert_int_equal(response.responses[0].partition_responses[i].base_offset, 0);
+        assert_int_equal(appended(test, i), 0);
+    }
+}
+
 /* ---- syncs ---------------------------------------------------------------------------------------------------------- */
 
 static void wish_for_syncs(struct test *test)
@@ -448,6 +499,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_topic_that_is_deleted_while_its_folder_is_made_leaves_nothing, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_folder_is_renamed_when_the_deletion_of_its_topic_is_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_successor_of_a_deleted_topic_begins_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_waits_for_the_syncs_of_all_its_partitions, setup, teardown),
         cmocka_unit_test_setup_teardown(a_partition_whose_sync_fails_says_so_and_the_others_do_not, setup, teardown),
         cmocka_unit_test_setup_teardown(with_acks_0_a_sync_that_fails_closes_the_connection, setup, teardown),
