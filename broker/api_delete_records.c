@@ -51,7 +51,7 @@ static struct named_partition *collect(struct request *request, int32_t *count)
         const struct kp_delete_records_request_topics *topic = &body->topics[t];
         for (int32_t p = 0; p < topic->partitions_count; p++, (*count)++)
             named[*count] = (struct named_partition){topic->name, topic->partitions[p].partition_index, *count,
-                                                     &topic->partitions[p]};
+                                                     &topic->partitions[p], false};
     }
     if (named != NULL)
         *count = named_partitions_settle(named, *count);

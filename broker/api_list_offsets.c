@@ -2,6 +2,8 @@
 #include "api.h"
 #include "broker.h"
 #include "errors.h"
+#include "named_partitions.h"
+#include "outcome.h"
 #include "partition.h"
 
 /* What a timestamp below zero stands for, and the version that it came with. No storage is tiered here: all is local,
@@ -66,31 +68,6 @@ static int find_offset(struct partition *partition, int64_t timestamp, enum isol
     }
 }
 
-/* A partition that a request names, and where. */
-struct named {
-    int32_t partition, position;
-};
-
-static int compare_named(const void *a, const void *b)
-{
-    const struct named *left = a, *right = b;
-    if (left->partition != right->partition)
-        return left->partition < right->partition ? -1 : 1;
-    return (left->position > right->position) - (left->position < right->position);
-}
-
-/* The partitions that a topic's request names, sorted, so that one named twice is found quickly; NULL: no memory. */
-static struct named *sort_partitions(struct arena *arena, const struct kp_list_offsets_request_topics *topic)
-{
-    size_t count = (size_t)topic->partitions_count;
-    struct named *sorted = arena_calloc(arena, count, sizeof *sorted);
-    for (size_t i = 0; i < count && sorted != NULL; i++)
-        sorted[i] = (struct named){topic->partitions[i].partition_index, (int32_t)i};
-    if (sorted != NULL)
-        qsort(sorted, count, sizeof *sorted, compare_named);
-    return sorted;
-}
-
 static enum kafka_error list_partition(struct request *request, struct kp_string topic_name,
                                        const struct kp_list_offsets_request_topics_partitions *asked,
                                        struct kp_list_offsets_response_topics_partitions *response)
@@ -118,42 +95,53 @@ static enum kafka_error list_partition(struct request *request, struct kp_string
     return error;
 }
 
-/* All partitions of a topic, by number; one that is named twice is told once, as an error. False: no memory for it. */
-static bool list_topic(struct request *request, const struct kp_list_offsets_request_topics *asked,
-                       struct kp_list_offsets_response_topics *topic)
+/* All that the request names, each partition once; NULL: no memory. */
+static struct named_partition *collect(struct request *request, int32_t *count)
 {
-    int32_t count = asked->partitions_count;
-    *topic = kp_list_offsets_response_topics_default;
-    topic->name = asked->name;
-    topic->partitions = arena_calloc(&request->arena, (size_t)count, sizeof *topic->partitions);
-    const struct named *sorted = sort_partitions(&request->arena, asked);
-    if (topic->partitions == NULL || sorted == NULL)
-        return false;
-    for (int32_t i = 0, next; i < count; i = next) {
-        struct kp_list_offsets_response_topics_partitions *partition = &topic->partitions[topic->partitions_count++];
-        *partition = kp_list_offsets_response_topics_partitions_default;
-        partition->partition_index = sorted[i].partition;
-        for (next = i + 1; next < count && sorted[next].partition == sorted[i].partition;)
-            next++;
-        enum kafka_error error =
-            next > i + 1 ? KAFKA_INVALID_REQUEST
-                         : list_partition(request, asked->name, &asked->partitions[sorted[i].position], partition);
-        partition->error_code = (int16_t)error;
+    const struct kp_list_offsets_request *body = request->body;
+    size_t mentions = 0;
+    for (int32_t t = 0; t < body->topics_count; t++)
+        mentions += (size_t)body->topics[t].partitions_count;
+    struct named_partition *named = arena_calloc(&request->arena, mentions, sizeof *named);
+    *count = 0;
+    for (int32_t t = 0; t < body->topics_count && named != NULL; t++) {
+        const struct kp_list_offsets_request_topics *topic = &body->topics[t];
+        for (int32_t p = 0; p < topic->partitions_count; p++, (*count)++)
+            named[*count] = (struct named_partition){topic->name, topic->partitions[p].partition_index, *count,
+                                                     &topic->partitions[p], false};
     }
-    return true;
+    if (named != NULL)
+        *count = named_partitions_settle(named, *count);
+    return named;
 }
 
 void api_list_offsets(struct request *request)
 {
-    const struct kp_list_offsets_request *body = request->body;
     struct kp_list_offsets_response response = kp_list_offsets_response_default;
-    response.topics = arena_calloc(&request->arena, (size_t)body->topics_count, sizeof *response.topics);
-    bool fits = response.topics != NULL;
-    for (int32_t t = 0; t < body->topics_count && fits; t++)
-        if (body->topics[t].partitions_count > 0)
-            fits = list_topic(request, &body->topics[t], &response.topics[response.topics_count++]);
-    if (fits)
-        request_respond(request, &response);
-    else
-        request_close(request, "its request needs more memory than a request may use");
+    int32_t count;
+    const struct named_partition *named = collect(request, &count);
+    response.topics = arena_calloc(&request->arena, (size_t)count, sizeof *response.topics);
+    struct kp_list_offsets_response_topics_partitions *partitions =
+        arena_calloc(&request->arena, (size_t)count, sizeof *partitions);
+    if (named == NULL || response.topics == NULL || partitions == NULL) {
+        request_close(request, NO_MEMORY);
+        return;
+    }
+    for (int32_t i = 0, end; i < count; i = end) {
+        struct kp_list_offsets_response_topics *topic = &response.topics[response.topics_count++];
+        end = named_partitions_topic_end(named, count, i);
+        *topic = kp_list_offsets_response_topics_default;
+        topic->name = named[i].topic;
+        topic->partitions = &partitions[i];
+        topic->partitions_count = end - i;
+        for (int32_t p = i; p < end; p++) {
+            partitions[p] = kp_list_offsets_response_topics_partitions_default;
+            partitions[p].partition_index = named[p].partition;
+            enum kafka_error error = named[p].again
+                                         ? KAFKA_INVALID_REQUEST
+                                         : list_partition(request, named[p].topic, named[p].item, &partitions[p]);
+            partitions[p].error_code = (int16_t)error;
+        }
+    }
+    request_respond(request, &response);
 }

@@ -102,7 +102,8 @@ static struct named_partition *collect_moves(struct request *request, int32_t *c
         for (int32_t t = 0; t < body->dirs[d].topics_count; t++) {
             const struct kp_alter_replica_log_dirs_request_dirs_topics *topic = &body->dirs[d].topics[t];
             for (int32_t p = 0; p < topic->partitions_count; p++, (*count)++)
-                named[*count] = (struct named_partition){topic->name, topic->partitions[p], *count, &body->dirs[d]};
+                named[*count] =
+                    (struct named_partition){topic->name, topic->partitions[p], *count, &body->dirs[d], false};
         }
     }
     if (named != NULL)

@@ -24,9 +24,13 @@ int32_t named_partitions_settle(struct named_partition *named, int32_t count)
     if (count == 0)
         return 0;
     qsort(named, (size_t)count, sizeof *named, compare_mentions);
-    for (int32_t i = 0; i < count; i++)
-        if (i + 1 == count || compare_places(&named[i], &named[i + 1]) != 0)
+    for (int32_t i = 0; i < count; i++) {
+        bool again = i + 1 < count && compare_places(&named[i], &named[i + 1]) == 0;
+        if (again)
+            named[i + 1].again = true;
+        else
             named[left++] = named[i];
+    }
     return left;
 }
 

@@ -10,6 +10,7 @@ struct named_partition {
     int32_t partition;
     int32_t position; /* of the mention: a later one wins */
     const void *item; /* what the request says of it */
+    bool again;       /* set by the sorting: it is named more than once */
 };
 
 /* Sort by topic and partition, and leave of each only the last mention. Returns how many are left. */
