@@ -207,6 +207,13 @@ static int64_t left_of_10(struct test *test)
     return log_end_offset(log_of(test)) - log_start_offset(log_of(test));
 }
 
+/* The same when a millisecond is too old. */
+static int64_t left_of_10_old_ones(struct test *test)
+{
+    alter_topic(test, "retention.ms", "1");
+    return left_of_10(test);
+}
+
 /* Is a deleted segment still there ten seconds later? */
 static int64_t deleted_file_is_left(struct test *test)
 {
@@ -297,6 +304,7 @@ struct effect {
 
 static const struct effect effects[] = {
     {"cleanup.policy",                  "compact",       error_of_5000_bytes,              KAFKA_NONE,              KAFKA_INVALID_RECORD,    EXACTLY}, /* it has no key */
+    {"cleanup.policy",                  "",              left_of_10_old_ones,              0,                       10,                      EXACTLY}, /* nothing is deleted */
     {"compression.gzip.level",          "1",             gzip_bytes,                       0,                       0,                       OTHER  },
     {"compression.lz4.level",           "17",            lz4_bytes,                        0,                       0,                       OTHER  },
     {"compression.type",                "zstd",          codec_of_the_last_batch,          CODEC_NONE,              CODEC_ZSTD,              EXACTLY},
