@@ -199,6 +199,7 @@ static int begin_group(struct cleaning *cleaning, int32_t first)
 {
     char path[STORAGE_PATH_MAX];
     struct file_stat info;
+    cleaning->step = CLEANING_COPY; /* the group before, if there is one, is done, and no name is half changed */
     cleaning->group_first = first;
     cleaning->group_end = group_end(cleaning, first);
     cleaning->high_watermark = cleaning->log->end_offset;
@@ -208,10 +209,7 @@ static int begin_group(struct cleaning *cleaning, int32_t first)
     cleaning->modified_ms = cleaning->io->stat(cleaning->io, path, &info) == 0 ? info.modified_ms : -1;
     collect_last_records(cleaning);
     int error = cleaning_create_output(cleaning);
-    if (error < 0)
-        return error;
-    cleaning->step = CLEANING_COPY;
-    return open_source(cleaning, first, 0);
+    return error < 0 ? error : open_source(cleaning, first, 0);
 }
 
 static int begin_copy(struct cleaning *cleaning)

@@ -692,6 +692,32 @@ static void a_full_disk_puts_compaction_off(void **state)
     assert_string_equal(text_of(test), "1:a=2 2:b=1");
 }
 
+/* Whichever file cannot be made: what was swapped before is whole. */
+static void a_file_that_cannot_be_made_puts_compaction_off(void **state)
+{
+    bool fired = true;
+    for (int k = 1; fired; k++) {
+        void *own;
+        assert_int_equal(setup(&own), 0);
+        struct cleaner_test *test = own;
+        test->fixture.config.segment_bytes = 100; /* a segment for each batch, and none of them fit together */
+        append(test, "a=1");
+        append(test, "b=1");
+        append(test, "a=2");
+        append(test, "c=1");
+        (void)log_fixture_run_jobs(&test->fixture); /* the syncs */
+        memory_io_fail(test->memory, CALL_OPEN, k, ENOSPC, false);
+        clean(test);
+        fired = memory_io_fault_fired(test->memory);
+        memory_io_fail(test->memory, 0, 0, 0, false);
+        assert_false(log_is_offline(test->fixture.log));
+        clean(test);
+        assert_string_equal(text_of(test), "1:b=1 2:a=2 3:c=1");
+        (void)teardown(&own);
+    }
+    (void)state;
+}
+
 /* Do one job of the pool, as far as there is one. */
 static bool run_one_job(struct log_fixture *fixture, bool canceled)
 {
@@ -882,6 +908,7 @@ int main(void)
         TEST(a_compacted_segment_has_the_time_of_the_newest_source),
         TEST(a_damaged_batch_stops_the_compaction_of_its_log_alone),
         TEST(a_full_disk_puts_compaction_off),
+        cmocka_unit_test(a_file_that_cannot_be_made_puts_compaction_off),
         TEST(a_topic_may_be_deleted_at_any_point_of_its_compaction),
         TEST(the_broker_may_stop_at_any_point_of_a_compaction),
         TEST(a_topic_may_be_turned_to_delete_at_any_point_of_its_compaction),
