@@ -36,8 +36,7 @@ struct file_io {
     void (*close)(struct file_io *io, struct file *file);
     ssize_t (*pread)(struct file_io *io, struct file *file, void *bytes, size_t size, int64_t position);
     ssize_t (*pwrite)(struct file_io *io, struct file *file, const void *bytes, size_t size, int64_t position);
-    /* Data and size on the medium (fdatasync). -ENOENT when the file was removed meanwhile. */
-    int (*sync)(struct file_io *io, struct file *file);
+    int (*sync)(struct file_io *io, struct file *file); /* data and size on the medium (fdatasync) */
     int (*truncate)(struct file_io *io, struct file *file, int64_t size_bytes);
     int64_t (*size)(struct file_io *io, struct file *file);
     int (*set_modified)(struct file_io *io, struct file *file, int64_t modified_ms); /* what stat tells from then on */

@@ -89,9 +89,6 @@ static int posix_sync(struct file_io *io, struct file *file)
         result = fdatasync(file->descriptor);
 #endif
     } while (result < 0 && errno == EINTR);
-    struct stat info;
-    if (result == 0 && fstat(file->descriptor, &info) == 0 && info.st_nlink == 0)
-        return -ENOENT; /* on the medium, where nobody finds it */
     return result_of(result);
 }
 

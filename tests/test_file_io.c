@@ -236,18 +236,6 @@ static void replace_is_all_or_nothing(void **state)
     }
 }
 
-/* What is written goes on to the medium, where nobody finds it. */
-static void sync_tells_that_the_file_was_removed(void **state)
-{
-    struct io_test *test = *state;
-    struct file *file = open_file(test, "f", FILE_WRITE | FILE_CREATE);
-    assert_int_equal(file_write_all(test->io, file, "kept", 4, 0), 0);
-    assert_int_equal(test->io->sync(test->io, file), 0);
-    assert_int_equal(test->io->unlink(test->io, path_in(test, 0, "f")), 0);
-    assert_int_equal(test->io->sync(test->io, file), -ENOENT);
-    test->io->close(test->io, file);
-}
-
 static void power_cut_loses_what_was_not_synced(void **state)
 {
     struct io_test *test = *state;
@@ -292,7 +280,6 @@ int main(void)
         FOR_BOTH(modification_time_is_what_was_set),
         FOR_BOTH(replace_puts_new_content_in_place_of_the_old),
         FOR_BOTH(lock_is_held_by_one),
-        cmocka_unit_test_setup_teardown(sync_tells_that_the_file_was_removed, setup_posix, teardown),
         cmocka_unit_test(replace_is_all_or_nothing),
         cmocka_unit_test_setup_teardown(power_cut_loses_what_was_not_synced, setup_memory, teardown),
         cmocka_unit_test_setup_teardown(full_disk_takes_what_fits, setup_memory, teardown),
