@@ -106,7 +106,7 @@ bool checkpoint_next_offset(struct checkpoint_reader *reader, const char **topic
     reader->at = space + 1;
     *partition = (int32_t)number(reader, 0, INT32_MAX, ' ');
     if (!reader->failed)
-        *offset = number(reader, 0, INT64_MAX, '\n');
+        *offset = number(reader, 0, STORED_OFFSET_MAX, '\n');
     return !reader->failed;
 }
 
@@ -116,6 +116,6 @@ bool checkpoint_next_epoch(struct checkpoint_reader *reader, int32_t *epoch, int
         return false;
     *epoch = (int32_t)number(reader, 0, INT32_MAX, ' ');
     if (!reader->failed)
-        *start_offset = number(reader, 0, INT64_MAX, '\n');
+        *start_offset = number(reader, 0, STORED_OFFSET_MAX, '\n');
     return !reader->failed;
 }

@@ -4,6 +4,10 @@
 
 #include "file_io.h"
 
+/* Offsets in names and checkpoints that are larger are damage: what is added to one (a segment holds less than 2^31
+ * offsets) must not overflow. */
+#define STORED_OFFSET_MAX (INT64_MAX - UINT32_MAX)
+
 /* Text that grows; start from zeros, free(text->bytes) in the end. */
 struct checkpoint_text {
     char *bytes;

@@ -25,7 +25,7 @@ bool file_name_parse(const char *name, struct file_name *result)
             return false;
         offset = offset * 10 + (uint64_t)(name[i] - '0');
     }
-    if (offset > INT64_MAX)
+    if (offset > STORED_OFFSET_MAX)
         return false;
     const char *rest = name + OFFSET_DIGITS;
     for (int kind = 0; kind < FILE_KINDS; kind++) {

@@ -8,7 +8,8 @@
  *       ask P a v n bytes a request of the a-th served API in version v of it, its body the bytes
  *       produce P p       a batch to partition p of the topic "t"
  *       fetch P p o w     a fetch of partition p from offset o that waits w times 100 ms, in the session of P's last
- * answer take P            what is answered is taken turn, jobs        the end of a turn; the pool has done its work
+ *       take P            what is answered is taken
+ *       turn, jobs        the end of a turn; the pool has done its work
  *       time n            n times n ms pass
  *       restart           a clean stop, which answers what is parked, and a start
  *
