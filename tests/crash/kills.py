@@ -1,4 +1,5 @@
-"""Check: kill -9 again and again, at any moment, under producers and a reader that go on over all of it.
+"""Checks: kill -9 again and again, at any moment, under producers and a reader that go on over all of it; and the same with
+a disk that fills up and has space again.
 
 Each producer has topics of its own, so the record with number n of a partition has to be at offset n, once, whatever was
 sent again. A kill comes after some more records were acknowledged, or while the broker starts. The page cache outlives the
@@ -12,6 +13,7 @@ from contextlib import ExitStack
 from changes import Changes
 from checks import expect
 from client import Client
+from dohle import DohleError
 
 PROGRESS_S = 90  # a net
 
@@ -21,13 +23,29 @@ OPTIONS = ["log.retention.check.interval.ms=50", "log.initial.task.delay.ms=0", 
            "replica.high.watermark.checkpoint.interval.ms=100", "log.segment.delete.delay.ms=200"]
 
 
+# What has no space: all, one kind of file, one topic. Whatever it is, the streams go on when there is space.
+FULL_PARTS = ["/data/"] * 4 + [".log", ".index", ".timeindex", ".snapshot", "checkpoint", ".tmp", ".cleaned", ".swap",
+                               "/__cluster_metadata-0/", "/java-", "/compacted-"]
+
+
+class Going:
+    """A client in a command that goes on until it is told to end, and how far it is."""
+
+    def __init__(self, name, client):
+        self.name, self.client, self.count = name, client, 0
+
+    def note(self):
+        """Take in what it told so far; raises when it failed."""
+        while self.client.answered():
+            self.count = self.client.next_progress()
+
+
 class Stream:
-    """A topic with its producer."""
+    """A topic and who produces to it."""
 
     def __init__(self, name, client, partitions, codec, size, configs=None, keys=0):
         self.name, self.client, self.partitions, self.codec, self.size = name, client, partitions, codec, size
         self.configs, self.keys = configs or {}, keys
-        self.producer, self.acknowledged = None, 0
 
     def fields(self):
         return {"topic": self.name, "partitions": self.partitions, "size": self.size, "keys": self.keys}
@@ -45,15 +63,15 @@ def streams():
 
 
 class Kills:
-    """`changes` makes the Background that goes on beside."""
+    """`changes` makes the Background that goes on beside; `disk` is the one that fills up."""
 
-    def __init__(self, dohle, commands, log, seed, changes=Changes):
-        self.dohle, self.commands, self.log = dohle, commands, log
+    def __init__(self, dohle, commands, log, seed, changes=Changes, disk=None):
+        self.dohle, self.commands, self.log, self.disk = dohle, commands, log, disk
         self.random = random.Random(seed)
         self.streams = streams()
         self.changes = changes(self.random.random())
-        self.starts_killed, self.slowest_s = 0, 0.0
-        self.reader = None
+        self.kills, self.starts_killed, self.starts_refused, self.slowest_s = 0, 0, 0, 0.0
+        self.going, self.reader = [], None
 
     def client(self, stack, name):
         return stack.enter_context(Client(self.commands[name], self.dohle.address(), self.log))
@@ -65,7 +83,7 @@ class Kills:
             self.dohle.start(OPTIONS)
             self.begin(stack)
             for _ in range(rounds):
-                self.one_round()
+                self.one_round() if self.disk is None else self.one_full_round()
             counts = self.end()
             self.verify(stack, counts)
             self.dohle.stop()  # and again as a clean stop leaves it
@@ -73,45 +91,72 @@ class Kills:
             self.changes.settle(self.dohle.address())
             self.verify(stack, counts)
             self.dohle.stop()
-        return (f"{rounds} kills, {self.starts_killed} more while starting, {sum(map(sum, counts.values()))} records, "
-                f"{self.changes.answered} changes beside, slowest start {self.slowest_s * 1000:.0f} ms")
+        refused = f"full {rounds} times, {self.starts_refused} starts refused, " if self.disk else ""
+        return (f"{refused}{self.kills} kills, {self.starts_killed} more while starting, "
+                f"{sum(map(sum, counts.values()))} records, {self.changes.answered} changes beside, "
+                f"slowest start {self.slowest_s * 1000:.0f} ms")
 
     def begin(self, stack):
         admin = self.client(stack, "confluent-kafka")
         for stream in self.streams:
             admin.create_topic(topic=stream.name, partitions=stream.partitions, configs=stream.configs)
         for stream in self.streams:
-            stream.producer = self.client(stack, stream.client)
-            stream.producer.begin("produce_stream", **stream.fields(), codec=stream.codec)
+            producer = self.client(stack, stream.client)
+            producer.begin("produce_stream", **stream.fields(), codec=stream.codec)
+            self.going.append(Going(f"producer of {stream.name}", producer))
         self.reader = self.client(stack, "confluent-kafka")
         self.reader.begin("fetch_stream", **self.streams[0].fields())
+        self.going.append(Going("reader", self.reader))
         self.changes.go_on(self.dohle.address())
-        for stream in self.streams:
-            self.wait_for_progress(stream, 1)
+        for going in self.going:
+            self.wait_for_progress(going, 1)
 
-    def note_progress(self):
-        """Take in what the clients told so far; raises what failed."""
-        for stream in self.streams:
-            while stream.producer.answered():
-                stream.acknowledged = stream.producer.next_progress()
-        expect(not self.reader.answered(), "the reader goes on")
-
-    def wait_for_progress(self, stream, more):
-        """At least so many more of a stream's records are acknowledged."""
-        wanted, deadline = stream.acknowledged + more, time.monotonic() + PROGRESS_S
-        self.note_progress()
-        while stream.acknowledged < wanted:
-            expect(time.monotonic() < deadline, f"{stream.name} goes on, {stream.acknowledged} records so far")
+    def wait_for_progress(self, going, more):
+        """It gets so many records further, at least."""
+        for each in self.going:
+            each.note()
+        wanted, deadline = going.count + more, time.monotonic() + PROGRESS_S
+        while going.count < wanted:
+            expect(time.monotonic() < deadline, f"the {going.name} goes on, at {going.count}")
             time.sleep(0.002)
-            self.note_progress()
+            for each in self.going:
+                each.note()
 
     def one_round(self):
-        self.wait_for_progress(self.random.choice(self.streams), self.random.randrange(1, 600))
+        self.wait_for_progress(self.random.choice(self.going), self.random.randrange(1, 600))
         time.sleep(self.random.random() * 0.02)
-        self.dohle.kill()
+        self.kill()
         self.changes.pause()
         if self.random.randrange(5) == 0:
             self.kill_a_start()
+        self.start()
+
+    def one_full_round(self):
+        """Often the broker is killed meanwhile, and sometimes it does not start on a full disk, and says so."""
+        self.wait_for_progress(self.random.choice(self.going), self.random.randrange(1, 600))
+        self.changes.pause()
+        self.disk.full(self.random.choice(FULL_PARTS))
+        time.sleep(self.random.random() * 0.1)
+        if self.random.randrange(2) == 0:
+            self.kill()
+            try:
+                self.dohle.start(OPTIONS)
+            except DohleError as refused:
+                expect(" ERROR " in str(refused), f"it says why: {refused}")
+                self.starts_refused += 1
+                self.disk.well()
+                self.dohle.start(OPTIONS)
+        self.disk.well()
+        for going in self.going:
+            self.wait_for_progress(going, 1)
+        self.changes.settle(self.dohle.address())
+        self.changes.go_on(self.dohle.address())
+
+    def kill(self):
+        self.dohle.kill()
+        self.kills += 1
+
+    def start(self):
         self.slowest_s = max(self.slowest_s, self.dohle.start(OPTIONS))
         self.changes.settle(self.dohle.address())
         self.changes.go_on(self.dohle.address())
@@ -126,9 +171,11 @@ class Kills:
 
     def end(self):
         """Let the producers finish. Returns how many records each partition of each stream has."""
-        for stream in self.streams:
-            stream.producer.begin("end")
-        counts = {stream.name: stream.producer.finish()["counts"] for stream in self.streams}
+        counts = {}
+        for going in self.going[:len(self.streams)]:
+            going.client.begin("end")
+        for stream, going in zip(self.streams, self.going):
+            counts[stream.name] = going.client.finish()["counts"]
         self.changes.pause()
         first = self.streams[0]
         self.reader.begin("end", counts=counts[first.name])

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import adapter
 
 TIMEOUT_S = 30
-STREAM_TIMEOUT_S = 120  # a stream goes on over stops, kills and full disks
+STREAM_TIMEOUT_S = 60  # a stream goes on over stops, kills and full disks
 STREAM_IN_FLIGHT, STREAM_PROGRESS = 400, 100
 QUICK_RETRIES = {"reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100, "retry.backoff.ms": 20,
                  "topic.metadata.refresh.fast.interval.ms": 20}
@@ -147,7 +147,7 @@ class ConfluentKafka:
     def fetch_stream(self, topic, partitions, size, keys=0, counts=None):
         consumer = Consumer({**self.bootstrap, **QUICK_RETRIES, "group.id": "none", "enable.auto.commit": False,
                              "auto.offset.reset": "error"})
-        stream = adapter.Stream(partitions, keys)
+        stream, told = adapter.Stream(partitions, keys), 0
         deadline = time.monotonic() + STREAM_TIMEOUT_S
         try:
             consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
@@ -158,6 +158,9 @@ class ConfluentKafka:
                     number = adapter.check_stream_value(message.value(), size)
                     stream.see(message.partition(), message.offset(), number)
                     deadline = time.monotonic() + STREAM_TIMEOUT_S
+                if stream.count() >= told + STREAM_PROGRESS:
+                    told = stream.count()
+                    adapter.say({"progress": told})
                 if counts is None:
                     counts = (adapter.told() or {}).get("counts")
                 if time.monotonic() > deadline:

@@ -27,7 +27,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * record with number n of a partition has offset n; none is left out and none comes twice.
  */
 final class Streams {
-    private static final long TIMEOUT_MS = 120_000;
+    private static final long TIMEOUT_MS = 60_000;
     private static final int IN_FLIGHT = 400;
     private static final int PROGRESS = 100;
 
