@@ -23,6 +23,8 @@ struct catalog {
     struct hash_map by_id;
     struct hash_map lookalikes; /* topics whose names could be mistaken for each other share a hash */
     struct resource_configs configs;
+    struct log_config default_log_config; /* of topics without settings of their own */
+    bool knows_default_log_config;
     struct feature_level *features; /* by rising name */
     int32_t features_count;
     int64_t next_producer_id;
@@ -199,14 +201,27 @@ int16_t catalog_partition_record_version(const struct catalog *catalog)
 
 /* ---- settings ------------------------------------------------------------------------------------------------------- */
 
+/* Most topics have no settings of their own, and reading all the texts for each would be most of a start with many. */
+static const struct log_config *default_log_config(struct catalog *catalog)
+{
+    if (!catalog->knows_default_log_config)
+        topic_config_effective(catalog->options.config, NULL, &catalog->default_log_config);
+    catalog->knows_default_log_config = true;
+    return &catalog->default_log_config;
+}
+
 static void refresh_topic(struct catalog *catalog, struct topic *topic)
 {
     const struct topic_overrides *overrides = catalog_configs(catalog, RESOURCE_TOPIC, kp_string_of(topic->name));
-    topic_config_effective(catalog->options.config, overrides, &topic->log_config);
+    if (overrides == NULL)
+        topic->log_config = *default_log_config(catalog);
+    else
+        topic_config_effective(catalog->options.config, overrides, &topic->log_config);
 }
 
 static void refresh_topics(struct catalog *catalog)
 {
+    catalog->knows_default_log_config = false;
     for (int32_t i = 0; i < catalog->topics_count; i++)
         refresh_topic(catalog, catalog->topics[i]);
 }
