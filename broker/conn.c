@@ -8,7 +8,8 @@
  *     input:  [length][frame ........][length][frame][len          <- begins with a frame that is not handled
  *
  * While a request that holds the connection is parked, frames wait here; we go on reading up to a bound, so that we
- * notice when the peer goes away. A peer that does not take its answers is not read either.
+ * notice when the peer goes away. Behind the bound its going is watched for alone, on a second descriptor of the
+ * socket: libuv does not watch one that it is not to read. A peer that does not take its answers is not read either.
  *
  * Writing, at the end of the turn. Memory pieces and small slices of logs go out in one sendmsg(), large slices by
  * sendfile() from the log's descriptor. What the socket does not take at once is handed to uv_write(), one bounded
@@ -24,8 +25,10 @@
 #include "logger.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #ifdef __linux__
 #include <sys/sendfile.h>
 #endif
@@ -79,9 +82,19 @@ static void free_when_released(struct conn *conn)
 
 static void close_cb(uv_handle_t *handle)
 {
-    struct conn *conn = CONTAINER_OF(handle, struct conn, tcp);
-    conn->released = true;
+    struct conn *conn = handle->data;
+    conn->released = --conn->handles == 0;
     free_when_released(conn);
+}
+
+static void close_handles(struct conn *conn)
+{
+    conn->tcp.data = conn->watch.data = conn;
+    uv_close((uv_handle_t *)&conn->tcp, close_cb);
+    if (conn->watch_descriptor < 0)
+        return;
+    uv_close((uv_handle_t *)&conn->watch, close_cb);
+    close(conn->watch_descriptor);
 }
 
 void conn_close(struct conn *conn, const char *reason)
@@ -98,7 +111,7 @@ void conn_close(struct conn *conn, const char *reason)
         server_address_put(conn->server, conn->address);
     input_drop(conn);
     peer_gone(&conn->peer);
-    uv_close((uv_handle_t *)&conn->tcp, close_cb);
+    close_handles(conn);
     server_conn_closed(conn->server);
 }
 
@@ -210,6 +223,34 @@ static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 
 static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);
 
+static void gone_cb(uv_poll_t *watch, int status, int events)
+{
+    (void)status;
+    (void)events;
+    conn_close(CONTAINER_OF(watch, struct conn, watch), NULL);
+}
+
+/* Be told when the peer goes, or not. Without a descriptor for it that is noticed later. */
+static void watch_adjust(struct conn *conn, bool wanted)
+{
+    uv_os_fd_t descriptor;
+    if (wanted && conn->watch_descriptor < 0 && uv_fileno((uv_handle_t *)&conn->tcp, &descriptor) == 0) {
+        int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+        if (copy >= 0 && uv_poll_init(&conn->server->loop->uv, &conn->watch, copy) == 0) {
+            conn->watch_descriptor = copy;
+            conn->handles++;
+        } else if (copy >= 0) {
+            close(copy);
+        }
+    }
+    if (conn->watch_descriptor < 0)
+        return;
+    if (wanted)
+        uv_poll_start(&conn->watch, UV_DISCONNECT, gone_cb);
+    else
+        uv_poll_stop(&conn->watch);
+}
+
 /* Read on, or not: not with a bound reached behind a parked request or the end of the turn, nor when answers are not
  * taken. */
 static void reading_adjust(struct conn *conn)
@@ -219,6 +260,7 @@ static void reading_adjust(struct conn *conn)
     bool waits = !may_start(conn) || !list_empty(&conn->writable);
     bool wanted = !conn->finished && !conn->ended && !conn->peer.closing && !output_backed_up(conn) &&
                   !(waits && conn->input_size >= WAITING_INPUT_BYTES_MAX);
+    watch_adjust(conn, !wanted && !conn->finished && conn->peer.parked_count > 0 && !conn->peer.working);
     if (wanted == conn->reading)
         return;
     if (!wanted)
@@ -577,6 +619,8 @@ void conn_accept(struct server *server, struct server_socket *socket, const char
 {
     struct conn *conn = xcalloc(1, sizeof *conn);
     conn->server = server;
+    conn->watch_descriptor = -1;
+    conn->handles = 1;
     list_init(&conn->writable);
     list_init(&conn->by_activity);
     peer_init(&conn->peer, server->broker, socket->listener);

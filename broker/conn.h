@@ -18,6 +18,11 @@ struct conn {
     size_t input_size, input_capacity;
     bool reading;
 
+    /* Tells that the peer goes while nothing is read. */
+    uv_poll_t watch;
+    int watch_descriptor; /* of its own, for the same socket; -1: was not needed yet */
+    int handles;          /* of libuv that are not closed */
+
     size_t piece_sent;    /* bytes of the oldest output piece that are sent */
     uv_write_t write;     /* of what the socket did not take at once */
     size_t write_size;    /* bytes in it; 0: none in flight */
@@ -35,7 +40,7 @@ struct conn {
     bool finished; /* no more requests are started: the peer sent its end, was refused, or we stop */
     bool lingers;  /* everything is sent and our end is closed; the peer's is awaited */
     bool closed;   /* uv_close() was called */
-    bool released; /* and called back: freed when no job is on its way */
+    bool released; /* and all are called back: freed when no job is on its way */
 };
 
 /* Take the connection that waits on `socket`. With `refusal` it is closed at once for that reason. */

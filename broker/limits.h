@@ -30,8 +30,8 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
               "one that waits does not keep another from being answered");
 
-/* Bytes of a pipelining client that wait behind a parked request before we stop reading its socket. While we read we
- * notice that it goes away. */
+/* Bytes of a pipelining client that wait behind a parked request before we stop reading its socket, and have its end
+ * watched instead. */
 #define WAITING_INPUT_BYTES_MAX KIB(64)
 static_assert(WAITING_INPUT_BYTES_MAX <= READ_BUFFER_BYTES,
               "a frame with a buffer of its own that is whole is not read on");

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -405,6 +406,45 @@ static void a_stalled_connection_makes_room_for_a_new_one(void **state)
     assert_true(closed(test, fourth));
 }
 
+/* Although nothing more of it is read: what it has sent behind its fetch fills the bound and the socket. */
+static void the_end_of_a_parked_connection_is_seen_at_once(void **state)
+{
+    struct test *test = *state;
+    create_topic(test);
+    int client = connect_client(test);
+    send_parked_fetch(test, client);
+    send_beginning(test, client, 100 << 20, 2 * WAITING_INPUT_BYTES_MAX);
+    struct conn *conn = CONTAINER_OF(test->server.conns.next, struct conn, by_activity);
+    assert_false(conn->reading);
+    close(client);
+    test->clients_count--;
+    turns(test, 5);
+    assert_int_equal(test->server.conns_count, 0);
+    assert_int_equal(test->broker.broker->requests_bytes, 0);
+}
+
+/* It is read on when its request is answered, and answered as any other. */
+static void a_connection_that_was_not_read_is_read_again(void **state)
+{
+    struct test *test = *state;
+    create_topic(test);
+    int client = connect_client(test);
+    send_parked_fetch(test, client);
+    uint8_t *bytes = xcalloc(1, 4 + 2 * WAITING_INPUT_BYTES_MAX);
+    store_be32(bytes, (uint32_t)(2 * WAITING_INPUT_BYTES_MAX));
+    memcpy(bytes + 4, (const uint8_t[]){0, 18, 0, 0, 0, 0, 0, 1, 255, 255}, 10); /* ApiVersions, and much behind it */
+    send_all(test, client, bytes, 4 + 2 * WAITING_INPUT_BYTES_MAX);
+    free(bytes);
+    struct test_peer peer;
+    test_peer_open(&peer, &test->broker);
+    assert_int_equal(test_produce(&peer, "t", 0, 1), 0);
+    test_peer_close(&peer);
+    turns(test, 10);
+    assert_int_equal(test->server.conns_count, 1);
+    assert_int_equal(test->server.input_bytes, 0);
+    assert_true(answered(test, client));
+}
+
 /* A producer with acks 0 sends, closes and counts on it; Kafka too carries out what has arrived. */
 static void what_was_sent_behind_a_batch_in_the_pool_is_carried_out_although_the_peer_left(void **state)
 {
@@ -448,6 +488,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_request_waits_for_memory_that_nobody_can_be_dropped_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_closed_connection_counts_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_end_of_a_parked_connection_is_seen_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_connection_that_was_not_read_is_read_again, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_sent_behind_a_batch_in_the_pool_is_carried_out_although_the_peer_left,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_stalled_connection_makes_room_for_a_new_one, setup, teardown),
