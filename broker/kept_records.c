@@ -52,7 +52,8 @@ static struct kept_record *find(const struct kept_records *kept, int16_t type, s
 static struct kp_bytes copy_of(struct kp_bytes bytes)
 {
     uint8_t *copy = xmalloc((size_t)bytes.size);
-    memcpy(copy, bytes.data, (size_t)bytes.size);
+    if (bytes.size > 0) /* data may be null then */
+        memcpy(copy, bytes.data, (size_t)bytes.size);
     return (struct kp_bytes){copy, bytes.size};
 }
 

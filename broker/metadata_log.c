@@ -614,18 +614,13 @@ bool metadata_log_open(struct metadata_log **opened, const struct metadata_log_o
                                                    .retention_ms = options->retention_ms,
                                                    .done = checkpoint_done};
     error[0] = '\0';
-    *opened = NULL;
+    *opened = log;
 
     struct opening opening = {.log = log, .error = error};
     bool opened_well =
         prepare_folder(&opening) && read_snapshot(&opening) && read_log(&opening) && begin_epoch(&opening);
     forget_transaction(&opening);
-    if (!opened_well) {
-        metadata_log_close(log);
-        return false;
-    }
-    *opened = log;
-    return true;
+    return opened_well;
 }
 
 void metadata_log_close(struct metadata_log *log)

@@ -59,8 +59,9 @@ struct metadata_log_options {
 
 #define METADATA_LOG_ERROR_SIZE 512
 
-/* Open the log, or format it when the folder has none; replay it; begin a new epoch. On failure false, *log is NULL,
- * and `error` (METADATA_LOG_ERROR_SIZE) is one line that says why. */
+/* Open the log, or format it when the folder has none; replay it; begin a new epoch. On failure false, and `error`
+ * (METADATA_LOG_ERROR_SIZE) is one line that says why; *log is to be closed all the same, as the store may hold its
+ * log. */
 bool metadata_log_open(struct metadata_log **log, const struct metadata_log_options *options, char *error) WARN_UNUSED;
 /* Free it. The struct log is the store's. Jobs must have ended. */
 void metadata_log_close(struct metadata_log *log);
