@@ -214,9 +214,10 @@ static int begin_group(struct cleaning *cleaning, int32_t first)
 
 static int begin_copy(struct cleaning *cleaning)
 {
+    cleaning->clean_offset = cleaning->map.latest_offset + 1;
     cleaning->copied_count = 0;
     while (cleaning->copied_count < cleaning->sources_count &&
-           cleaning->sources[cleaning->copied_count]->base_offset <= cleaning->map.latest_offset)
+           cleaning->sources[cleaning->copied_count]->base_offset < cleaning->clean_offset)
         cleaning->copied_count++;
     restart_transactions(cleaning, 0);
     return begin_group(cleaning, 0);
@@ -303,7 +304,7 @@ static enum next next_step(struct cleaning *cleaning)
 static void succeed(struct cleaning *cleaning)
 {
     struct log *log = cleaning->log;
-    log->cleaned_offset = cleaning->map.latest_offset + 1;
+    log->cleaned_offset = cleaning->clean_offset;
     store_checkpoints_soon(cleaning->store, log->dir);
     store_report(cleaning->store, 0, "Compacted log",
                  "topic=%s partition=%d from=%" PRId64 " to=%" PRId64 " bytes_read=%" PRId64 " bytes_written=%" PRId64

@@ -62,7 +62,8 @@ struct cleaning {
     bool map_full;
 
     /* The group that is copied: sources [group_first, group_end) become `cleaned`. */
-    int32_t copied_count; /* of the sources: what the map covers */
+    int64_t clean_offset; /* what the map covers ends here: up to it the log is clean when all is done */
+    int32_t copied_count; /* of the sources that begin below it */
     int32_t group_first, group_end;
     int32_t retired;         /* of the group */
     struct segment *cleaned; /* its files are pinned until it is sealed */

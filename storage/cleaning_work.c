@@ -31,6 +31,7 @@ void cleaning_release_tools(struct cleaning *cleaning)
     record_walk_release(&cleaning->walk);
     free(cleaning->output);
     cleaning->output = NULL;
+    cleaning->output_bytes = cleaning->output_capacity = 0;
 }
 
 /* The log's content stops the cleaning. */
@@ -267,9 +268,12 @@ static int work_on_slice(struct cleaning *cleaning)
 /* ---- files --------------------------------------------------------------------------------------------------------- */
 
 /* Have the cleaned segment's files as a sealed one has them: they get the time of the newest source, for retention of
- * records without timestamps. All of them are pinned. */
+ * records without timestamps. All of them are pinned. With the last group the tools have done their work, and giving
+ * back a large map takes longer than a turn of the loop may. */
 static int seal(struct cleaning *cleaning)
 {
+    if (cleaning->group_end == cleaning->copied_count)
+        cleaning_release_tools(cleaning);
     struct segment *cleaned = cleaning->cleaned;
     struct cached_file *const files[] = {&cleaned->log, &cleaned->offset_index.entries.file,
                                          &cleaned->time_index.entries.file, &cleaned->txn_index.file};
