@@ -1,5 +1,6 @@
 """Checks: peers that do not behave, while one that does is always answered. Each takes an Arena."""
 import random
+import select
 import signal
 import socket
 import struct
@@ -7,7 +8,7 @@ import threading
 import time
 
 from process import MIB, Process
-from wire import (Closed, Peer, api_versions, batch, fetch, fetched, frame, garbage, metadata_of_unknown, produce,
+from wire import (Closed, Peer, api_versions, batch, bomb, fetch, fetched, frame, garbage, metadata_of_unknown, produce,
                   produce_errors, request)
 
 # The budgets of broker/limits.h, and what is beside them: the program, the allocator's waste.
@@ -117,6 +118,22 @@ def byte_by_byte(arena):
             peer.send(bytes([byte]))
     for peer in peers:
         expect(peer.answer()[0] == 1, "an answer")
+
+
+def bombs(arena):
+    """Batches of less than a megabyte that decompress to 900: others are answered before the first of them."""
+    records = bomb(900)
+    peers = arena.many(3)
+    for peer in peers:
+        peer.send(produce("good", [0], records))
+    other = arena.peer()
+    for _ in range(20):
+        other.ask(produce("good", [0], batch(b"small")))
+    done, _, _ = select.select([peer.socket for peer in peers], [], [], 0)
+    expect(not done, "a bomb was answered before what came behind it")
+    for peer in peers:
+        expect(produce_errors(peer.answer()[1]) == {0: 0}, "it is a batch like others")
+    arena.expect_peak_below(BESIDE_BYTES)
 
 
 def announced_and_not_sent(arena):
@@ -231,8 +248,8 @@ def churn(arena):
             peer.close()
 
 
-BESIDE = [byte_by_byte, announced_and_not_sent, announced_and_stalled, unfinished_large_frames, never_reading, vanishing_while_parked,
-          parked_and_pipelining, not_kafka, noise, pipelined, churn]
+BESIDE = [byte_by_byte, bombs, announced_and_not_sent, announced_and_stalled, unfinished_large_frames, never_reading,
+          vanishing_while_parked, parked_and_pipelining, not_kafka, noise, pipelined, churn]
 
 # ---- alone -----------------------------------------------------------------------------------------------------------
 

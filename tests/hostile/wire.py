@@ -4,6 +4,7 @@ import select
 import socket
 import struct
 import time
+import zlib
 
 API_VERSIONS, METADATA, PRODUCE, FETCH, CREATE_TOPICS = 18, 3, 0, 1, 19
 NOWHERE = b"a topic that does not exist"
@@ -73,13 +74,33 @@ def varint(value):
     return out + bytes([value])
 
 
+def _batch_of(records, codec):
+    """A batch of one record; `records` as they stand behind the header."""
+    now_ms = int(time.time() * 1000)
+    checked = struct.pack(">hiqqqhii", codec, 0, now_ms, now_ms, -1, -1, -1, 1) + records
+    return struct.pack(">qiibI", 0, 9 + len(checked), -1, 2, crc32c(checked)) + checked
+
+
 def batch(value):
     """A record batch with one record."""
     record = b"\0" + varint(0) + varint(0) + varint(-1) + varint(len(value)) + value + varint(0)
-    records = varint(len(record)) + record
-    now_ms = int(time.time() * 1000)
-    checked = struct.pack(">hiqqqhii", 0, 0, now_ms, now_ms, -1, -1, -1, 1) + records
-    return struct.pack(">qiibI", 0, 9 + len(checked), -1, 2, crc32c(checked)) + checked
+    return _batch_of(varint(len(record)) + record, 0)
+
+
+def bomb(mib):
+    """A batch that gzip makes a thousand times smaller: one record, whose value is so many MiB of zeros."""
+    size, zeros = mib << 20, bytes(1 << 20)
+    head, tail = b"\0" + varint(0) + varint(0) + varint(-1) + varint(size), varint(0)
+    head = varint(len(head) + size + len(tail)) + head
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    out = deflate.compress(head) + deflate.flush(zlib.Z_FULL_FLUSH)
+    out += (deflate.compress(zeros) + deflate.flush(zlib.Z_FULL_FLUSH)) * mib  # each block stands for itself
+    out += deflate.compress(tail) + deflate.flush()
+    crc = zlib.crc32(head)
+    for _ in range(mib):
+        crc = zlib.crc32(zeros, crc)
+    trailer = struct.pack("<II", zlib.crc32(tail, crc), len(head) + size + len(tail) & 0xFFFFFFFF)
+    return _batch_of(b"\x1f\x8b\x08\0\0\0\0\0\0\0" + out + trailer, 1)
 
 
 def produce(topic, partitions, records, correlation_id=1):
