@@ -36,6 +36,7 @@ struct log *log_new(struct log_store *store, const char *topic, int32_t partitio
         .topic_id = topic_id,
         .config = config,
         .snapshot_offset = -1,
+        .last_aborted_offset = -1,
         .cleaned_offset = -1,
     };
     list_append(&store->logs, &log->link);
@@ -58,7 +59,7 @@ void log_unload(struct log *log)
     log->folder = NULL;
     log->dir = NULL;
     log->start_offset = log->end_offset = log->recovery_point = log->sealed_offset = 0;
-    log->snapshot_offset = -1;
+    log->snapshot_offset = log->last_aborted_offset = -1;
     log->cleaned_offset = -1;
     log->uncleanable = log->touched = log->folder_unsynced = log->names_unsynced = false;
     log->epochs_unwritten = log->epochs_unsynced = false;

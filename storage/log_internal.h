@@ -47,13 +47,14 @@ struct log {
     struct folder *folder;     /* NULL as dir */
     struct segment **segments; /* ascending; the last one is the active one */
     int32_t segments_count, segments_capacity;
-    int64_t start_offset;    /* first offset that may be read */
-    int64_t end_offset;      /* of the next record */
-    int64_t recovery_point;  /* everything below is on the disk */
-    int64_t sealed_offset;   /* segments that begin below it are on the disk with their indexes */
-    int64_t last_flush_ms;   /* wall clock; when the unflushed part was empty the last time */
-    int64_t seen_ms;         /* wall clock; when the active segment was last seen at its place */
-    int64_t snapshot_offset; /* of the newest .snapshot file; -1: none */
+    int64_t start_offset;        /* first offset that may be read */
+    int64_t end_offset;          /* of the next record */
+    int64_t recovery_point;      /* everything below is on the disk */
+    int64_t sealed_offset;       /* segments that begin below it are on the disk with their indexes */
+    int64_t last_flush_ms;       /* wall clock; when the unflushed part was empty the last time */
+    int64_t seen_ms;             /* wall clock; when the active segment was last seen at its place */
+    int64_t snapshot_offset;     /* of the newest .snapshot file; -1: none */
+    int64_t last_aborted_offset; /* no abort marker lies behind it; -1: there is none */
     struct producer_states producers;
     struct leader_epochs epochs;
     int64_t cleaned_offset; /* compaction went up to here; -1: never */

@@ -220,6 +220,8 @@ static int load_indexes(struct loading *loading, struct segment *segment, int64_
         return 1;
     if (error < 0)
         return loading_fail_file(loading, "read index", file, error);
+    if (segment->txn_index.last_offset > loading->log->last_aborted_offset)
+        loading->log->last_aborted_offset = segment->txn_index.last_offset;
     segment->max_timestamp_ms = segment->time_index.last_timestamp_ms;
     segment->max_timestamp_offset = segment->base_offset + segment->time_index.last_offset;
     return segment->base_offset + segment->offset_index.last_offset >= end_offset ||

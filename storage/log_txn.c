@@ -28,6 +28,8 @@ int log_index_aborted(struct log *log, struct segment *segment, const struct com
     };
     if (!segment->txn_index.exists)
         log->names_unsynced = true;
+    if (txn->last_offset > log->last_aborted_offset)
+        log->last_aborted_offset = txn->last_offset;
     return txn_index_append(&segment->txn_index, &entry);
 }
 
@@ -78,6 +80,8 @@ int log_slice_aborted(struct log *log, int64_t offset, const struct log_slice *s
                       struct storage_fault *fault)
 {
     ASSERT(slice->segment != NULL);
+    if (offset > log->last_aborted_offset) /* as in nearly all logs */
+        return 0;
     int64_t end_offset;
     int error = end_of_slice(log, slice, &end_offset);
     if (error < 0)

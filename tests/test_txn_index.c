@@ -262,6 +262,25 @@ static void search_ends_at_a_stable_entry(void **state)
     assert_in_range(memory_io_calls(test->memory, CALL_PREAD) - reads_before, 1, 8);
 }
 
+/* librdkafka's consumers always ask for committed records: it costs them nothing where nothing was aborted behind. */
+static void search_is_spared_where_nothing_was_aborted(void **state)
+{
+    struct txn_test *test = *state;
+    add_data(test, 7);
+    end(test, 7, false);
+    for (int i = 0; i < 20; i++)
+        add_data(test, 8);
+    end(test, 8, true);
+    reload(test, true);
+    struct log_slice slice;
+    assert_int_equal(log_read(test->f.log, 2, 500, true, ISOLATION_READ_COMMITTED, &slice, NULL), 0);
+    int64_t reads_before = memory_io_calls(test->memory, CALL_PREAD);
+    assert_int_equal(log_slice_aborted(test->f.log, 2, &slice, name, test, NULL), 0);
+    assert_int_equal(memory_io_calls(test->memory, CALL_PREAD), reads_before);
+    log_slice_release(&slice);
+    assert_int_equal(named(test, 1, 500), 1);
+}
+
 static void search_ends_when_the_reader_wants_no_more(void **state)
 {
     struct txn_test *test = *state;
@@ -430,6 +449,7 @@ int main(void)
         TEST(reader_is_not_told_what_begins_behind_its_slice),
         TEST(search_goes_on_through_later_segments),
         TEST(search_ends_at_a_stable_entry),
+        TEST(search_is_spared_where_nothing_was_aborted),
         TEST(search_ends_when_the_reader_wants_no_more),
         TEST(clean_stop_keeps_the_index),
         TEST(recovery_makes_the_index_again),
