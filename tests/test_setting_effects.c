@@ -71,8 +71,9 @@ static void alter_topic(struct test *test, const char *name, const char *value)
 /* ---- producing ----------------------------------------------------------------------------------------------------- */
 
 struct produced {
-    int32_t value_bytes;
-    int64_t age_ms; /* of the record's timestamp */
+    const char *key;     /* NULL: "key" when records have keys, else none */
+    int32_t value_bytes; /* -1: a tombstone */
+    int64_t age_ms;      /* of the record's timestamp */
     enum codec codec;
     int16_t acks;
 };
@@ -95,9 +96,10 @@ static int64_t produce(struct test *test, struct produced what)
 {
     int64_t time_ms = test->broker.env.now.wall_ms - what.age_ms;
     struct batch_builder builder;
-    uint8_t *value = text_of(what.value_bytes);
+    uint8_t *value = text_of(what.value_bytes > 0 ? what.value_bytes : 0);
     batch_builder_init(&builder, time_ms);
-    struct kp_bytes key = {(const uint8_t *)"key", test->keyed ? 3 : -1};
+    const char *text = what.key != NULL ? what.key : "key";
+    struct kp_bytes key = {(const uint8_t *)text, what.key != NULL || test->keyed ? (int32_t)strlen(text) : -1};
     batch_builder_add(&builder, time_ms, key, (struct kp_bytes){value, what.value_bytes}, (struct kp_bytes){NULL, 0},
                       0);
     free(value);
@@ -176,6 +178,43 @@ static int64_t seconds_to_a_roll_when_compacted(struct test *test)
     alter_topic(test, "cleanup.policy", "compact");
     test->keyed = true;
     return seconds_to_a_roll(test);
+}
+
+static bool count_records(void *context, const struct record_batch *batch)
+{
+    *(int64_t *)context += batch->record_count;
+    return true;
+}
+
+/* How many records of a compacted topic are left a minute later. */
+static int64_t left_by_compaction(struct test *test)
+{
+    int64_t records = 0;
+    pass_time(test, 60 * SECOND_MS);
+    assert_int_equal(log_replay(log_of(test), 0, count_records, &records, NULL), 0);
+    return records;
+}
+
+/* Of 10 records with one key in segments of their own. */
+static int64_t left_of_10_by_compaction(struct test *test)
+{
+    alter_topic(test, "cleanup.policy", "compact");
+    alter_topic(test, "internal.segment.bytes", "1100");
+    test->keyed = true;
+    produce_many(test, 10, 1000);
+    return left_by_compaction(test);
+}
+
+/* Of a tombstone and two records with other keys, the tombstone dated by a compaction before the last one. */
+static int64_t left_of_a_tombstone_and_2(struct test *test)
+{
+    alter_topic(test, "cleanup.policy", "compact");
+    alter_topic(test, "internal.segment.bytes", "150");
+    assert_int_equal(produce(test, (struct produced){.key = "a", .value_bytes = -1}), KAFKA_NONE);
+    assert_int_equal(produce(test, (struct produced){.key = "b", .value_bytes = 70}), KAFKA_NONE);
+    assert_int_equal(left_by_compaction(test), 2);
+    assert_int_equal(produce(test, (struct produced){.key = "c", .value_bytes = 70}), KAFKA_NONE);
+    return left_by_compaction(test);
 }
 
 static int64_t index_entries_of_10_batches(struct test *test)
@@ -309,6 +348,7 @@ static const struct effect effects[] = {
     {"compression.lz4.level",           "17",            lz4_bytes,                        0,                       0,                       OTHER  },
     {"compression.type",                "zstd",          codec_of_the_last_batch,          CODEC_NONE,              CODEC_ZSTD,              EXACTLY},
     {"compression.zstd.level",          "19",            zstd_bytes,                       0,                       0,                       OTHER  },
+    {"delete.retention.ms",             "1000",          left_of_a_tombstone_and_2,        3,                       2,                       EXACTLY},
     {"file.delete.delay.ms",            "1000",          deleted_file_is_left,             true,                    false,                   EXACTLY},
     {"flush.messages",                  "1",             synced_at_once,                   0,                       5,                       EXACTLY},
     {"flush.ms",                        "5000",          synced_in_10_seconds,             0,                       5,                       EXACTLY},
@@ -323,6 +363,8 @@ static const struct effect effects[] = {
     {"message.timestamp.before.max.ms", "1000",          error_of_a_record_of_yesterday,   KAFKA_NONE,              KAFKA_INVALID_TIMESTAMP,
      EXACTLY                                                                                                                                        },
     {"message.timestamp.type",          "LogAppendTime", is_stamped_by_the_broker,         false,                   true,                    EXACTLY},
+    {"min.cleanable.dirty.ratio",       "1",             left_of_10_by_compaction,         2,                       10,                      EXACTLY},
+    {"min.compaction.lag.ms",           "3600000",       left_of_10_by_compaction,         2,                       10,                      EXACTLY},
     {"min.insync.replicas",             "3",             error_with_acks_of_all,           KAFKA_NONE,              KAFKA_NONE,              EXACTLY}, /* no more than there are */
     {"retention.bytes",                 "5000",          left_of_10,                       10,                      5,                       EXACTLY},
     {"retention.ms",                    "1000",          left_of_10,                       10,                      0,                       EXACTLY},
