@@ -114,6 +114,32 @@ static int finish_deletions(struct loading *loading)
     return error;
 }
 
+/* A .swap file without a batch, and what it would replace is still there: it is damaged, or saves nothing. It goes with
+ * its indexes. */
+static int remove_hollow_swaps(struct loading *loading)
+{
+    for (int32_t i = loading->names_count - 1; i >= 0; i--) {
+        const struct file_name swap = loading->names[i];
+        if (swap.suffix != SUFFIX_SWAP || swap.kind != FILE_LOG || !has_name(loading, swap.base_offset, SUFFIX_NONE))
+            continue;
+        int64_t next_offset;
+        int error = next_offset_of(loading, &swap, &next_offset);
+        if (error < 0)
+            return error;
+        if (next_offset > swap.base_offset)
+            continue;
+        for (int32_t j = loading->names_count - 1; j >= 0; j--) {
+            const struct file_name *name = &loading->names[j];
+            if (name->suffix == SUFFIX_SWAP && name->base_offset == swap.base_offset)
+                error = remove_name(loading, j);
+            if (error < 0)
+                return error;
+        }
+        i = loading->names_count; /* others have moved */
+    }
+    return 0;
+}
+
 /* .deleted, .cleaned and .tmp files go, and .swap files at or above the first .cleaned one (a split that was not
  * complete). The other .swap files are complete: what they replace goes, then they take their real names. */
 static int settle_temporary_files(struct loading *loading)
@@ -129,6 +155,8 @@ static int settle_temporary_files(struct loading *loading)
             (name->suffix == SUFFIX_SWAP && name->base_offset >= first_cleaned))
             error = remove_name(loading, i);
     }
+    if (error == 0)
+        error = remove_hollow_swaps(loading);
     for (int32_t i = 0; error == 0 && i < loading->names_count; i++) {
         const struct file_name *name = &loading->names[i];
         if (name->suffix != SUFFIX_SWAP || name->kind != FILE_LOG)

@@ -640,6 +640,20 @@ static void swap_files_replace_what_they_were_made_from(void **state)
     assert_int_equal(log_fixture_count_records(&test->f, 900), 80);
 }
 
+/* Damaged, it would take the place of a segment that is whole. */
+static void swap_file_without_a_batch_replaces_nothing(void **state)
+{
+    struct load_test *test = *state;
+    int64_t second = test->f.log->segments[1]->base_offset;
+    stop(test, true);
+    memory_io_put(test->memory, segment_path(second, ".log.swap"), "garbage", 7);
+    memory_io_put(test->memory, segment_path(second, ".index.swap"), "", 0);
+    start(test, true);
+    assert_false(memory_io_exists(test->memory, segment_path(second, ".log.swap")));
+    assert_false(memory_io_exists(test->memory, segment_path(second, ".index.swap")));
+    assert_int_equal(log_fixture_count_records(&test->f, 900), 80);
+}
+
 /* A topic was deleted and made again under its name, and the broker died before the folder was renamed. */
 static void folder_of_another_topic_is_put_aside(void **state)
 {
@@ -701,6 +715,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(log_start_inside_a_segment_hides_what_is_below, setup, teardown),
         cmocka_unit_test_setup_teardown(temporary_files_are_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(swap_files_replace_what_they_were_made_from, setup, teardown),
+        cmocka_unit_test_setup_teardown(swap_file_without_a_batch_replaces_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(folder_of_another_topic_is_put_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_partition_metadata_is_written_again, setup, teardown),
     };

@@ -34,6 +34,7 @@ folders = {
     "indexed": sealed + indexes + active + checkpoints + metadata,
     "deleted": sealed[:1] + bytes([LOG + 5 * DELETED]) + sealed[2:] + active + checkpoints,
     "swap": file(0, LOG, MADE, bytes(3), SWAP) + sealed + file(3, LOG, MADE, bytes(2)) + active,
+    "hollow-swap": sealed + file(4, LOG, RAW, b"g" * 43, SWAP) + active,
     "cleaned": file(0, LOG, MADE, bytes(3), CLEANED) + sealed + indexes,
     "garbage": sealed + file(4, LOG, RAW, b"g" * 200) + checkpoints,
     "zeros": sealed + file(4, LOG, BATCHES, bytes(200)) + file(4, SNAPSHOT, RAW, bytes(60)),
