@@ -78,6 +78,8 @@ static enum kafka_error move_partition(struct request *request, const char *cons
     int directory = find_directory(request, paths, asked->path);
     if (directory < 0)
         return KAFKA_LOG_DIR_NOT_FOUND;
+    if (log_store_directory_offline(broker->store, directory))
+        return KAFKA_KAFKA_STORAGE_ERROR;
     struct partition *partition = topic_partition(catalog_topic(broker->catalog, named->topic), named->partition);
     if (partition != NULL)
         return kafka_error_of_storage(log_move(partition->log, directory, NULL));

@@ -210,12 +210,12 @@ static int sync_put_aside(struct log *log, struct storage_fault *fault)
     struct log_store *store = log->store;
     for (int i = 0; i < store->dirs_count; i++) {
         struct log_dir *dir = &store->dirs[i];
-        if (!dir->names_reused)
+        if (!dir->names_reused || dir->offline)
             continue;
         int error = store_forget_checkpoints(store, dir);
         if (error == 0 && store->options.sync)
             error = store->options.files->sync_directory(store->options.files, dir->path);
-        if (error < 0)
+        if (error < 0 && !store_dir_failed(store, dir, "sync", error))
             return log_fail(log, fault, "sync", dir->path, error);
         dir->names_reused = false;
     }
@@ -233,12 +233,19 @@ int log_make_folder(struct log *log, struct storage_fault *fault)
     int aside = sync_put_aside(log, fault);
     if (aside < 0)
         return aside;
-    struct log_dir *dir = log_planned_dir(log);
+    struct log_dir *dir;
     char path[STORAGE_PATH_MAX];
-    int length = snprintf(path, sizeof path, "%s/%s-%d", dir->path, log->topic, (int)log->partition);
-    int error =
-        length < STORAGE_PATH_MAX - 64 ? store->options.files->mkdir(store->options.files, path) : -ENAMETOOLONG;
-    if (error < 0 && error != -EEXIST) /* there after an attempt that failed later */
+    int error;
+    do {
+        dir = log_planned_dir(log);
+        int length = snprintf(path, sizeof path, "%s/%s-%d", dir->path, log->topic, (int)log->partition);
+        if (length >= STORAGE_PATH_MAX - 64)
+            return log_fail(log, fault, "mkdir", path, -ENAMETOOLONG);
+        error = store->options.files->mkdir(store->options.files, path);
+        if (error == -EEXIST) /* there after an attempt that failed later */
+            error = 0;
+    } while (error < 0 && store_dir_failed(store, dir, "mkdir", error));
+    if (error < 0)
         return log_fail(log, fault, "mkdir", path, error);
     log->folder = folder_new(&store->cache, path);
     log->folder_unsynced = log->names_unsynced = true;

@@ -89,9 +89,10 @@ void log_store_stop(struct log_store *store);
  */
 int log_store_close(struct log_store *store, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
 
-/* The directories are numbered as in the options. Bytes of the file system of one: in all, and free for us. 0 or
- * STORAGE_IO. */
+/* The directories are numbered as in the options. One is offline when no folder can be made in it any more. */
 int log_store_directories_count(const struct log_store *store);
+bool log_store_directory_offline(const struct log_store *store, int directory);
+/* Bytes of the file system of one: in all, and free for us. 0, STORAGE_IO or STORAGE_OFFLINE. */
 int log_store_space(const struct log_store *store, int directory, int64_t *total_bytes,
                     int64_t *usable_bytes) WARN_UNUSED;
 /* A partition that does not exist is to get its log in this directory, once it does (log_new()). */

@@ -6,7 +6,10 @@
  *
  * A new log gets the directory with the fewest logs, the first of several, as Kafka chooses. It is chosen when somebody
  * wants to know, and counts from then on, so that an answer stays true. A wish for a partition that does not exist is
- * remembered until it does, but only so many of them: Kafka remembers all, and forgets them at a restart as well. */
+ * remembered until it does, but only so many of them: Kafka remembers all, and forgets them at a restart as well.
+ *
+ * A directory in which no folder can be made any more, because its disk is broken or gone, is offline until a restart:
+ * the logs in it fail one by one when their files are needed, new ones go to the others. */
 #include "log_internal.h"
 
 #include <errno.h>
@@ -17,11 +20,26 @@
 /* The directory of the next log, as Kafka chooses. */
 static struct log_dir *least_used_dir(const struct log_store *store)
 {
-    struct log_dir *best = &store->dirs[0];
-    for (int i = 1; i < store->dirs_count; i++)
-        if (store->dirs[i].partitions < best->partitions)
-            best = &store->dirs[i];
+    struct log_dir *best = NULL;
+    for (int i = 0; i < store->dirs_count; i++) {
+        struct log_dir *dir = &store->dirs[i];
+        if (!dir->offline && (best == NULL || dir->partitions < best->partitions))
+            best = dir;
+    }
     return best;
+}
+
+bool store_dir_failed(struct log_store *store, struct log_dir *dir, const char *operation, int error)
+{
+    bool last = true;
+    for (int i = 0; i < store->dirs_count; i++)
+        last = last && (store->dirs[i].offline || &store->dirs[i] == dir);
+    if (storage_used_up(error) || last)
+        return false;
+    store_report(store, 2, "A data folder is offline until a restart; new logs go to the others",
+                 "path=%s operation=%s error=%s", dir->path, operation, strerror(-error));
+    dir->offline = true;
+    return true;
 }
 
 void log_plan_dir(struct log *log, struct log_dir *dir)
@@ -36,7 +54,7 @@ void log_plan_dir(struct log *log, struct log_dir *dir)
 
 struct log_dir *log_planned_dir(struct log *log)
 {
-    if (log->planned_dir == NULL)
+    if (log->planned_dir == NULL || log->planned_dir->offline)
         log_plan_dir(log, least_used_dir(log->store));
     return log->planned_dir;
 }
@@ -105,9 +123,16 @@ int log_store_directories_count(const struct log_store *store)
     return store->dirs_count;
 }
 
+bool log_store_directory_offline(const struct log_store *store, int directory)
+{
+    return store->dirs[directory].offline;
+}
+
 int log_store_space(const struct log_store *store, int directory, int64_t *total_bytes, int64_t *usable_bytes)
 {
     struct file_io *io = store->options.files;
+    if (store->dirs[directory].offline)
+        return STORAGE_OFFLINE;
     return io->space(io, store->dirs[directory].path, total_bytes, usable_bytes) < 0 ? STORAGE_IO : 0;
 }
 

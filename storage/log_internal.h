@@ -192,6 +192,7 @@ struct log_dir {
     const char *path;
     int32_t partitions; /* in it: folders of logs, copies of logs, and those that are to be made */
     bool names_reused;  /* the next new folder may have the name of one that was deleted: see log_make_folder() */
+    bool offline;       /* no folder can be made in it: new logs go elsewhere until a restart */
     struct checkpoint_table tables[CHECKPOINT_KINDS];
     struct checkpoint_job jobs[CHECKPOINT_KINDS];
 };
@@ -262,6 +263,9 @@ void store_checkpoints_soon(struct log_store *store, struct log_dir *dir);
 /* log_dirs.c: the directory that a log without a folder will get, chosen if need be; plan another (NULL: none). */
 struct log_dir *log_planned_dir(struct log *log);
 void log_plan_dir(struct log *log, struct log_dir *dir);
+/* A call on `dir` itself failed. True when it is offline now, and another directory can be used; false when it is the
+ * last one, or something is used up that may be there again later. */
+bool store_dir_failed(struct log_store *store, struct log_dir *dir, const char *operation, int error);
 /* A log was made: if somebody wished for its directory, that one it is. */
 void store_grant_wish(struct log *log);
 void store_forget_wishes(struct log_store *store);

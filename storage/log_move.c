@@ -614,6 +614,11 @@ int log_move(struct log *log, int directory, struct storage_fault *fault)
     struct log_dir *dir = &log->store->dirs[directory];
     if (log->move != NULL && log->move->dir == dir)
         return 0;
+    if (dir->offline) {
+        if (fault != NULL)
+            *fault = (struct storage_fault){.operation = "move", .position = -1};
+        return STORAGE_OFFLINE;
+    }
     int error = log_ready(log, fault);
     if (error < 0)
         return error;

@@ -162,6 +162,30 @@ static void the_size_of_a_log_is_known_before_it_is_loaded(void **state)
     assert_int_equal(test->f.log->state, LOG_UNLOADED);
 }
 
+static void a_directory_that_takes_no_folder_is_left_for_another(void **state)
+{
+    struct move_test *test = *state;
+    assert_int_equal(directory_of(test->f.log), 0);
+    memory_io_fail(test->memory, CALL_MKDIR, 1, EIO, false);
+    append(test, 1, 10);
+    assert_string_equal(folders_in(test, "/more"), "t-0 ");
+    assert_non_null(strstr(test->f.reports, "A data folder is offline until a restart"));
+    assert_true(log_store_directory_offline(test->f.store, 0));
+    assert_int_equal(directory_of(new_log(test, "u", 0)), 1);
+    assert_int_equal(log_move(test->f.log, 0, NULL), STORAGE_OFFLINE);
+}
+
+static void the_last_directory_is_not_given_up(void **state)
+{
+    struct move_test *test = *state;
+    struct batch_spec spec = {.records = 1};
+    memory_io_fail(test->memory, CALL_MKDIR, 1, EIO, true);
+    assert_int_equal(log_fixture_append(&test->f, spec, NULL), STORAGE_IO);
+    memory_io_fail(test->memory, 0, 0, 0, false);
+    test->f.log = new_log(test, "u", 0);
+    assert_int_equal(log_fixture_append(&test->f, spec, NULL), 0);
+}
+
 /* ---- moving ---------------------------------------------------------------------------------------------------- */
 
 static void a_log_moves_with_all_its_records(void **state)
@@ -423,6 +447,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_directory_is_remembered_for_a_log_that_does_not_exist, setup, teardown),
         cmocka_unit_test_setup_teardown(wishes_are_forgotten_when_they_are_too_many, setup, teardown),
         cmocka_unit_test_setup_teardown(the_size_of_a_log_is_known_before_it_is_loaded, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_directory_that_takes_no_folder_is_left_for_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_last_directory_is_not_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_log_moves_with_all_its_records, setup, teardown),
         cmocka_unit_test_setup_teardown(the_folder_that_was_left_goes_after_the_delay, setup, teardown),
         cmocka_unit_test_setup_teardown(appends_go_on_while_a_log_moves, setup, teardown),
