@@ -40,6 +40,8 @@ class Dohle:
     def command(self, options=()):
         """What start() runs."""
         where = ["--ephemeral"] if self.ephemeral else ["--data", str(self.data)]
+        if any(option.startswith("log.dirs=") for option in options):
+            where = []
         if self.log_dirs > 1:
             where = ["--override", "log.dirs=" + ",".join(f"{self.data}-{number}" for number in range(self.log_dirs))]
         port = self._address.rsplit(":", 1)[1] if self._address else "0"

@@ -243,8 +243,10 @@ public final class Adapter {
                 case "latest" -> consumer.seekToEnd(List.of(place));
                 default -> consumer.seek(place, command.get("start").asLong());
             }
-            while (records.size() < count) {
+            long end = command.path("until").asLong(Long.MAX_VALUE);
+            for (long next = 0; records.size() < count && next < end;) {
                 for (ConsumerRecord<byte[], byte[]> record : poll(consumer)) {
+                    next = record.offset() + 1;
                     if (records.size() < count) {
                         describe(record, records.addObject());
                     }
