@@ -13,7 +13,7 @@
 int64_t log_bound(const struct log *log, enum isolation isolation)
 {
     int64_t first_open = isolation == ISOLATION_READ_COMMITTED ? producer_states_first_open(&log->producers) : -1;
-    if (first_open < 0)
+    if (first_open < 0 || first_open > log->end_offset)
         return log->end_offset;
     return first_open > log->start_offset ? first_open : log->start_offset; /* DeleteRecords may pass it */
 }

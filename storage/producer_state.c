@@ -301,7 +301,8 @@ void producer_states_expire(struct producer_states *states, int64_t now_ms, int3
     int32_t kept = 0;
     for (int32_t i = 0; i < states->count; i++) {
         struct producer *producer = states->producers[i];
-        if (producer->txn_first_offset < 0 && now_ms - producer->last_timestamp_ms >= expiration_ms)
+        /* the time is the client's, and may be any */
+        if (producer->txn_first_offset < 0 && producer->last_timestamp_ms <= now_ms - expiration_ms)
             free(producer);
         else
             states->producers[kept++] = producer;
@@ -367,14 +368,22 @@ static int compare_first_offsets(const void *a, const void *b)
     return (left->txn_first_offset > right->txn_first_offset) - (left->txn_first_offset < right->txn_first_offset);
 }
 
-/* Bring decoded producers into the order of both lists. False when two have the same id. */
+/* Offsets that a log can have. */
+static bool makes_sense(const struct producer *producer)
+{
+    const struct producer_batch *last = last_batch(producer);
+    return producer->txn_first_offset >= -1 &&
+           (last == NULL || (last->offset_delta >= 0 && last->offset_delta <= last->last_offset));
+}
+
+/* Bring decoded producers into the order of both lists. False when one makes no sense or two have the same id. */
 static bool sort_producers(struct producer_states *states)
 {
     if (states->count > 1)
         qsort(states->producers, (size_t)states->count, sizeof *states->producers, compare_ids);
     for (int32_t i = 0; i < states->count; i++) {
         struct producer *producer = states->producers[i];
-        if (i > 0 && states->producers[i - 1]->id == producer->id)
+        if (!makes_sense(producer) || (i > 0 && states->producers[i - 1]->id == producer->id))
             return false;
         if (producer->txn_first_offset >= 0)
             states->open_count++;

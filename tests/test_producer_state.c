@@ -256,6 +256,48 @@ static void snapshot_keeps_producers_with_their_last_batch(void **state)
     free(bytes);
 }
 
+/* Offsets that no log can have, under a checksum that is right: somebody made it up. */
+static void snapshot_of_impossible_offsets_is_refused(void **state)
+{
+    static const struct {
+        int32_t offset_delta;
+        int64_t last_offset, txn_first_offset;
+    } rows[] = {
+        {5,  4, -1       },
+        {-1, 4, -1       },
+        {0,  4, INT64_MIN},
+    };
+    struct producer_states *states = *state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        producer_states_clear(states);
+        add(states, 0, 0, 1, 4);
+        states->producers[0]->batches[0].last_offset = rows[i].last_offset;
+        states->producers[0]->batches[0].offset_delta = rows[i].offset_delta;
+        states->producers[0]->txn_first_offset = rows[i].txn_first_offset;
+        uint8_t *bytes;
+        size_t size;
+        producer_states_encode(states, &bytes, &size);
+        assert_false(producer_states_decode(states, bytes, size));
+        assert_int_equal(states->count, 0);
+        free(bytes);
+    }
+}
+
+/* The time of a batch is its client's. */
+static void expire_takes_any_time(void **state)
+{
+    struct producer_states *states = *state;
+    struct record_batch batch = batch_of(0, 0, 1, 0);
+    batch.max_timestamp_ms = INT64_MIN;
+    producer_states_update(states, &batch);
+    batch.producer_id = ID + 1;
+    batch.max_timestamp_ms = INT64_MAX;
+    producer_states_update(states, &batch);
+    producer_states_expire(states, 2020, 1000);
+    assert_int_equal(states->count, 1);
+    assert_int_equal(states->producers[0]->id, ID + 1);
+}
+
 static void snapshot_with_any_damage_is_refused(void **state)
 {
     struct producer_states *states = *state, loaded = {0};
@@ -290,6 +332,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(snapshot_has_the_layout_of_kafka, setup, teardown),
         cmocka_unit_test_setup_teardown(snapshot_keeps_producers_with_their_last_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(snapshot_with_any_damage_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(snapshot_of_impossible_offsets_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(expire_takes_any_time, setup, teardown),
     };
     return cmocka_run_group_tests_name("producer_state", tests, NULL, NULL);
 }
