@@ -10,7 +10,7 @@
  * A log has one making at a time, and all who want it wait for that. The makings of a store run one after the other:
  * when a topic is deleted while its folder is made, the folder is put aside before its successor's is made. Until then
  * a folder of that name is nobody else's (store_makes()). A making that fails leaves what it has made; the next one
- * begins with that. */
+ * begins with that. Where no folder can be made in a directory, another of log.dirs is taken. */
 #include "log_internal.h"
 
 #include <errno.h>
@@ -33,6 +33,7 @@ struct log_making {
     struct list waiting;   /* struct log_make */
     const char *operation; /* of the call that failed */
     int error;
+    bool refused; /* the directory takes no folder */
 };
 
 /* ---- on a thread of the pool ----------------------------------------------------------------------------------- */
@@ -62,7 +63,8 @@ static int make_files(struct log_making *making)
     }
     making->operation = "mkdir";
     int error = io->mkdir(io, making->path);
-    if (error < 0 && error != -EEXIST) /* there after an attempt that failed later */
+    making->refused = error < 0 && error != -EEXIST; /* there after an attempt that failed later */
+    if (making->refused)
         return error;
     making->operation = "write partition.metadata";
     snprintf(path, sizeof path, "%s/partition.metadata", making->path);
@@ -92,6 +94,7 @@ static void making_work(struct job *job)
 static void take_over(struct log *log, struct log_making *making)
 {
     struct log_store *store = log->store;
+    const struct log_dir *wanted = log->planned_dir;
     log->folder = folder_new(&store->cache, making->path);
     log_plan_dir(log, NULL);
     log->dir = making->dir;
@@ -102,6 +105,9 @@ static void take_over(struct log *log, struct log_making *making)
                                    making->epochs.entries[i].start_offset);
     log->epochs_unsynced = making->epochs.count > 0;
     log->touched = log->folder_unsynced = log->names_unsynced = true;
+    /* It was wished for elsewhere meanwhile: what fails is reported. */
+    if (wanted != NULL && wanted != making->dir && log_move(log, (int)(wanted - store->dirs), NULL) < 0)
+        return;
 }
 
 /* The log was deleted: what was made for it goes as its folder would have gone. */
@@ -112,6 +118,23 @@ static void put_aside(const struct log_making *making)
         store_remove_folder(making->store, folder, making->store->now_ms);
     else
         folder_unref(folder); /* it is not there */
+}
+
+static void begin(struct log *log, int32_t leader_epoch);
+
+/* The directory takes no folder: have one made in another, for the same who wait. False: there is none. */
+static bool begin_elsewhere(struct log_making *making)
+{
+    struct log *log = making->log;
+    if (log == NULL || !making->refused || log->planned_dir != making->dir ||
+        !store_dir_failed(making->store, making->dir, making->operation, making->error))
+        return false;
+    begin(log, leader_epochs_latest(&making->epochs));
+    list_for_each (&making->waiting, node) {
+        list_remove(node);
+        list_append(&log->making->waiting, node);
+    }
+    return true;
 }
 
 static int conclude(struct log_making *making, bool canceled)
@@ -139,7 +162,7 @@ static void making_done(struct job *job, bool canceled)
 {
     struct log_making *making = CONTAINER_OF(job, struct log_making, job);
     list_remove(&making->link);
-    int status = conclude(making, canceled);
+    int status = !canceled && begin_elsewhere(making) ? 0 : conclude(making, canceled);
     list_for_each (&making->waiting, node) {
         struct log_make *make = CONTAINER_OF(node, struct log_make, link);
         list_remove(node);

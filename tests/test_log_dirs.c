@@ -4,6 +4,7 @@
 
 #include "protocol/errors.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -167,6 +168,20 @@ static void a_directory_may_be_named_before_the_topic_exists(void **state)
     assert_int_equal(partitions_in(test, 1), 1);
 }
 
+static void a_directory_that_takes_no_folder_is_told_and_left(void **state)
+{
+    struct test *test = *state;
+    assert_int_equal(test_create_topic(&test->peer, "t", 2), KAFKA_NONE);
+    memory_io_fail(test->broker.memory, CALL_MKDIR, 1, EIO, false);
+    assert_int_equal(test_produce(&test->peer, "t", 0, 1), KAFKA_NONE);
+    assert_int_equal(test_produce(&test->peer, "t", 1, 1), KAFKA_NONE);
+    describe(test);
+    assert_int_equal(test->described.results[0].error_code, KAFKA_KAFKA_STORAGE_ERROR);
+    assert_int_equal(test->described.results[1].error_code, KAFKA_NONE);
+    assert_int_equal(partitions_in(test, 1), 2);
+    assert_int_equal(move(test, "t", 0, "/data/a"), KAFKA_KAFKA_STORAGE_ERROR);
+}
+
 /* The paths of an answer are those that a request may name. */
 static void a_directory_is_known_by_one_name(void **state)
 {
@@ -186,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_partition_moves_and_is_found_there_after_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_that_is_made_is_described_as_future, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_may_be_named_before_the_topic_exists, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_directory_that_takes_no_folder_is_told_and_left, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_is_known_by_one_name, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
