@@ -1,195 +1,122 @@
-"""Checks: kill -9 again and again, at any moment, under producers and a reader that go on over all of it; and the same with
-a disk that fills up and has space again.
-
-Each producer has topics of its own, so the record with number n of a partition has to be at offset n, once, whatever was
-sent again. A kill comes after some more records were acknowledged, or while the broker starts. The page cache outlives the
-process: nothing that was acknowledged or read may be gone, whatever was synced.
-"""
-import random
+"""What happens to the broker in rounds: kills, a full disk, pauses, a clock that is set."""
+import signal
 import subprocess
 import time
-from contextlib import ExitStack
 
-from changes import Changes
 from checks import expect
-from client import Client
 from dohle import DohleError
-
-PROGRESS_S = 90  # a net
-
-# What is done to a partition in the background comes often: rolls, retention, compaction, checkpoints.
-OPTIONS = ["log.retention.check.interval.ms=50", "log.initial.task.delay.ms=0", "log.cleaner.backoff.ms=50",
-           "log.flush.offset.checkpoint.interval.ms=100", "log.flush.start.offset.checkpoint.interval.ms=100",
-           "replica.high.watermark.checkpoint.interval.ms=100", "log.segment.delete.delay.ms=200"]
-
+from rounds import OPTIONS, Rounds
 
 # What has no space: all, one kind of file, one topic. Whatever it is, the streams go on when there is space.
 FULL_PARTS = ["/data/"] * 4 + [".log", ".index", ".timeindex", ".snapshot", "checkpoint", ".tmp", ".cleaned", ".swap",
                                "/__cluster_metadata-0/", "/java-", "/compacted-"]
+PAUSE_S_MAX = 3  # the clients of the streams wait two seconds for an answer, and send again
+DAY_S = 86400
 
 
-class Going:
-    """A client in a command that goes on until it is told to end, and how far it is."""
+class Kills(Rounds):
+    """kill -9 at any moment, also while the broker starts. The page cache outlives the process: nothing that was acknowledged
+    or read may be gone, whatever was synced."""
 
-    def __init__(self, name, client):
-        self.name, self.client, self.count = name, client, 0
-
-    def note(self):
-        """Take in what it told so far; raises when it failed."""
-        while self.client.answered():
-            self.count = self.client.next_progress()
-
-
-class Stream:
-    """A topic and who produces to it."""
-
-    def __init__(self, name, client, partitions, codec, size, configs=None, keys=0):
-        self.name, self.client, self.partitions, self.codec, self.size = name, client, partitions, codec, size
-        self.configs, self.keys = configs or {}, keys
-
-    def fields(self):
-        return {"topic": self.name, "partitions": self.partitions, "size": self.size, "keys": self.keys}
-
-
-def streams():
-    small = {"internal.segment.bytes": "60000", "index.interval.bytes": "1000"}
-    return [
-        Stream("librdkafka", "confluent-kafka", 3, "lz4", 100, {"index.interval.bytes": "500"}),
-        Stream("java", "java", 3, "zstd", 200, {**small, "segment.index.bytes": "800"}),
-        Stream("deleted", "confluent-kafka", 2, "none", 500, {**small, "retention.bytes": "200000"}),
-        Stream("compacted", "confluent-kafka", 2, "snappy", 50,
-               {**small, "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01"}, keys=100),
-    ]
-
-
-class Kills:
-    """`changes` makes the Background that goes on beside; `disk` is the one that fills up."""
-
-    def __init__(self, dohle, commands, log, seed, changes=Changes, disk=None):
-        self.dohle, self.commands, self.log, self.disk = dohle, commands, log, disk
-        self.random = random.Random(seed)
-        self.streams = streams()
-        self.changes = changes(self.random.random())
-        self.kills, self.starts_killed, self.starts_refused, self.slowest_s = 0, 0, 0, 0.0
-        self.going, self.reader = [], None
-
-    def client(self, stack, name):
-        return stack.enter_context(Client(self.commands[name], self.dohle.address(), self.log))
-
-    def run(self, rounds):
-        with ExitStack() as stack:
-            stack.callback(self.dohle.kill)
-            stack.callback(self.changes.stop)
-            self.dohle.start(OPTIONS)
-            self.begin(stack)
-            for _ in range(rounds):
-                self.one_round() if self.disk is None else self.one_full_round()
-            counts = self.end()
-            self.verify(stack, counts)
-            self.dohle.stop()  # and again as a clean stop leaves it
-            self.dohle.start(OPTIONS)
-            self.changes.settle(self.dohle.address())
-            self.verify(stack, counts)
-            self.dohle.stop()
-        refused = f"full {rounds} times, {self.starts_refused} starts refused, " if self.disk else ""
-        return (f"{refused}{self.kills} kills, {self.starts_killed} more while starting, "
-                f"{sum(map(sum, counts.values()))} records, {self.changes.answered} changes beside, "
-                f"slowest start {self.slowest_s * 1000:.0f} ms")
-
-    def begin(self, stack):
-        admin = self.client(stack, "confluent-kafka")
-        for stream in self.streams:
-            admin.create_topic(topic=stream.name, partitions=stream.partitions, configs=stream.configs)
-        for stream in self.streams:
-            producer = self.client(stack, stream.client)
-            producer.begin("produce_stream", **stream.fields(), codec=stream.codec)
-            self.going.append(Going(f"producer of {stream.name}", producer))
-        self.reader = self.client(stack, "confluent-kafka")
-        self.reader.begin("fetch_stream", **self.streams[0].fields())
-        self.going.append(Going("reader", self.reader))
-        self.changes.go_on(self.dohle.address())
-        for going in self.going:
-            self.wait_for_progress(going, 1)
-
-    def wait_for_progress(self, going, more):
-        """It gets so many records further, at least."""
-        for each in self.going:
-            each.note()
-        wanted, deadline = going.count + more, time.monotonic() + PROGRESS_S
-        while going.count < wanted:
-            expect(time.monotonic() < deadline, f"the {going.name} goes on, at {going.count}")
-            time.sleep(0.002)
-            for each in self.going:
-                each.note()
+    starts_killed = 0
 
     def one_round(self):
-        self.wait_for_progress(self.random.choice(self.going), self.random.randrange(1, 600))
+        self.wait_for_some()
         time.sleep(self.random.random() * 0.02)
-        self.kill()
+        self.dohle.kill()
         self.changes.pause()
         if self.random.randrange(5) == 0:
             self.kill_a_start()
         self.start()
 
-    def one_full_round(self):
-        """Often the broker is killed meanwhile, and sometimes it does not start on a full disk, and says so."""
-        self.wait_for_progress(self.random.choice(self.going), self.random.randrange(1, 600))
-        self.changes.pause()
-        self.disk.full(self.random.choice(FULL_PARTS))
-        time.sleep(self.random.random() * 0.1)
-        if self.random.randrange(2) == 0:
-            self.kill()
-            try:
-                self.dohle.start(OPTIONS)
-            except DohleError as refused:
-                expect(" ERROR " in str(refused), f"it says why: {refused}")
-                self.starts_refused += 1
-                self.disk.well()
-                self.dohle.start(OPTIONS)
-        self.disk.well()
-        for going in self.going:
-            self.wait_for_progress(going, 1)
-        self.changes.settle(self.dohle.address())
-        self.changes.go_on(self.dohle.address())
-
-    def kill(self):
-        self.dohle.kill()
-        self.kills += 1
-
-    def start(self):
-        self.slowest_s = max(self.slowest_s, self.dohle.start(OPTIONS))
-        self.changes.settle(self.dohle.address())
-        self.changes.go_on(self.dohle.address())
-
     def kill_a_start(self):
-        started = subprocess.Popen(self.dohle.command(OPTIONS), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        started = subprocess.Popen(self.dohle.command(self.options), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=self.log)
         time.sleep(self.random.random() * 0.03)
         started.kill()
         started.wait()
         self.starts_killed += 1
 
-    def end(self):
-        """Let the producers finish. Returns how many records each partition of each stream has."""
-        counts = {}
-        for going in self.going[:len(self.streams)]:
-            going.client.begin("end")
-        for stream, going in zip(self.streams, self.going):
-            counts[stream.name] = going.client.finish()["counts"]
-        self.changes.pause()
-        first = self.streams[0]
-        self.reader.begin("end", counts=counts[first.name])
-        expect(self.reader.finish()["counts"] == counts[first.name], "the reader read all")
-        return counts
+    def told(self, rounds):
+        return f"{rounds} kills, {self.starts_killed} more while starting"
 
-    def verify(self, stack, counts):
-        """Read every stream from its begin; the readers compare each record."""
+
+class FullDisk(Rounds):
+    """The disk fills up, and has space again. Often the broker is killed meanwhile; it may not start on a full disk, if it
+    says so."""
+
+    kills = starts_refused = 0
+
+    def __init__(self, disk, *arguments):
+        super().__init__(*arguments)
+        self.disk = disk
+
+    def one_round(self):
+        self.wait_for_some()
+        self.changes.pause()
+        self.disk.full(self.random.choice(FULL_PARTS))
+        time.sleep(self.random.random() * 0.1)
+        if self.random.randrange(2) == 0:
+            self.kill()
+        self.disk.well()
+        for going in self.going:
+            self.wait_for_progress(going, 1)
+        self.resume()
+
+    def kill(self):
+        self.dohle.kill()
+        self.kills += 1
+        try:
+            self.dohle.start(self.options)
+        except DohleError as refused:
+            expect(" ERROR " in str(refused), f"it says why: {refused}")
+            self.starts_refused += 1
+            self.disk.well()
+            self.dohle.start(self.options)
+
+    def told(self, rounds):
+        return f"full {rounds} times, {self.kills} kills, {self.starts_refused} starts refused"
+
+
+class Pauses(Rounds):
+    """The process stands still for a while (SIGSTOP): clients send again what it then finds twice."""
+
+    def one_round(self):
+        self.wait_for_some()
+        self.dohle.process.send_signal(signal.SIGSTOP)
+        time.sleep(self.random.random() * PAUSE_S_MAX)
+        self.dohle.process.send_signal(signal.SIGCONT)
+        for going in self.going:
+            self.wait_for_progress(going, 1)
+
+    def told(self, rounds):
+        return f"{rounds} pauses"
+
+
+class ClockSet(Rounds):
+    """The wall clock is set forward and back, by up to 20 days, with kills in between: segments roll, and what is due stays
+    due. No record is deleted and no producer forgotten for its age here."""
+
+    # Producers keep the system's time, which may be far ahead of the broker's, or behind it.
+    options = [*OPTIONS, f"log.message.timestamp.after.max.ms={2**63 - 1}", f"producer.id.expiration.ms={2**31 - 1}"]
+    kills = 0
+
+    def __init__(self, clock, *arguments):
+        super().__init__(*arguments)
+        self.clock = clock
         for stream in self.streams:
-            found = self.client(stack, "confluent-kafka").fetch_stream(**stream.fields(), counts=counts[stream.name])
-            expect(found["counts"] == counts[stream.name], f"{stream.name}: {found}, not {counts}")
-            if "retention.bytes" in stream.configs:
-                continue
-            expect(stream.keys or found["first"] == [0] * stream.partitions, f"{stream.name} begins at {found['first']}")
-        java = self.streams[1]
-        found = self.client(stack, "java").fetch_stream(**java.fields(), counts=counts[java.name])
-        expect(found["counts"] == counts[java.name], f"Java reads {found}, not {counts}")
+            stream.configs["retention.ms"] = "-1"
+
+    def one_round(self):
+        self.wait_for_some()
+        self.clock.set((self.random.random() - 0.5) * 40 * DAY_S)
+        if self.random.randrange(3) == 0:
+            self.dohle.kill()
+            self.kills += 1
+            self.changes.pause()
+            self.start()
+        for going in self.going:
+            self.wait_for_progress(going, 1)
+
+    def told(self, rounds):
+        return f"clock set {rounds} times, {self.kills} kills"

@@ -8,7 +8,7 @@ import re
 
 from changes import Reader, all_topics, topic_partitions
 from checks import expect
-from disk import EIO, ENOSPC, GROWS
+from preload import EIO, ENOSPC, GROWS
 from dohle import DohleError
 from wire import Closed, Peer, batch, create, create_topics, end_offset, fetch, fetched, produce, produce_errors
 

@@ -74,17 +74,17 @@ def varint(value):
     return out + bytes([value])
 
 
-def _batch_of(records, codec):
+def _batch_of(records, codec, ahead_s=0):
     """A batch of one record; `records` as they stand behind the header."""
-    now_ms = int(time.time() * 1000)
+    now_ms = int((time.time() + ahead_s) * 1000)
     checked = struct.pack(">hiqqqhii", codec, 0, now_ms, now_ms, -1, -1, -1, 1) + records
     return struct.pack(">qiibI", 0, 9 + len(checked), -1, 2, crc32c(checked)) + checked
 
 
-def batch(value):
-    """A record batch with one record."""
+def batch(value, ahead_s=0):
+    """A record batch with one record, whose time is `ahead_s` seconds ahead of now."""
     record = b"\0" + varint(0) + varint(0) + varint(-1) + varint(len(value)) + value + varint(0)
-    return _batch_of(varint(len(record)) + record, 0)
+    return _batch_of(varint(len(record)) + record, 0, ahead_s)
 
 
 def bomb(mib):

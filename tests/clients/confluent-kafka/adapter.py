@@ -14,7 +14,7 @@ TIMEOUT_S = 30
 STREAM_TIMEOUT_S = 60  # a stream goes on over stops, kills and full disks
 STREAM_IN_FLIGHT, STREAM_PROGRESS = 400, 100
 QUICK_RETRIES = {"reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100, "retry.backoff.ms": 20,
-                 "topic.metadata.refresh.fast.interval.ms": 20}
+                 "topic.metadata.refresh.fast.interval.ms": 20, "socket.timeout.ms": 2000}
 
 
 def done(futures):

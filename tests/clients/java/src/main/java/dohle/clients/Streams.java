@@ -80,7 +80,7 @@ final class Streams {
     void produce(ObjectNode result) throws Exception {
         configs.putAll(Map.of("acks", "all", "enable.idempotence", true, "linger.ms", 2, "batch.size", 20 * size,
                 "compression.type", command.get("codec").asText(), "delivery.timeout.ms", (int) TIMEOUT_MS,
-                "max.block.ms", TIMEOUT_MS, "request.timeout.ms", 20_000));
+                "max.block.ms", TIMEOUT_MS, "request.timeout.ms", 2000));
         AtomicReference<Exception> failure = new AtomicReference<>();
         try (KafkaProducer<byte[], byte[]> producer =
                 new KafkaProducer<>(configs, new ByteArraySerializer(), new ByteArraySerializer())) {
