@@ -1,4 +1,4 @@
-/* Data folders of releases of Apache Kafka (tests/folders), each filled alike by tests/folders/Fill.java, opened by the
+/* Data folders of releases of Apache Kafka and of dohle (tests/folders), each filled alike by Fill.java, opened by the
  * whole broker: topics, ids, settings and records are there, more can be written, and what recovery makes anew is what
  * Kafka made. Every test runs once for each folder. */
 #include "lib/metadata_fixture.h"
@@ -17,19 +17,22 @@
 struct folder {
     const char *name;
     int16_t metadata_version;
-    bool killed; /* without a proper stop, and with a transaction open */
+    bool killed; /* without a proper stop */
+    bool plain;  /* without transactions: dohle's own; the killed one of Kafka has one open */
 };
 
 static struct folder folders[] = {
-    {"3.9.2-of-3.3", 7,  false},
-    {"3.9.2-static", 21, false},
-    {"3.9.2",        21, false},
-    {"4.0.1",        25, false},
-    {"4.1.2",        27, false},
-    {"4.2.0",        29, false},
-    {"4.3.1",        30, false},
-    {"4.4.0",        33, false},
-    {"4.4.0-killed", 33, true },
+    {"kafka-3.9.2-of-3.3", 7,  false, false},
+    {"kafka-3.9.2-static", 21, false, false},
+    {"kafka-3.9.2",        21, false, false},
+    {"kafka-4.0.1",        25, false, false},
+    {"kafka-4.1.2",        27, false, false},
+    {"kafka-4.2.0",        29, false, false},
+    {"kafka-4.3.1",        30, false, false},
+    {"kafka-4.4.0",        33, false, false},
+    {"kafka-4.4.0-killed", 33, true,  false},
+    {"dohle-1",            33, false, true },
+    {"dohle-1-killed",     33, true,  true },
 };
 
 struct fixture {
@@ -48,7 +51,7 @@ static int setup(void **state)
     metadata_fixture_setup(&base);
     f->base = base;
     f->folder = folder;
-    snprintf(f->archive, sizeof f->archive, "tests/folders/kafka-%s.tar.gz", folder->name);
+    snprintf(f->archive, sizeof f->archive, "tests/folders/%s.tar.gz", folder->name);
     packed_folder_put(f->base->memory, f->archive, "/data");
     *state = f;
     return 0;
@@ -175,9 +178,10 @@ static void topics_have_their_ids_partitions_and_settings(void **state)
         size_t size;
         snprintf(path, sizeof path, "/data/%s-0/partition.metadata", rows[i].name);
         const char *text = (const char *)memory_io_bytes(f->base->memory, path, &size);
-        assert_non_null(text);
+        assert_true(text != NULL || f->folder->plain);
         kp_uuid_text(topic->id, id);
-        assert_memory_equal(text + size - strlen(id), id, strlen(id));
+        if (text != NULL) /* dohle makes the folder of an empty log with its first record */
+            assert_memory_equal(text + size - strlen(id), id, strlen(id));
     }
     assert_null(fixture_topic(f->base, "gone"));
     assert_int_equal(fixture_topic(f->base, "orders")->log_config.retention_ms, -1);
@@ -205,9 +209,9 @@ static void only_committed_records_are_read_by_those_who_ask_for_them(void **sta
     struct fixture *f = *state;
     open_folder(f);
     read_values(f, "orders", 1, ISOLATION_READ_COMMITTED);
-    assert_values(f, kept, 4);
+    assert_values(f, kept, f->folder->plain ? 0 : 4);
     read_values(f, "orders", 1, ISOLATION_READ_UNCOMMITTED);
-    assert_int_equal(f->values_count, f->folder->killed ? 7 : 6);
+    assert_int_equal(f->values_count, f->folder->plain ? 0 : f->folder->killed ? 7 : 6);
 }
 
 static void records_go_on_behind_those_of_kafka(void **state)
@@ -281,7 +285,7 @@ static void indexes_that_are_gone_are_made_again_as_kafka_made_them(void **state
 {
     struct fixture *f = *state;
     if (f->folder->killed)
-        return; /* its indexes were allocated and not trimmed */
+        return; /* its indexes were not finished */
     packed_folder_each(f->archive, remove_rebuilt, f);
     open_folder(f);
     metadata_fixture_stop(f->base);
@@ -313,7 +317,7 @@ int main(void)
     for (size_t i = 0; i < COUNT_OF(each); i++) {
         struct folder *folder = &folders[i / COUNT_OF(tests)];
         size_t test = i % COUNT_OF(tests);
-        snprintf(titles[i], sizeof titles[i], "kafka %s: %s", folder->name, names[test]);
+        snprintf(titles[i], sizeof titles[i], "%s: %s", folder->name, names[test]);
         each[i] = (struct CMUnitTest){titles[i], tests[test], setup, teardown, folder};
     }
     return cmocka_run_group_tests(each, NULL, NULL);

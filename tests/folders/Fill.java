@@ -11,7 +11,10 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** Fills a broker with what tests/test_kafka_versions.c looks for: Fill HOST:PORT [open]. With `open` a transaction stays open. */
+/**
+ * Fills a broker with what tests/test_kafka_versions.c looks for: Fill HOST:PORT [open|plain]. With `open` a transaction stays
+ * open, with `plain` there are none.
+ */
 class Fill {
     static final long TIME = 1_700_000_000_000L;
 
@@ -100,6 +103,8 @@ class Fill {
             send(producer, "gone", 0, 0, "gone");
         }
         deleteTopic(address, "gone");
-        fillTransactions(address, arguments.length > 1);
+        String how = arguments.length > 1 ? arguments[1] : "";
+        if (!how.equals("plain"))
+            fillTransactions(address, how.equals("open"));
     }
 }
