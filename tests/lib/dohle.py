@@ -19,7 +19,7 @@ class Dohle:
     """The broker of one folder: its log is folder/dohle.log; its data folder/data, or with `ephemeral` none that stays, or
     with several `log_dirs` folder/data-0 and so on.
     It may open `descriptors` files, or as many as we; it gets `environment` beside ours, and runs as `user` if that is a
-    number."""
+    number. `prefix` is a command that runs it."""
 
     def __init__(self, folder, binary=BINARY, ephemeral=False, descriptors=None, environment=None, log_dirs=1, user=None):
         self.folder = Path(folder).resolve()
@@ -30,6 +30,7 @@ class Dohle:
         self.descriptors = descriptors
         self.environment = environment or {}
         self.user = user
+        self.prefix = []
         self.process = None
         self._address = None
 
@@ -45,7 +46,7 @@ class Dohle:
         if self.log_dirs > 1:
             where = ["--override", "log.dirs=" + ",".join(f"{self.data}-{number}" for number in range(self.log_dirs))]
         port = self._address.rsplit(":", 1)[1] if self._address else "0"
-        command = [str(self.binary), "--port", port, *where]
+        command = [*self.prefix, str(self.binary), "--port", port, *where]
         for option in options:
             command += ["--override", option]
         return command
