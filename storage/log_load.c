@@ -140,23 +140,57 @@ static int remove_hollow_swaps(struct loading *loading)
     return 0;
 }
 
-/* .deleted, .cleaned and .tmp files go, and .swap files at or above the first .cleaned one (a split that was not
- * complete). The other .swap files are complete: what they replace goes, then they take their real names. */
-static int settle_temporary_files(struct loading *loading)
+static bool has_temporary_names(const struct loading *loading)
 {
-    int64_t first_cleaned = INT64_MAX, first_swap = INT64_MAX, end_swap = -1;
-    int error = finish_deletions(loading);
+    for (int32_t i = 0; i < loading->names_count; i++)
+        if (loading->names[i].suffix != SUFFIX_NONE)
+            return true;
+    return false;
+}
+
+/* What was removed stays removed, whatever is renamed after it. */
+static int sync_names(struct loading *loading)
+{
+    const struct log *log = loading->log;
+    int error = log->store->options.sync ? loading->io->sync_directory(loading->io, log->folder->path) : 0;
+    return error < 0 ? loading_fail(loading, "sync", log->folder->path, error) : 0;
+}
+
+/* Remove the files with this suffix and a base offset in [start, end). */
+static int remove_names(struct loading *loading, enum file_suffix suffix, int64_t start, int64_t end)
+{
+    int error = 0;
+    for (int32_t i = loading->names_count - 1; error == 0 && i >= 0; i--) {
+        const struct file_name *name = &loading->names[i];
+        bool kept = suffix == SUFFIX_NONE && name->kind == FILE_SNAPSHOT;
+        if (name->suffix == suffix && name->base_offset >= start && name->base_offset < end && !kept)
+            error = remove_name(loading, i);
+    }
+    return error;
+}
+
+/* .swap files at or above the first .cleaned one belong to a split that was not complete, and go before it does. */
+static int remove_unfinished(struct loading *loading)
+{
+    int64_t first_cleaned = INT64_MAX;
+    int32_t count = loading->names_count;
     for (int32_t i = 0; i < loading->names_count; i++)
         if (loading->names[i].suffix == SUFFIX_CLEANED && loading->names[i].base_offset < first_cleaned)
             first_cleaned = loading->names[i].base_offset;
-    for (int32_t i = loading->names_count - 1; error == 0 && i >= 0; i--) {
-        const struct file_name *name = &loading->names[i];
-        if (name->suffix == SUFFIX_DELETED || name->suffix == SUFFIX_CLEANED || name->suffix == SUFFIX_TMP ||
-            (name->suffix == SUFFIX_SWAP && name->base_offset >= first_cleaned))
-            error = remove_name(loading, i);
-    }
-    if (error == 0)
-        error = remove_hollow_swaps(loading);
+    int error = remove_names(loading, SUFFIX_SWAP, first_cleaned, INT64_MAX);
+    if (error == 0 && loading->names_count < count)
+        error = sync_names(loading);
+    const enum file_suffix suffixes[] = {SUFFIX_DELETED, SUFFIX_CLEANED, SUFFIX_TMP};
+    for (size_t i = 0; error == 0 && i < COUNT_OF(suffixes); i++)
+        error = remove_names(loading, suffixes[i], 0, INT64_MAX);
+    return error;
+}
+
+/* Remove what the .swap files replace: everything between the first one and the end of the last. */
+static int remove_replaced(struct loading *loading)
+{
+    int64_t first_swap = INT64_MAX, end_swap = -1;
+    int error = 0;
     for (int32_t i = 0; error == 0 && i < loading->names_count; i++) {
         const struct file_name *name = &loading->names[i];
         if (name->suffix != SUFFIX_SWAP || name->kind != FILE_LOG)
@@ -168,12 +202,17 @@ static int settle_temporary_files(struct loading *loading)
         if (error == 0 && next_offset > end_swap)
             end_swap = next_offset;
     }
-    for (int32_t i = loading->names_count - 1; error == 0 && i >= 0; i--) {
-        const struct file_name *name = &loading->names[i];
-        if (name->suffix == SUFFIX_NONE && name->kind != FILE_SNAPSHOT && name->base_offset >= first_swap &&
-            name->base_offset < end_swap)
-            error = remove_name(loading, i);
+    if (error == 0 && first_swap < end_swap) {
+        error = remove_names(loading, SUFFIX_NONE, first_swap, end_swap);
+        if (error == 0)
+            error = sync_names(loading);
     }
+    return error;
+}
+
+static int rename_swaps(struct loading *loading)
+{
+    int error = 0;
     for (int32_t i = 0; error == 0 && i < loading->names_count; i++) {
         struct file_name *name = &loading->names[i];
         if (name->suffix != SUFFIX_SWAP)
@@ -185,7 +224,25 @@ static int settle_temporary_files(struct loading *loading)
         error = loading->io->rename(loading->io, from, to);
         if (error < 0)
             error = loading_fail(loading, "rename", from, error);
+        loading->log->names_unsynced = true;
     }
+    return error;
+}
+
+/* What is on its way out goes; .swap files, which are complete, take the place of what they were made from. */
+static int settle_temporary_files(struct loading *loading)
+{
+    if (!has_temporary_names(loading))
+        return 0;
+    int error = finish_deletions(loading);
+    if (error == 0)
+        error = remove_unfinished(loading);
+    if (error == 0)
+        error = remove_hollow_swaps(loading);
+    if (error == 0)
+        error = remove_replaced(loading);
+    if (error == 0)
+        error = rename_swaps(loading);
     return error;
 }
 

@@ -870,6 +870,27 @@ static void a_power_cut_at_any_point_of_a_compaction_loses_nothing(void **state)
     }
 }
 
+/* The load that finishes a swap takes the same care as the swap: the power goes again behind it. */
+static void finish_and_lose_power(struct cleaner_test *test)
+{
+    struct log_fixture *fixture = &test->fixture;
+    static uint64_t seed = 1;
+    log_fixture_crash(fixture);
+    assert_int_equal(log_fixture_open(fixture, false), 0);
+    (void)text_of(test);
+    log_fixture_crash(fixture);
+    memory_io_power_cut(test->memory, seed++);
+    assert_int_equal(log_fixture_open(fixture, false), 0);
+    const char *text = text_of(test);
+    assert_true(strcmp(text, TEXT_BEFORE) == 0 || strcmp(text, TEXT_AFTER) == 0);
+}
+
+static void a_power_cut_after_a_load_that_finished_a_swap_loses_nothing(void **state)
+{
+    for (int round = 0; round < 40; round++)
+        at_each_job(state, finish_and_lose_power);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -914,6 +935,7 @@ int main(void)
         TEST(a_topic_may_be_turned_to_delete_at_any_point_of_its_compaction),
         TEST(a_crash_at_any_point_of_a_compaction_loses_nothing),
         TEST(a_power_cut_at_any_point_of_a_compaction_loses_nothing),
+        TEST(a_power_cut_after_a_load_that_finished_a_swap_loses_nothing),
     };
     return cmocka_run_group_tests_name("cleaner", tests, NULL, NULL);
 }
