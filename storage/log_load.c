@@ -386,6 +386,13 @@ static bool read_topic_id(const struct loading *loading, struct kp_uuid *id)
     return good;
 }
 
+/* Kafka gives ids below 2 to what is never deleted, the metadata log: there is no other topic of its name. */
+static bool is_reserved(struct kp_uuid id)
+{
+    static const uint8_t zeros[sizeof id.bytes - 1];
+    return memcmp(id.bytes, zeros, sizeof zeros) == 0;
+}
+
 /* A folder of this name is there: is it this topic's? An earlier topic's (deleted, and the broker stopped before its
  * folder was renamed) is put aside. Returns 1 when it is ours. */
 static int claim_folder(struct loading *loading)
@@ -393,6 +400,11 @@ static int claim_folder(struct loading *loading)
     struct log *log = loading->log;
     struct kp_uuid id;
     loading->has_metadata = read_topic_id(loading, &id);
+    if (loading->has_metadata && is_reserved(log->topic_id) && !kp_uuid_equal(id, log->topic_id)) {
+        store_report(log->store, 1, "partition.metadata names another topic and is written anew", "path=%s",
+                     log->folder->path);
+        loading->has_metadata = false;
+    }
     if (!loading->has_metadata || kp_uuid_is_zero(log->topic_id) || kp_uuid_equal(id, log->topic_id))
         return 1;
     char name[256], path[STORAGE_PATH_MAX];
