@@ -37,16 +37,15 @@ struct dirty_part {
 };
 
 /* Where the dirty part begins. The checkpoint may be older than the log start, or newer than what a crash left. */
-static int64_t dirty_offset_of(const struct log *log)
+static int64_t dirty_offset_of(struct log *log)
 {
-    int64_t offset = log->cleaned_offset >= 0 ? log->cleaned_offset : log->start_offset;
-    if (offset > log->end_offset) {
+    if (log->cleaned_offset > log->end_offset) {
         store_report(log->store, 1, "The cleaner checkpoint lies beyond the log end: all of the log is dirty",
                      "topic=%s partition=%d checkpoint=%" PRId64 " log_end_offset=%" PRId64, log->topic,
-                     (int)log->partition, offset, log->end_offset);
-        return log->start_offset;
+                     (int)log->partition, log->cleaned_offset, log->end_offset);
+        log->cleaned_offset = log->start_offset;
     }
-    return offset > log->start_offset ? offset : log->start_offset;
+    return log->cleaned_offset > log->start_offset ? log->cleaned_offset : log->start_offset;
 }
 
 /* The number of the first segment of the dirty part. */

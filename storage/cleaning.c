@@ -239,11 +239,6 @@ static enum next failed(struct cleaning *cleaning, int error)
     return NEXT_ERROR;
 }
 
-static enum next next_of(struct cleaning *cleaning, int error)
-{
-    return error < 0 ? failed(cleaning, error) : NEXT_JOB;
-}
-
 /* A step of the pool that only syncs is no step when nothing is ever synced. */
 static enum next sync_step(struct cleaning *cleaning, enum cleaning_step step, int error)
 {
@@ -274,7 +269,8 @@ static enum next next_step(struct cleaning *cleaning)
         }
         close_reader(cleaning);
         cleaning->step = CLEANING_SEAL;
-        return next_of(cleaning, cleaning_index_aborted(cleaning));
+        error = cleaning_index_aborted(cleaning);
+        return error < 0 ? failed(cleaning, error) : NEXT_JOB;
     case CLEANING_SEAL:
         return sync_step(cleaning, CLEANING_SYNC_SWAP, cleaning_name_swap(cleaning));
     case CLEANING_SYNC_SWAP:
@@ -424,13 +420,10 @@ static void cleaning_done(struct job *job, bool canceled)
     struct cleaning *cleaning = CONTAINER_OF(job, struct cleaning, job);
     cleaning->busy = false;
     cleaning->worked = !canceled;
+    if (canceled) /* the pool cancels when the broker stops */
+        cleaning->store->cleaner.stopped = true;
     if (given_up(cleaning))
         return;
-    if (canceled) { /* the pool gives up before we were told to */
-        cleaning_discard_output(cleaning);
-        end(cleaning, false);
-        return;
-    }
     int64_t wait_ms = cleaning->error < 0 ? 0 : throttle_ms(cleaning);
     if (wait_ms > 0)
         store_cleaner_wake(cleaning->store, cleaning->store->now_ms + wait_ms);

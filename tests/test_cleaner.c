@@ -790,12 +790,13 @@ static void a_topic_may_be_deleted_at_any_point_of_its_compaction(void **state)
     at_each_job(state, delete_and_forget);
 }
 
+/* As main.c does it: the pool's jobs are canceled, then the broker is told. */
 static void stop_and_start(struct cleaner_test *test)
 {
     struct log_fixture *fixture = &test->fixture;
-    log_store_stop(fixture->store);
     while (run_one_job(fixture, true))
         ;
+    log_store_stop(fixture->store);
     assert_int_equal(log_fixture_close(fixture), 0);
     assert_false(exists(test, FIRST_LOG ".cleaned"));
     assert_false(exists(test, FIRST_LOG ".swap"));
@@ -829,11 +830,18 @@ static void a_topic_may_be_turned_to_delete_at_any_point_of_its_compaction(void 
     at_each_job(state, turn_to_delete);
 }
 
-/* The process dies with all that it has written in the page cache. */
+/* The broker dies, and nothing of what it had begun is tidied up. */
+static void die(struct cleaner_test *test)
+{
+    test->fixture.log->state = LOG_OFFLINE;
+    log_fixture_crash(&test->fixture);
+}
+
+/* With all that it has written in the page cache. */
 static void die_and_start(struct cleaner_test *test)
 {
     struct log_fixture *fixture = &test->fixture;
-    log_fixture_crash(fixture);
+    die(test);
     assert_int_equal(log_fixture_open(fixture, false), 0);
     const char *text = text_of(test);
     assert_true(strcmp(text, TEXT_BEFORE) == 0 || strcmp(text, TEXT_AFTER) == 0);
@@ -852,7 +860,7 @@ static void lose_power_and_start(struct cleaner_test *test)
 {
     struct log_fixture *fixture = &test->fixture;
     static uint64_t seed = 1;
-    log_fixture_crash(fixture);
+    die(test);
     memory_io_power_cut(test->memory, seed++);
     assert_int_equal(log_fixture_open(fixture, false), 0);
     const char *text = text_of(test);
@@ -875,7 +883,7 @@ static void finish_and_lose_power(struct cleaner_test *test)
 {
     struct log_fixture *fixture = &test->fixture;
     static uint64_t seed = 1;
-    log_fixture_crash(fixture);
+    die(test);
     assert_int_equal(log_fixture_open(fixture, false), 0);
     (void)text_of(test);
     log_fixture_crash(fixture);
