@@ -91,6 +91,17 @@ static bool as_synced(const struct loading *loading, const struct segment *segme
            remade->old_time_bytes == (int64_t)segment->time_index.entries.entries * TIME_INDEX_ENTRY_BYTES;
 }
 
+/* Not damage, and not to be cut off: another release may read it. */
+static int refuse_legacy(const struct loading *loading, const struct segment *segment, int64_t position)
+{
+    char path[STORAGE_PATH_MAX];
+    cached_file_path(&segment->log, path);
+    store_report(loading->log->store, 2,
+                 "A log has messages of a Kafka before 0.11, which are not read here: it is left as it is",
+                 "path=%s position=%" PRId64, path, position);
+    return -ENOTSUP;
+}
+
 /* Walk all batches of a segment and make its indexes again. Stops at the first batch that is damaged: *sound_bytes. The
  * log end is behind the last sound one, and the producers are as of there. */
 static int rescan_segment(struct loading *loading, struct segment *segment, int64_t *sound_bytes)
@@ -126,6 +137,8 @@ static int rescan_segment(struct loading *loading, struct segment *segment, int6
             leader_epochs_assign(&log->epochs, scan.batch.leader_epoch, scan.batch.base_offset))
             log->epochs_unwritten = true;
     }
+    if (step == -EBADMSG && segment_scan_is_legacy(&scan) == 1)
+        step = refuse_legacy(loading, segment, scan.next);
     segment_scan_release(&scan);
     tell_progress(loading, scan.next - told);
     loading->producers_end = log->end_offset;

@@ -15,6 +15,7 @@
 #include "segment.h"
 
 #include "../protocol/crc32c.h"
+#include "../protocol/legacy_message.h"
 
 #include <errno.h>
 #include <string.h>
@@ -366,6 +367,23 @@ int segment_scan_next(struct segment_scan *scan)
     scan->position = scan->next;
     scan->next += scan->batch.size_bytes;
     return 1;
+}
+
+int segment_scan_is_legacy(const struct segment_scan *scan)
+{
+    uint8_t head[LEGACY_HEAD_BYTES];
+    int64_t left = scan->end - scan->next;
+    if (left < (int64_t)sizeof head)
+        return 0;
+    int error = segment_read(scan->segment, head, sizeof head, scan->next);
+    size_t size = error == 0 ? legacy_message_size(head) : 0;
+    if (size == 0 || (int64_t)size > left)
+        return error;
+    uint8_t *message = xmalloc(size);
+    error = segment_read(scan->segment, message, size, scan->next);
+    bool sound = error == 0 && legacy_message_crc_ok(message, size);
+    free(message);
+    return error < 0 ? error : sound;
 }
 
 int segment_scan_check(struct segment_scan *scan)

@@ -103,6 +103,8 @@ void segment_scan_init(struct segment_scan *scan, struct segment *segment, int64
 /* Returns 1 and scan->batch, 0 at the end, -EBADMSG when what lies at scan->next is no batch or ends behind scan->end,
  * or another negative errno. */
 int segment_scan_next(struct segment_scan *scan) WARN_UNUSED;
+/* Is what lies at scan->next, and is no batch, a sound message of a Kafka before 0.11? 1, 0 or a negative errno. */
+int segment_scan_is_legacy(const struct segment_scan *scan) WARN_UNUSED;
 void segment_scan_release(struct segment_scan *scan);
 /* Is the checksum of scan->batch right? A batch larger than the window is read in pieces, so that a damaged length
  * costs no memory. 1, 0 or a negative errno. */
