@@ -178,6 +178,7 @@ static bool find_in_batch(struct log *log, const struct record_batch *batch, int
     struct record record;
     bool hit = false;
     record_iterator_init(&iterator, batch, log->config->rules.max_decompressed_message_bytes, &log->store->walk);
+    iterator.skim = true; /* a record may be as large as memory */
     while (!hit && record_iterator_next(&iterator, &record))
         hit = record.offset >= offset && record.timestamp_ms >= timestamp_ms;
     if (hit)
