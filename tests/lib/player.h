@@ -63,10 +63,6 @@ void player_release(struct player *player);
 void player_play(struct player *player, const struct scenario *scenario, int32_t version, struct arena *arena,
                  struct play *play);
 
-/* Change what was recorded of a step where dohle differs on purpose. */
-void player_apply_differences(const struct player *player, const struct step *step, struct value *recorded,
-                              struct arena *arena);
-
 /* The API of that name, NULL when there is none. */
 const struct kp_api *player_api(const char *name);
 
