@@ -14,6 +14,7 @@
 #include "producer_ids.h"
 #include "purgatory.h"
 #include "recovery.h"
+#include "unclaimed.h"
 
 #include <inttypes.h>
 
@@ -189,6 +190,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
         release(broker);
         return false;
     }
+    unclaimed_folders_tell(broker);
     if (!broker->folders.clean)
         recovery_run(broker);
     broker->fetch_sessions = fetch_sessions_new(env, config->max_incremental_fetch_session_cache_slots);

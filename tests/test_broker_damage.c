@@ -143,16 +143,21 @@ static int count_records(struct test_peer *peer)
     return count;
 }
 
-/* Has an error been logged, or a warning? */
-static bool has_warned(struct world *world)
+/* Has a line with `text` been logged? */
+static bool has_logged(struct world *world, const char *text)
 {
     char line[2048];
-    bool warned = false;
+    bool logged = false;
     fflush(stderr);
     rewind(world->log);
     while (fgets(line, sizeof line, world->log) != NULL)
-        warned |= strstr(line, " WARN ") != NULL || strstr(line, " ERROR ") != NULL;
-    return warned;
+        logged |= strstr(line, text) != NULL;
+    return logged;
+}
+
+static bool has_warned(struct world *world)
+{
+    return has_logged(world, " WARN ") || has_logged(world, " ERROR ");
 }
 
 static void check_started(struct world *world, bool has_topic)
@@ -212,11 +217,31 @@ static void broker_starts_or_harms_nothing_after_a_crash(void **state)
     try_all(world);
 }
 
+/* They may hold what somebody misses: nothing is done with them, but a new topic may have the name. */
+static void folders_that_no_topic_claims_are_told(void **state)
+{
+    struct world *world = *state;
+    struct file_io *io = memory_io_files(world->whole.memory);
+    snprintf(world->at, sizeof world->at, "folders without a topic");
+    broker_fixture_close(&world->whole);
+    assert_int_equal(io->mkdir(io, "/data/another-0"), 0);
+    assert_int_equal(io->mkdir(io, "/data/t-7"), 0);
+    assert_int_equal(io->mkdir(io, "/data/notes"), 0);
+    broker_fixture_copy(&world->broker, &world->whole);
+    broker_fixture_open(&world->broker);
+    assert_true(has_logged(world, "belong to no topic and are left alone path=/data folders=2"));
+    check_started(world, true);
+    assert_true(memory_io_exists(world->broker.memory, "/data/t-7"));
+    broker_fixture_release(&world->broker);
+    world->at[0] = '\0';
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(broker_starts_or_harms_nothing_after_a_clean_stop, setup, teardown),
         cmocka_unit_test_setup_teardown(broker_starts_or_harms_nothing_after_a_crash, setup, teardown),
+        cmocka_unit_test_setup_teardown(folders_that_no_topic_claims_are_told, setup, teardown),
     };
     return cmocka_run_group_tests_name("broker_damage", tests, NULL, NULL);
 }
