@@ -146,7 +146,7 @@ int64_t store_cleaner_tick(struct log_store *store, int64_t now_ms)
 {
     struct cleaner *cleaner = &store->cleaner;
     const struct cleaner_config *config = store->options.cleaner;
-    if (cleaner->stopped)
+    if (store->stopped)
         return INT64_MAX;
     if (cleaner->cleaning != NULL && cleaner->cleaning->busy)
         return INT64_MAX;
@@ -195,7 +195,7 @@ void log_forget_cleaning(struct log *log)
 
 void log_store_stop(struct log_store *store)
 {
-    store->cleaner.stopped = true;
+    store->stopped = true;
     if (store->cleaner.cleaning != NULL)
         cleaning_cancel(store->cleaner.cleaning, false);
 }

@@ -352,13 +352,12 @@ static bool given_up(struct cleaning *cleaning)
         end(cleaning, true);
         return true;
     }
-    if (undecided &&
-        (cleaning->store->cleaner.stopped || !log->config->cleanup_compact || !config_of(cleaning)->enable)) {
+    if (undecided && (cleaning->store->stopped || !log->config->cleanup_compact || !config_of(cleaning)->enable)) {
         cleaning_discard_output(cleaning);
         end(cleaning, true);
         return true;
     }
-    return cleaning->store->cleaner.stopped;
+    return cleaning->store->stopped;
 }
 
 /* ---- the pool ------------------------------------------------------------------------------------------------------ */
@@ -421,7 +420,7 @@ static void cleaning_done(struct job *job, bool canceled)
     cleaning->busy = false;
     cleaning->worked = !canceled;
     if (canceled) /* the pool cancels when the broker stops */
-        cleaning->store->cleaner.stopped = true;
+        cleaning->store->stopped = true;
     if (given_up(cleaning))
         return;
     int64_t wait_ms = cleaning->error < 0 ? 0 : throttle_ms(cleaning);

@@ -81,7 +81,7 @@ int64_t log_store_next_ms(const struct log_store *store);
  * call they do all by themselves. */
 void log_store_begin_turn(struct log_store *store, size_t work_bytes);
 
-/* The store is about to be closed: begin no more compaction, and let what runs end soon. */
+/* The store is about to be closed: begin no more compaction, go on with no move, and let what runs end soon. */
 void log_store_stop(struct log_store *store);
 
 /* Sync all logs, write producer snapshots and checkpoints, trim indexes. With 0 the caller may write the clean-shutdown

@@ -201,7 +201,6 @@ struct log_dir {
 struct cleaner {
     struct cleaning *cleaning; /* NULL: none */
     int64_t due_ms;            /* when it goes on, or the next log is looked for */
-    bool stopped;
 };
 
 struct log_store {
@@ -211,6 +210,7 @@ struct log_store {
     int dirs_count;
     struct list logs;     /* log.link */
     struct list removals; /* removal.link: folders and files on their way out */
+    bool stopped;         /* log_store_stop() was called */
     struct list moves;    /* log_move.link */
     struct list futures;  /* copies that an earlier run began */
     struct list wishes;   /* directories for partitions that do not exist */

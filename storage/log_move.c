@@ -494,6 +494,8 @@ static void go_on(struct log_move *move)
         give_up(move);
         return;
     }
+    if (log->store->stopped) /* the next start begins it again */
+        return;
     if (log_is_cleaned(log)) { /* files change their names; once that is over no compaction of it begins */
         wait(move);
         return;

@@ -390,6 +390,24 @@ static void a_stop_in_the_middle_begins_the_move_again(void **state)
     assert_int_equal(log_fixture_count_records(&test->f, 1000), 60);
 }
 
+/* However much is left to be copied. */
+static void a_stop_does_not_wait_for_a_move(void **state)
+{
+    struct move_test *test = *state;
+    struct log_place place;
+    test->f.config.segment_bytes = 1000;
+    append(test, 20, 100);
+    assert_int_equal(log_move(test->f.log, 1, NULL), 0);
+    log_store_stop(test->f.store);
+    (void)log_fixture_run_jobs(&test->f);
+    assert_true(log_future_place(test->f.log, &place));
+    assert_int_equal(log_fixture_close(&test->f), 0);
+    assert_int_equal(open_both(test, true), 0);
+    settle(test);
+    assert_int_equal(directory_of(test->f.log), 1);
+    assert_int_equal(log_fixture_count_records(&test->f, 1000), 60);
+}
+
 /* ---- trouble --------------------------------------------------------------------------------------------------- */
 
 static void a_full_disk_leaves_the_log_where_it_is(void **state)
@@ -462,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_emptied_log_moves_with_its_offsets, setup, teardown),
         cmocka_unit_test_setup_teardown(empty_segments_move_with_their_files, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_in_the_middle_begins_the_move_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_does_not_wait_for_a_move, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_log_where_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(any_call_of_a_move_may_fail_and_the_power_may_go, setup, teardown),
     };
