@@ -138,9 +138,7 @@ static int load_meta(struct file_io *files, const char *folder, struct meta *met
     } else if (error < 0 && error != -ENOENT) {
         fail_io("Cannot read meta.properties", path, error);
     }
-    if (error == 0) {
-        free(text);
-    }
+    free(text);
     free(path);
     return error;
 }
