@@ -40,6 +40,7 @@ final class Streams {
     /** The number of the next record of each partition. */
     private final long[] next;
     private long count;
+    private long said;
 
     Streams(String bootstrap, JsonNode command, BufferedReader in) {
         this.in = in;
@@ -68,6 +69,13 @@ final class Streams {
         return count;
     }
 
+    private void sayProgress() {
+        if (count() >= said + PROGRESS) {
+            said = count();
+            Adapter.say(new ObjectMapper().createObjectNode().put("progress", said));
+        }
+    }
+
     private JsonNode told() throws IOException {
         return in.ready() ? new ObjectMapper().readTree(in.readLine()) : null;
     }
@@ -85,12 +93,8 @@ final class Streams {
         try (KafkaProducer<byte[], byte[]> producer =
                 new KafkaProducer<>(configs, new ByteArraySerializer(), new ByteArraySerializer())) {
             long sent = 0;
-            long told = 0;
             while (failure.get() == null && told() == null) {
-                if (count() >= told + PROGRESS) {
-                    told = count();
-                    Adapter.say(new ObjectMapper().createObjectNode().put("progress", told));
-                }
+                sayProgress();
                 if (sent - count() >= IN_FLIGHT) {
                     Thread.sleep(1);
                 }
@@ -137,6 +141,7 @@ final class Streams {
                     see(record.partition(), record.offset(), record.value());
                     deadline = System.currentTimeMillis() + TIMEOUT_MS;
                 }
+                sayProgress();
                 if (counts == null && in.ready()) {
                     counts = told().get("counts");
                 }
