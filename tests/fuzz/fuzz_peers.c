@@ -211,6 +211,7 @@ static void close_all(struct fuzz *fuzz)
 static void restart(struct fuzz *fuzz)
 {
     broker_stop(fuzz->broker.broker);
+    broker_fixture_run_jobs(&fuzz->broker); /* what waits for the pool is answered when that is done */
     for (int i = 0; i < PEERS; i++) {
         if (fuzz->peers[i].open) {
             ASSERT(fuzz->peers[i].test.peer.parked_count == 0);
