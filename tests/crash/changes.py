@@ -18,11 +18,13 @@ def nullable(text):
 
 
 def delete_topics(names):
-    return request(DELETE_TOPICS, 1, 1, struct.pack(">i", len(names)) + b"".join(map(string, names)) + struct.pack(">i", 30000))
+    body = struct.pack(">i", len(names)) + b"".join(map(string, names)) + struct.pack(">i", 30000)
+    return request(DELETE_TOPICS, 1, 1, body)
 
 
 def create_partitions(name, total):
-    return request(CREATE_PARTITIONS, 0, 1, struct.pack(">i", 1) + string(name) + struct.pack(">iiib", total, -1, 30000, 0))
+    body = struct.pack(">i", 1) + string(name) + struct.pack(">iiib", total, -1, 30000, 0)
+    return request(CREATE_PARTITIONS, 0, 1, body)
 
 
 def alter_config(name, key, value):
@@ -31,7 +33,8 @@ def alter_config(name, key, value):
 
 
 def describe_config(name, key):
-    return request(DESCRIBE_CONFIGS, 1, 1, struct.pack(">ib", 1, TOPIC) + string(name) + struct.pack(">i", 1) + string(key) + b"\0")
+    body = struct.pack(">ib", 1, TOPIC) + string(name) + struct.pack(">i", 1) + string(key) + b"\0"
+    return request(DESCRIBE_CONFIGS, 1, 1, body)
 
 
 def all_topics():

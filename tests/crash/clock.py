@@ -74,7 +74,7 @@ def what_is_due_stays_due(new):
     clock.set(-DAY_S)
     checkpoint = dohle.data / "recovery-point-offset-checkpoint"
     until(lambda: not list(dohle.data.glob("gone-*")), "the deleted topic's files are removed")
-    until(lambda: checkpoint.exists() and "t 0 1\n" in checkpoint.read_text(), "the record is synced, and the checkpoint says so")
+    until(lambda: checkpoint.exists() and "t 0 1\n" in checkpoint.read_text(), "the checkpoint says that the record is synced")
     peer.close()
     dohle.stop()
 
@@ -97,4 +97,5 @@ def age_is_as_in_kafka(new):
     dohle.stop()
 
 
-CHECKS = [waiting_fetch_is_not_answered_early, waiting_fetch_is_answered_in_time, what_is_due_stays_due, age_is_as_in_kafka]
+CHECKS = [waiting_fetch_is_not_answered_early, waiting_fetch_is_answered_in_time, what_is_due_stays_due,
+          age_is_as_in_kafka]

@@ -1,4 +1,4 @@
-"""Checks: a disk that is full or broken, and files that go under the running broker.
+"""Checks: a disk that is full or broken.
 
 What was acknowledged is there when the disk is well again; what was not is refused with KAFKA_STORAGE_ERROR; partitions that
 the trouble does not reach know nothing of it; a stop that could not write all is not called clean. Each check gets a function
@@ -8,8 +8,8 @@ import re
 
 from changes import Reader, all_topics, topic_partitions
 from checks import expect
-from preload import EIO, ENOSPC, GROWS
 from dohle import DohleError
+from preload import EIO, ENOSPC, GROWS
 from wire import Closed, Peer, batch, create, create_topics, end_offset, fetch, fetched, produce, produce_errors
 
 NONE, LEADER_NOT_AVAILABLE, NOT_LEADER, STORAGE_ERROR = 0, 5, 6, 56  # to Fetch 4 the last one is told as the one before
@@ -175,7 +175,7 @@ def full_at_the_start(new):
     return told
 
 
-def one_offline(scene, others=True):
+def one_offline(scene):
     """Partition 0 of `t` is offline, the others go on; so it is until a restart."""
     for _ in range(2):
         scene.produce({"t": [STORAGE_ERROR, NONE], "other": [NONE]})
@@ -242,4 +242,5 @@ def metadata_error(new):
     scene.end()
 
 
-CHECKS = [full_disk, full_for_one_file, full_at_the_stop, full_at_the_start, write_error, sync_error, read_error, metadata_error]
+CHECKS = [full_disk, full_for_one_file, full_at_the_stop, full_at_the_start, write_error, sync_error, read_error,
+          metadata_error]
