@@ -79,17 +79,18 @@ static bool child_stop(struct player_process *process, bool by_kill)
 
 bool broker_process_start_child(struct broker_process *broker, const char *command, const char **error)
 {
-    char folder[] = "/tmp/dohle-conformance-XXXXXX";
     *broker = (struct broker_process){
         .process = {.stop = child_stop, .start = child_start},
           .command = command
     };
-    if (!mkdtemp(folder)) {
+    const char *parent = getenv("TMPDIR");
+    if (asprintf(&broker->folder, "%s/dohle-conformance-XXXXXX", parent && *parent ? parent : P_tmpdir) < 0)
+        abort();
+    if (!mkdtemp(broker->folder)) {
         *error = strerror(errno);
         return false;
     }
-    broker->folder = xstrdup(folder);
-    if (asprintf(&broker->data_folder, "%s/data", folder) < 0)
+    if (asprintf(&broker->data_folder, "%s/data", broker->folder) < 0)
         abort();
     broker->process.data_folder = broker->data_folder;
     *error = "it printed no address";
