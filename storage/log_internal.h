@@ -272,8 +272,10 @@ void store_forget_wishes(struct log_store *store);
 
 /* log_move.c: stop moving the log. */
 void log_cancel_move(struct log *log);
-/* A folder of a copy was there at the start. */
+/* log_futures.c: a folder of a copy was there at the start; begin those moves again; forget what was not begun. */
 void store_note_future(struct log_store *store, struct log_dir *dir, const char *name);
+void store_begin_futures(struct log_store *store);
+void store_forget_futures(struct log_store *store);
 /* Begin again what an earlier run left; go on with moves that wait. Returns when the next one does. */
 int64_t store_moves_tick(struct log_store *store, int64_t now_ms);
 /* The store closes: what is copied so far stays for the next start. */

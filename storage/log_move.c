@@ -643,75 +643,17 @@ bool log_future_place(const struct log *log, struct log_place *place)
     return true;
 }
 
-/* ---- what an earlier run began --------------------------------------------------------------------------------- */
-
-/* A future folder that was there at the start. */
-struct found_future {
-    struct list link; /* store->futures */
-    struct log_dir *dir;
-    struct folder *folder;
-    char name[256]; /* the partition's: TOPIC-PARTITION */
-};
-
-void store_note_future(struct log_store *store, struct log_dir *dir, const char *name)
-{
-    char path[STORAGE_PATH_MAX];
-    const char *dot = strrchr(name, '.');
-    if (dot == NULL || snprintf(path, sizeof path, "%s/%s", dir->path, name) >= STORAGE_PATH_MAX)
-        return;
-    struct found_future *future = xmalloc(sizeof *future);
-    *future = (struct found_future){.dir = dir, .folder = folder_new(&store->cache, path)};
-    snprintf(future->name, sizeof future->name, "%.*s", (int)(dot - name), name);
-    list_init(&future->link);
-    list_append(&store->futures, &future->link);
-}
-
-static struct log *find_log(const struct log_store *store, const char *name)
-{
-    const char *dash = strrchr(name, '-');
-    size_t topic_bytes = dash == NULL ? 0 : (size_t)(dash - name);
-    list_for_each (&store->logs, node) {
-        struct log *log = CONTAINER_OF(node, struct log, link);
-        char number[16];
-        snprintf(number, sizeof number, "%d", (int)log->partition);
-        if (dash != NULL && strcmp(number, dash + 1) == 0 && strlen(log->topic) == topic_bytes &&
-            memcmp(log->topic, name, topic_bytes) == 0)
-            return log;
-    }
-    return NULL;
-}
-
-static void future_free(struct found_future *future)
-{
-    list_remove(&future->link);
-    folder_unref(future->folder);
-    free(future);
-}
-
-/* Nobody can say how far a copy had come: it is made anew. */
-static void begin_again(struct log_store *store, struct found_future *future)
-{
-    struct log *log = find_log(store, future->name);
-    struct storage_fault fault;
-    store_remove_folder(store, folder_ref(future->folder), store->now_ms);
-    if (log != NULL && log_move(log, (int)(future->dir - store->dirs), &fault) < 0)
-        store_report(store, 1, "A log whose move was interrupted stays where it is", "path=%s error=%s", fault.path,
-                     strerror(fault.error));
-    future_free(future);
-}
+/* ---- for the store --------------------------------------------------------------------------------------------- */
 
 void store_forget_moves(struct log_store *store)
 {
     while (!list_empty(&store->moves))
         move_free(CONTAINER_OF(store->moves.next, struct log_move, link));
-    while (!list_empty(&store->futures))
-        future_free(CONTAINER_OF(store->futures.next, struct found_future, link));
 }
 
 int64_t store_moves_tick(struct log_store *store, int64_t now_ms)
 {
-    while (!list_empty(&store->futures))
-        begin_again(store, CONTAINER_OF(store->futures.next, struct found_future, link));
+    store_begin_futures(store);
     int64_t next_ms = INT64_MAX;
     list_for_each (&store->moves, node) {
         struct log_move *move = CONTAINER_OF(node, struct log_move, link);

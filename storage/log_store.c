@@ -65,6 +65,7 @@ static void note_folder(void *context, const char *name, bool is_directory)
 void log_store_free(struct log_store *store)
 {
     store_forget_moves(store);
+    store_forget_futures(store);
     store_forget_wishes(store);
     store_cleaner_free(store);
     while (!list_empty(&store->logs))
