@@ -23,7 +23,6 @@
 #include "log_internal.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #define PIECE_BYTES   (4 * 1024 * 1024) /* what one job copies and syncs */
