@@ -14,8 +14,9 @@
  * one block, then reads that block. A gigabyte segment has 260,000 offset entries, so that is ten small reads, and most
  * lookups do not come here because they ask for what the last entry, kept by the owner, answers.
  *
- * An entry that could not be written whole is not counted, and the next one is written over it. Files of Apache Kafka
- * that was killed are filled up with zeros behind the last entry; owners notice (their keys do not ascend) and rebuild.
+ * An entry that could not be written whole is not counted, and the next one is written over it. Apache Kafka fills the
+ * files of an active segment up with zeros behind the last entry, and cuts them when it rolls or stops: but not when it
+ * is killed, nor ever those of its metadata log. Owners notice, for keys of zeros do not ascend.
  */
 #include "index_file.h"
 
@@ -184,4 +185,23 @@ int index_file_trim(struct index_file *index)
         return (int)size;
     int64_t wanted = position_of(index, index->entries);
     return size == wanted ? 0 : io->truncate(io, file, wanted);
+}
+
+int index_file_cut_zeros(struct index_file *index)
+{
+    static const uint8_t zeros[INDEX_ENTRY_BYTES_MAX];
+    uint8_t entry[INDEX_ENTRY_BYTES_MAX];
+    int32_t first = 0, end = index->entries; /* the first entry of zeros is among [first, end] */
+    while (first < end) {
+        int32_t middle = first + (end - first) / 2;
+        int error = index_file_entry(index, middle, entry);
+        if (error < 0)
+            return error;
+        if (memcmp(entry, zeros, index->entry_bytes) == 0)
+            end = middle;
+        else
+            first = middle + 1;
+    }
+    index->entries = end;
+    return index_file_trim(index);
 }

@@ -42,5 +42,8 @@ int index_file_entry(struct index_file *index, int32_t number, uint8_t *entry) W
 int index_file_floor(struct index_file *index, index_key key, int64_t target, uint8_t *entry) WARN_UNUSED;
 /* Write what waits and give the file exactly the size of its entries. */
 int index_file_trim(struct index_file *index) WARN_UNUSED;
+/* Of a loaded file: drop the zeros that Apache Kafka leaves behind the last entry. The file may turn out to be empty.
+ */
+int index_file_cut_zeros(struct index_file *index) WARN_UNUSED;
 
 #endif

@@ -303,11 +303,22 @@ static int walk_active(struct loading *loading)
            segment->txn_index.last_offset >= log->end_offset;
 }
 
+/* Apache Kafka stops cleanly and leaves the indexes of its metadata log at their full size, zeros behind the entries.
+ * True when they may be good without them: not when a segment that should have entries is left with none. */
+static bool cut_index_zeros(const struct loading *loading, struct segment *segment)
+{
+    struct index_file *offsets = &segment->offset_index.entries, *times = &segment->time_index.entries;
+    return index_file_load(times) == 0 && index_file_cut_zeros(offsets) == 0 && index_file_cut_zeros(times) == 0 &&
+           (offsets->entries > 0 || segment->size_bytes <= loading->log->config->index_interval_bytes);
+}
+
 /* The newest segment after a clean stop. */
 static int load_active(struct loading *loading)
 {
     struct log *log = loading->log;
     int odd = load_indexes(loading, log_active(log), INT64_MAX);
+    if (odd > 0 && cut_index_zeros(loading, log_active(log)))
+        odd = load_indexes(loading, log_active(log), INT64_MAX);
     if (odd == 0)
         odd = walk_active(loading);
     if (odd <= 0)

@@ -521,6 +521,29 @@ static void recovery_takes_the_preallocated_indexes_of_kafka(void **state)
     }
 }
 
+/* A Kafka that stopped leaves those of its metadata log so. They are good, and nothing is told. */
+static void clean_stop_with_zeros_behind_index_entries_needs_no_recovery(void **state)
+{
+    struct load_test *test = *state;
+    static uint8_t bytes[12 * 1000];
+    static const char *const suffixes[] = {".index", ".timeindex"};
+    int64_t base = log_active(test->f.log)->base_offset;
+    size_t sizes[COUNT_OF(suffixes)];
+    stop(test, true);
+    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
+        const uint8_t *file = memory_io_bytes(test->memory, segment_path(base, suffixes[i]), &sizes[i]);
+        assert_true(sizes[i] > 0);
+        memset(bytes, 0, sizeof bytes);
+        memcpy(bytes, file, sizes[i]);
+        memory_io_put(test->memory, segment_path(base, suffixes[i]), bytes, sizeof bytes);
+    }
+    start(test, true);
+    assert_string_equal(test->f.reports, "");
+    for (size_t i = 0; i < COUNT_OF(suffixes); i++)
+        assert_int_equal(memory_io_size(test->memory, segment_path(base, suffixes[i])), sizes[i]);
+    assert_int_equal(log_fixture_count_records(&test->f, 700), 80);
+}
+
 static void recovery_makes_lost_epochs_again_from_the_batches(void **state)
 {
     struct load_test *test = *state;
@@ -708,6 +731,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(recovery_adds_epochs_that_only_the_batches_know, setup, teardown),
         cmocka_unit_test_setup_teardown(load_forgets_producers_that_have_expired, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_takes_the_preallocated_indexes_of_kafka, setup, teardown),
+        cmocka_unit_test_setup_teardown(clean_stop_with_zeros_behind_index_entries_needs_no_recovery, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_makes_lost_epochs_again_from_the_batches, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_snapshot_gives_way_to_an_older_one, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery_can_be_interrupted_anywhere, setup, teardown),
