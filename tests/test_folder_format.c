@@ -188,11 +188,13 @@ REFUSED(feature_that_is_not_known)
 REFUSED(newer_version_of_a_record)
 REFUSED(record_that_is_not_known)
 
-/* Damage is not for this check: recovery cuts it off. */
+/* Damage is not for this check: recovery, of a folder that was not stopped cleanly, cuts it off. */
 static void what_stands_behind_damage_does_not_count(void **state)
 {
     struct metadata_fixture *f = *state;
+    struct file_io *files = memory_io_files(f->memory);
     packed_folder_put(f->memory, ARCHIVE, "/data");
+    assert_int_equal(files->unlink(files, "/data/.kafka_cleanshutdown"), 0);
     size_t size;
     (void)memory_io_bytes(f->memory, METADATA_LOG, &size);
     newer_metadata_version(f->memory);
