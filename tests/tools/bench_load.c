@@ -108,7 +108,7 @@ static void check_error(const char *what, int16_t code)
 
 /* ---- topics ---------------------------------------------------------------------------------------------------- */
 
-static void create_topic(struct load *load)
+static void ask_for_topic(struct load *load)
 {
     struct kp_create_topics_request request = kp_create_topics_request_default;
     struct kp_create_topics_request_topics topic = kp_create_topics_request_topics_default;
@@ -320,9 +320,10 @@ static int64_t next_offset(const struct kp_records *records, int64_t offset)
     return offset;
 }
 
-/* Ask for what follows *offset, waiting for a byte, and move it on. What the answer points to is valid until *bytes is
- * freed and the arena reset. */
-static struct kp_records fetch_next(struct load *load, int64_t *offset, uint8_t **bytes)
+/* Ask for what follows `offset`, and wait that long for a byte of it. What the answer points to is valid until *bytes
+ * is freed and the arena reset. */
+static const struct kp_fetch_response_responses_partitions *fetch_from(struct load *load, int64_t offset,
+                                                                       int32_t wait_ms, uint8_t **bytes)
 {
     struct kp_fetch_request request = kp_fetch_request_default;
     struct kp_fetch_request_topics topic = kp_fetch_request_topics_default;
@@ -332,8 +333,8 @@ static struct kp_records fetch_next(struct load *load, int64_t *offset, uint8_t 
     topic.partitions = &partition;
     topic.partitions_count = 1;
     partition.partition_max_bytes = FETCH_BYTES_MAX;
-    partition.fetch_offset = *offset;
-    request.max_wait_ms = ANSWER_MS;
+    partition.fetch_offset = offset;
+    request.max_wait_ms = wait_ms;
     request.min_bytes = 1;
     request.topics = &topic;
     request.topics_count = 1;
@@ -342,7 +343,13 @@ static struct kp_records fetch_next(struct load *load, int64_t *offset, uint8_t 
     free(frame.bytes);
     receive(load, 1, FETCH_VERSION, &kp_fetch_response_schema, &response, bytes);
     check_error("fetch", response.error_code);
-    const struct kp_fetch_response_responses_partitions *answer = &response.responses[0].partitions[0];
+    return &response.responses[0].partitions[0];
+}
+
+/* The same, waiting, and *offset moves on. */
+static struct kp_records fetch_next(struct load *load, int64_t *offset, uint8_t **bytes)
+{
+    const struct kp_fetch_response_responses_partitions *answer = fetch_from(load, *offset, ANSWER_MS, bytes);
     check_error("fetch", answer->error_code);
     int64_t next = next_offset(&answer->records, *offset);
     if (next == *offset)
@@ -350,6 +357,20 @@ static struct kp_records fetch_next(struct load *load, int64_t *offset, uint8_t 
     *offset = next;
     load->bytes += answer->records.size;
     return answer->records;
+}
+
+/* Apache Kafka answers the creation before the partition takes records: ask until it does. */
+static void create_topic(struct load *load)
+{
+    ask_for_topic(load);
+    int64_t began_ms = client_mono_ms();
+    for (int16_t error = -1; error != KAFKA_NONE;) {
+        uint8_t *bytes;
+        error = fetch_from(load, 0, 0, &bytes)->error_code;
+        free(bytes);
+        if (client_mono_ms() - began_ms > ANSWER_MS)
+            die("create", "the topic gets no leader");
+    }
 }
 
 static void fetch(struct load *load, int64_t bytes_wanted)
