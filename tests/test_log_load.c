@@ -58,31 +58,6 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Stop cleanly, or die; then load again. */
-static void reload(struct load_test *test, bool clean)
-{
-    if (clean)
-        assert_int_equal(log_fixture_close(&test->f), 0);
-    else
-        log_fixture_crash(&test->f);
-    assert_int_equal(log_fixture_open(&test->f, clean), 0);
-    assert_int_equal(log_load(test->f.log, NULL), 0);
-}
-
-static void stop(struct load_test *test, bool clean)
-{
-    if (clean)
-        assert_int_equal(log_fixture_close(&test->f), 0);
-    else
-        log_fixture_crash(&test->f);
-}
-
-static void start(struct load_test *test, bool clean)
-{
-    assert_int_equal(log_fixture_open(&test->f, clean), 0);
-    assert_int_equal(log_load(test->f.log, NULL), 0);
-}
-
 static void assert_reported(const struct load_test *test, const char *text)
 {
     if (strstr(test->f.reports, text) == NULL)
@@ -113,7 +88,7 @@ static size_t copy_file(struct load_test *test, const char *path, uint8_t *copy,
 static void clean_load_scans_nothing_and_finds_everything(void **state)
 {
     struct load_test *test = *state;
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     assert_string_equal(test->f.reports, "");
     assert_int_equal(test->f.cuts, 0);
     assert_int_equal(log_end_offset(test->f.log), 80);
@@ -130,7 +105,7 @@ static void clean_load_knows_the_producers(void **state)
 {
     struct load_test *test = *state;
     struct log_append append;
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     struct batch_spec last = {.records = 2, .value_bytes = 100, .producer_id = 77, .base_sequence = 78};
     assert_int_equal(log_fixture_append(&test->f, last, &append), 0);
     assert_true(append.duplicate);
@@ -143,7 +118,7 @@ static void clean_load_knows_the_producers(void **state)
 static void clean_stop_of_an_unchanged_log_touches_no_file_of_it(void **state)
 {
     struct load_test *test = *state;
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     (void)log_fixture_count_records(&test->f, 1000);
     int64_t writes = memory_io_calls(test->memory, CALL_PWRITE), syncs = memory_io_calls(test->memory, CALL_SYNC);
     assert_int_equal(log_fixture_close(&test->f), 0);
@@ -155,22 +130,22 @@ static void clean_stop_of_an_unchanged_log_touches_no_file_of_it(void **state)
 static void clean_stop_leaves_a_snapshot_at_the_log_end(void **state)
 {
     struct load_test *test = *state;
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     assert_int_equal(log_fixture_append(&test->f, (struct batch_spec){.leader_epoch = 3}, NULL), 0);
     assert_int_equal(log_fixture_close(&test->f), 0);
     assert_true(memory_io_exists(test->memory, segment_path(81, ".snapshot")));
-    start(test, true);
+    log_fixture_start(&test->f, true);
 }
 
 /* What recovery made again is on the disk when the next stop says that it was clean. */
 static void clean_stop_after_a_recovery_survives_a_power_cut(void **state)
 {
     struct load_test *test = *state;
-    reload(test, true);
-    reload(test, false);
-    stop(test, true);
+    log_fixture_reload(&test->f, true);
+    log_fixture_reload(&test->f, false);
+    log_fixture_stop(&test->f, true);
     memory_io_power_cut(test->memory, 0);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_string_equal(test->f.reports, "");
     assert_int_equal(log_fixture_count_records(&test->f, 900), 80);
 }
@@ -179,11 +154,11 @@ static void clean_load_makes_a_missing_index_again(void **state)
 {
     struct load_test *test = *state;
     uint8_t before[1000], after[1000];
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     size_t size = copy_file(test, segment_path(0, ".index"), before, sizeof before);
     struct file_io *io = memory_io_files(test->memory);
     assert_int_equal(io->unlink(io, segment_path(0, ".index")), 0);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_reported(test, "1 Made indexes again that were missing or damaged");
     assert_int_equal(copy_file(test, segment_path(0, ".index"), after, sizeof after), size);
     assert_memory_equal(after, before, size);
@@ -196,9 +171,9 @@ static void clean_load_makes_an_odd_index_again(void **state)
     struct load_test *test = *state;
     const char *const suffixes[] = {".index", ".timeindex"};
     for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-        stop(test, true);
+        log_fixture_stop(&test->f, true);
         memory_io_put(test->memory, segment_path(0, suffixes[i]), "odd", 3);
-        start(test, true);
+        log_fixture_start(&test->f, true);
         assert_reported(test, "1 Made indexes again that were missing or damaged");
         assert_int_equal(log_fixture_count_records(&test->f, 700), 80);
     }
@@ -209,7 +184,7 @@ static void read_does_not_believe_a_damaged_index(void **state)
 {
     struct load_test *test = *state;
     size_t size;
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     uint8_t *index = memory_io_bytes(test->memory, segment_path(0, ".index"), &size);
     for (size_t at = 0; at < size; at++) {
         for (int bit = 0; bit < 8; bit++) {
@@ -230,11 +205,11 @@ static void clean_load_cuts_no_sealed_segment(void **state)
     struct load_test *test = *state;
     size_t size;
     struct file_io *io = memory_io_files(test->memory);
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     uint8_t *log = memory_io_bytes(test->memory, segment_path(0, ".log"), &size);
     log[300] ^= 1;
     assert_int_equal(io->unlink(io, segment_path(0, ".index")), 0);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_reported(test, "2 Damaged batch in a sealed segment");
     assert_int_equal(memory_io_size(test->memory, segment_path(0, ".log")), size);
     assert_int_equal(log_end_offset(test->f.log), 80);
@@ -245,10 +220,10 @@ static void clean_load_recovers_an_active_segment_that_is_torn(void **state)
     struct load_test *test = *state;
     uint8_t copy[4000];
     int64_t base = log_active(test->f.log)->base_offset;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     size_t size = copy_file(test, segment_path(base, ".log"), copy, sizeof copy);
     memory_io_put(test->memory, segment_path(base, ".log"), copy, size - 5);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_reported(test, "does not add up");
     assert_reported(test, "1 Cut what was damaged");
     assert_int_equal(test->f.cuts, 1);
@@ -264,14 +239,14 @@ static void clean_load_notices_that_whole_batches_are_missing(void **state)
     int64_t base = active->base_offset, position;
     assert_int_equal(segment_find(active, 78, &position), 0);
     assert_true(position > 0);
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     (void)copy_file(test, segment_path(base, ".log"), copy, sizeof copy);
     memory_io_put(test->memory, segment_path(base, ".log"), copy, (size_t)position);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_reported(test, "2 Records are missing that were there at the last stop");
     assert_int_equal(test->f.cuts, 1);
     assert_int_equal(log_end_offset(test->f.log), 78);
-    reload(test, true); /* told once */
+    log_fixture_reload(&test->f, true); /* told once */
     assert_string_equal(test->f.reports, "");
     assert_int_equal(test->f.cuts, 1);
 }
@@ -279,14 +254,14 @@ static void clean_load_notices_that_whole_batches_are_missing(void **state)
 static void clean_load_notices_that_the_folder_is_missing(void **state)
 {
     struct load_test *test = *state;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     struct file_io *io = memory_io_files(test->memory);
     assert_int_equal(io->rename(io, "/data/t-0", "/data/elsewhere"), 0);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_reported(test, "2 Records are missing that were there at the last stop");
     assert_int_equal(test->f.cuts, 1);
     assert_int_equal(log_end_offset(test->f.log), 0);
-    reload(test, true); /* told once */
+    log_fixture_reload(&test->f, true); /* told once */
     assert_int_equal(test->f.cuts, 1);
 }
 
@@ -296,7 +271,7 @@ static void load_fails_until_the_epoch_is_raised(void **state)
     struct load_test *test = *state;
     uint8_t copy[4000];
     int64_t base = log_active(test->f.log)->base_offset;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     size_t size = copy_file(test, segment_path(base, ".log"), copy, sizeof copy);
     memory_io_put(test->memory, segment_path(base, ".log"), copy, size - 5);
     assert_int_equal(log_fixture_open(&test->f, true), 0);
@@ -314,7 +289,7 @@ static void load_fails_until_the_epoch_is_raised(void **state)
 static void recovery_keeps_what_is_whole(void **state)
 {
     struct load_test *test = *state;
-    reload(test, false);
+    log_fixture_reload(&test->f, false);
     assert_reported(test, "0 Recovered log topic=t partition=0");
     assert_int_equal(log_end_offset(test->f.log), 80);
     assert_int_equal(log_fixture_count_records(&test->f, 700), 80);
@@ -330,12 +305,12 @@ static void recovery_cuts_at_the_first_incomplete_batch(void **state)
     struct load_test *test = *state;
     int64_t base = log_active(test->f.log)->base_offset;
     int64_t batch_bytes = log_active(test->f.log)->size_bytes / ((80 - base) / 2);
-    stop(test, false);
+    log_fixture_stop(&test->f, false);
     uint8_t copy[4000];
     size_t size = copy_file(test, segment_path(base, ".log"), copy, sizeof copy);
     for (size_t kept = 0; kept <= size; kept++) {
         memory_io_put(test->memory, segment_path(base, ".log"), copy, kept);
-        start(test, false);
+        log_fixture_start(&test->f, false);
         int64_t whole = (int64_t)kept / batch_bytes;
         assert_int_equal(log_end_offset(test->f.log), base + 2 * whole);
         assert_int_equal(memory_io_size(test->memory, segment_path(base, ".log")), whole * batch_bytes);
@@ -352,7 +327,7 @@ static void recovery_finds_every_damaged_byte(void **state)
     struct load_test *test = *state;
     int64_t base = log_active(test->f.log)->base_offset;
     size_t batch_bytes = (size_t)log_active(test->f.log)->size_bytes / (size_t)((80 - base) / 2);
-    stop(test, false);
+    log_fixture_stop(&test->f, false);
     uint8_t copy[4000];
     size_t size = copy_file(test, segment_path(base, ".log"), copy, sizeof copy);
     for (size_t at = 0; at < size; at++) {
@@ -362,7 +337,7 @@ static void recovery_finds_every_damaged_byte(void **state)
         copy[at] ^= 0x80;
         memory_io_put(test->memory, segment_path(base, ".log"), copy, size);
         copy[at] ^= 0x80;
-        start(test, false);
+        log_fixture_start(&test->f, false);
         assert_int_equal(log_end_offset(test->f.log), base + 2 * (int64_t)(at / batch_bytes));
         log_fixture_crash(&test->f);
     }
@@ -376,9 +351,9 @@ static void recovery_begins_at_the_recovery_point(void **state)
     test->f.now_ms += 60000;
     (void)log_store_tick(test->f.store, test->f.now_ms); /* writes the checkpoint */
     (void)log_fixture_run_jobs(&test->f);
-    stop(test, false);
+    log_fixture_stop(&test->f, false);
     memory_io_bytes(test->memory, segment_path(0, ".log"), &size)[200] ^= 1;
-    start(test, false);
+    log_fixture_start(&test->f, false);
     assert_int_equal(log_end_offset(test->f.log), 80);
     assert_null(strstr(test->f.reports, "from=0"));
 }
@@ -394,11 +369,11 @@ static void recovery_of_a_log_without_news_writes_nothing(void **state)
     assert_int_equal(log_fixture_open(&test->f, true), 0);
     struct batch_spec spec = {.producer_id = 77, .base_sequence = 0};
     assert_int_equal(log_fixture_append(&test->f, spec, NULL), 0);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     const int writes = CALL_PWRITE | CALL_TRUNCATE | CALL_RENAME | CALL_UNLINK | CALL_SYNC;
-    stop(test, false);
+    log_fixture_stop(&test->f, false);
     memory_io_fail(test->memory, writes & ~CALL_PWRITE, 1, EIO, true);
-    start(test, false);
+    log_fixture_start(&test->f, false);
     assert_false(test->f.log->touched);
     assert_false(memory_io_fault_fired(test->memory));
     assert_string_equal(test->f.reports, "");
@@ -412,7 +387,7 @@ static void recovery_ends_the_time_index_with_the_largest_timestamp(void **state
     struct load_test *test = *state;
     int64_t base = log_active(test->f.log)->base_offset;
     int64_t largest_ms = log_active(test->f.log)->max_timestamp_ms;
-    reload(test, false);
+    log_fixture_reload(&test->f, false);
     assert_int_equal(log_active(test->f.log)->time_index.last_timestamp_ms, largest_ms);
     int64_t bytes = memory_io_size(test->memory, segment_path(base, ".timeindex"));
     assert_true(bytes > 0);
@@ -431,7 +406,7 @@ static void recovery_tells_what_it_has_read(void **state)
     int64_t base = log_active(test->f.log)->base_offset, active_bytes = log_active(test->f.log)->size_bytes;
     char told[64];
     test->f.options.progress = note_progress;
-    reload(test, false);
+    log_fixture_reload(&test->f, false);
     snprintf(told, sizeof told, "read %lld\n", (long long)active_bytes);
     assert_reported(test, told);
     assert_true(base > 0);
@@ -440,9 +415,9 @@ static void recovery_tells_what_it_has_read(void **state)
 static void recovery_without_a_checkpoint_scans_all(void **state)
 {
     struct load_test *test = *state;
-    stop(test, false);
+    log_fixture_stop(&test->f, false);
     assert_int_equal(memory_io_size(test->memory, "/data/recovery-point-offset-checkpoint"), -1);
-    start(test, false);
+    log_fixture_start(&test->f, false);
     assert_reported(test, "from=0 log_end_offset=80");
 }
 
@@ -453,9 +428,9 @@ static void recovery_deletes_segments_behind_the_damage(void **state)
     size_t size;
     int32_t segments = test->f.log->segments_count;
     int64_t second = test->f.log->segments[1]->base_offset;
-    stop(test, false);
+    log_fixture_stop(&test->f, false);
     memory_io_bytes(test->memory, segment_path(second, ".log"), &size)[200] ^= 1; /* in its first batch */
-    start(test, false);
+    log_fixture_start(&test->f, false);
     char text[100];
     snprintf(text, sizeof text, "cut_segments=%d", segments - 2);
     assert_reported(test, text);
@@ -474,11 +449,11 @@ static void recovery_cuts_a_batch_whose_offset_goes_back(void **state)
     struct load_test *test = *state;
     uint8_t copy[8000];
     int64_t base = log_active(test->f.log)->base_offset;
-    stop(test, false);
+    log_fixture_stop(&test->f, false);
     size_t size = copy_file(test, segment_path(base, ".log"), copy, sizeof copy / 2);
     memcpy(copy + size, copy, size);
     memory_io_put(test->memory, segment_path(base, ".log"), copy, 2 * size);
-    start(test, false);
+    log_fixture_start(&test->f, false);
     assert_int_equal(log_end_offset(test->f.log), 80);
     assert_int_equal(memory_io_size(test->memory, segment_path(base, ".log")), size);
 }
@@ -487,9 +462,9 @@ static void recovery_cuts_a_batch_whose_offset_goes_back(void **state)
 static void recovery_adds_epochs_that_only_the_batches_know(void **state)
 {
     struct load_test *test = *state;
-    stop(test, false);
+    log_fixture_stop(&test->f, false);
     memory_io_put(test->memory, FOLDER "leader-epoch-checkpoint", "0\n1\n0 0\n", 8);
-    start(test, false);
+    log_fixture_start(&test->f, false);
     assert_int_equal(log_latest_epoch(test->f.log), 3);
     assert_int_equal(log_epoch_at(test->f.log, 20), 1);
 }
@@ -499,7 +474,7 @@ static void load_forgets_producers_that_have_expired(void **state)
     struct load_test *test = *state;
     assert_int_equal(log_fixture_close(&test->f), 0);
     test->f.now_ms += INT64_C(2) * 24 * 3600 * 1000;
-    start(test, true);
+    log_fixture_start(&test->f, true);
     struct batch_spec other = {.producer_id = 77, .base_sequence = 500};
     assert_int_equal(log_fixture_append(&test->f, other, NULL), 0);
 }
@@ -512,10 +487,10 @@ static void recovery_takes_the_preallocated_indexes_of_kafka(void **state)
     int64_t base = log_active(test->f.log)->base_offset;
     for (int clean = 0; clean < 2; clean++) {
         int32_t entries = log_active(test->f.log)->offset_index.entries.entries;
-        stop(test, clean);
+        log_fixture_stop(&test->f, clean);
         memory_io_put(test->memory, segment_path(base, ".index"), zeros, 8 * 1000);
         memory_io_put(test->memory, segment_path(base, ".timeindex"), zeros, 12 * 1000);
-        start(test, clean);
+        log_fixture_start(&test->f, clean);
         assert_int_equal(memory_io_size(test->memory, segment_path(base, ".index")), entries * 8);
         assert_int_equal(log_fixture_count_records(&test->f, 700), 80);
     }
@@ -529,7 +504,7 @@ static void clean_stop_with_zeros_behind_index_entries_needs_no_recovery(void **
     static const char *const suffixes[] = {".index", ".timeindex"};
     int64_t base = log_active(test->f.log)->base_offset;
     size_t sizes[COUNT_OF(suffixes)];
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
         const uint8_t *file = memory_io_bytes(test->memory, segment_path(base, suffixes[i]), &sizes[i]);
         assert_true(sizes[i] > 0);
@@ -537,7 +512,7 @@ static void clean_stop_with_zeros_behind_index_entries_needs_no_recovery(void **
         memcpy(bytes, file, sizes[i]);
         memory_io_put(test->memory, segment_path(base, suffixes[i]), bytes, sizeof bytes);
     }
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_string_equal(test->f.reports, "");
     for (size_t i = 0; i < COUNT_OF(suffixes); i++)
         assert_int_equal(memory_io_size(test->memory, segment_path(base, suffixes[i])), sizes[i]);
@@ -547,9 +522,9 @@ static void clean_stop_with_zeros_behind_index_entries_needs_no_recovery(void **
 static void recovery_makes_lost_epochs_again_from_the_batches(void **state)
 {
     struct load_test *test = *state;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     memory_io_put(test->memory, FOLDER "leader-epoch-checkpoint", "0\n2\n1 0\n", 8);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_reported(test, "1 Leader epochs are damaged");
     assert_int_equal(log_epoch_at(test->f.log, 19), 0);
     assert_int_equal(log_epoch_at(test->f.log, 20), 1);
@@ -560,9 +535,9 @@ static void damaged_snapshot_gives_way_to_an_older_one(void **state)
 {
     struct load_test *test = *state;
     struct log_append append;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     memory_io_put(test->memory, segment_path(80, ".snapshot"), "damaged", 7);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_reported(test, "1 Removed a damaged producer snapshot");
     struct batch_spec last = {.records = 2, .value_bytes = 100, .producer_id = 77, .base_sequence = 78};
     assert_int_equal(log_fixture_append(&test->f, last, &append), 0);
@@ -582,7 +557,7 @@ static void recovery_can_be_interrupted_anywhere(void **state)
         fired = memory_io_fault_fired(test->memory);
         memory_io_fail(test->memory, 0, 0, 0, false);
         log_fixture_crash(&test->f);
-        start(test, false);
+        log_fixture_start(&test->f, false);
         assert_int_equal(log_end_offset(test->f.log), 80);
         assert_int_equal(log_fixture_count_records(&test->f, 900), 80);
         assert_int_equal(log_latest_epoch(test->f.log), 3);
@@ -593,9 +568,9 @@ static void recovery_can_be_interrupted_anywhere(void **state)
 static void log_start_beyond_the_end_begins_the_log_anew(void **state)
 {
     struct load_test *test = *state;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     memory_io_put(test->memory, "/data/log-start-offset-checkpoint", "0\n1\nt 0 200\n", 12);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_reported(test, "1 Log start beyond the log end");
     assert_int_equal(log_start_offset(test->f.log), 200);
     assert_int_equal(log_end_offset(test->f.log), 200);
@@ -608,9 +583,9 @@ static void log_start_inside_a_segment_hides_what_is_below(void **state)
 {
     struct load_test *test = *state;
     struct log_slice slice;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     memory_io_put(test->memory, "/data/log-start-offset-checkpoint", "0\n1\nt 0 5\n", 10);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_int_equal(log_start_offset(test->f.log), 5);
     assert_int_equal(log_read(test->f.log, 4, 100, true, ISOLATION_READ_UNCOMMITTED, &slice, NULL),
                      STORAGE_OFFSET_OUT_OF_RANGE);
@@ -618,7 +593,7 @@ static void log_start_inside_a_segment_hides_what_is_below(void **state)
     assert_int_equal(log_find_timestamp(test->f.log, 0, ISOLATION_READ_UNCOMMITTED, &found, NULL), 0);
     assert_int_equal(found.offset, 5);
     assert_int_equal(test->f.log->epochs.entries[0].start_offset, 5); /* as Kafka after DeleteRecords */
-    reload(test, true);                                               /* the checkpoint keeps it */
+    log_fixture_reload(&test->f, true);                               /* the checkpoint keeps it */
     assert_int_equal(log_start_offset(test->f.log), 5);
 }
 
@@ -627,7 +602,7 @@ static void log_start_inside_a_segment_hides_what_is_below(void **state)
 static void temporary_files_are_settled(void **state)
 {
     struct load_test *test = *state;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     memory_io_put(test->memory, FOLDER "00000000000000000000.log.deleted", "x", 1);
     memory_io_put(test->memory, FOLDER "00000000000000000010.log.cleaned", "x", 1);
     memory_io_put(test->memory, FOLDER "00000000000000000010.log.swap", "x", 1); /* of the same unfinished split */
@@ -635,7 +610,7 @@ static void temporary_files_are_settled(void **state)
     memory_io_put(test->memory, FOLDER "00000000000000000003.snapshot", "x",
                   1); /* older, and no segment begins there */
     memory_io_put(test->memory, FOLDER "00000000000000000003.snapshot.tmp", "x", 1);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000003.snapshot.tmp"));
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000010.log.swap"));
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000010.log"));
@@ -652,12 +627,12 @@ static void swap_files_replace_what_they_were_made_from(void **state)
 {
     struct load_test *test = *state;
     int64_t second = test->f.log->segments[1]->base_offset;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     uint8_t merged[8000];
     size_t size = copy_file(test, segment_path(0, ".log"), merged, sizeof merged);
     size += copy_file(test, segment_path(second, ".log"), merged + size, sizeof merged - size);
     memory_io_put(test->memory, FOLDER "00000000000000000000.log.swap", merged, size);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_int_equal(memory_io_size(test->memory, segment_path(0, ".log")), size);
     assert_false(memory_io_exists(test->memory, segment_path(second, ".log")));
     assert_int_equal(log_fixture_count_records(&test->f, 900), 80);
@@ -668,10 +643,10 @@ static void swap_file_without_a_batch_replaces_nothing(void **state)
 {
     struct load_test *test = *state;
     int64_t second = test->f.log->segments[1]->base_offset;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     memory_io_put(test->memory, segment_path(second, ".log.swap"), "garbage", 7);
     memory_io_put(test->memory, segment_path(second, ".index.swap"), "", 0);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_false(memory_io_exists(test->memory, segment_path(second, ".log.swap")));
     assert_false(memory_io_exists(test->memory, segment_path(second, ".index.swap")));
     assert_int_equal(log_fixture_count_records(&test->f, 900), 80);
@@ -681,9 +656,9 @@ static void swap_file_without_a_batch_replaces_nothing(void **state)
 static void folder_of_another_topic_is_put_aside(void **state)
 {
     struct load_test *test = *state;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     memory_io_put(test->memory, FOLDER "partition.metadata", "version: 0\ntopic_id: _____wAAAAAAAAAAAAAAAA", 43);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_reported(test, "1 Put the folder of another topic");
     assert_int_equal(log_end_offset(test->f.log), 0);
     assert_true(memory_io_exists(test->memory, "/data/t-0.ffffffff000000000000000000000000-stray"));
@@ -695,9 +670,9 @@ static void folder_of_another_topic_is_put_aside(void **state)
 static void lost_partition_metadata_is_written_again(void **state)
 {
     struct load_test *test = *state;
-    stop(test, true);
+    log_fixture_stop(&test->f, true);
     memory_io_put(test->memory, FOLDER "partition.metadata", "", 0);
-    start(test, true);
+    log_fixture_start(&test->f, true);
     assert_int_equal(memory_io_size(test->memory, FOLDER "partition.metadata"), 43);
     assert_int_equal(log_end_offset(test->f.log), 80);
 }

@@ -57,16 +57,6 @@ static void fill(struct producers_test *test)
     assert_true(test->f.log->segments_count >= 3);
 }
 
-static void reload(struct producers_test *test, bool clean)
-{
-    if (clean)
-        assert_int_equal(log_fixture_close(&test->f), 0);
-    else
-        log_fixture_crash(&test->f);
-    assert_int_equal(log_fixture_open(&test->f, clean), 0);
-    assert_int_equal(log_load(test->f.log, NULL), 0);
-}
-
 static void assert_duplicate(struct producers_test *test, int64_t producer_id, int32_t sequence, int64_t offset)
 {
     struct log_append append;
@@ -90,7 +80,7 @@ static void clean_stop_keeps_the_last_five_batches(void **state)
 {
     struct producers_test *test = *state;
     fill(test);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     assert_window(test);
 }
 
@@ -98,7 +88,7 @@ static void crash_keeps_the_last_five_batches(void **state)
 {
     struct producers_test *test = *state;
     fill(test);
-    reload(test, false);
+    log_fixture_reload(&test->f, false);
     assert_window(test);
 }
 
@@ -111,7 +101,7 @@ static void crash_behind_a_roll_keeps_the_last_five_batches(void **state)
     assert_int_equal(log_flush_now(test->f.log, NULL), 0);
     (void)log_store_tick(test->f.store, test->f.now_ms + 1000000);
     (void)log_fixture_run_jobs(&test->f);
-    reload(test, false);
+    log_fixture_reload(&test->f, false);
     assert_window(test);
 }
 
@@ -120,7 +110,7 @@ static void clean_start_looks_for_no_batches_until_one_is_repeated(void **state)
 {
     struct producers_test *test = *state;
     fill(test);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     assert_int_equal(produce(test, ID, 20, NULL), 0);
     int64_t reads = memory_io_calls(test->memory, CALL_PREAD);
     assert_int_equal(produce(test, ID, 22, NULL), 0);
@@ -134,7 +124,7 @@ static void batches_are_looked_for_once(void **state)
 {
     struct producers_test *test = *state;
     fill(test);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     assert_int_equal(produce(test, ID, 4, NULL), STORAGE_SEQUENCE_OUT_OF_ORDER);
     int64_t reads = memory_io_calls(test->memory, CALL_PREAD);
     assert_int_equal(produce(test, ID, 4, NULL), STORAGE_SEQUENCE_OUT_OF_ORDER);
@@ -151,7 +141,7 @@ static void fill_behind(struct producers_test *test, int32_t bytes)
         assert_int_equal(produce(test, ID, sequence, NULL), 0);
     for (; bytes > 0; bytes -= spec.value_bytes, spec.base_sequence++)
         assert_int_equal(log_fixture_append(&test->f, spec, NULL), 0);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
 }
 
 static void batches_far_behind_are_found(void **state)
@@ -177,7 +167,7 @@ static void failed_look_for_batches_is_no_gap(void **state)
 {
     struct producers_test *test = *state;
     fill(test);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     memory_io_fail(test->memory, CALL_PREAD, 1, EIO, true);
     assert_int_equal(produce(test, ID, 12, NULL), STORAGE_IO);
     assert_true(log_is_offline(test->f.log));
@@ -191,7 +181,7 @@ static void batches_of_an_older_epoch_do_not_come_back(void **state)
     struct batch_spec spec = {
         .records = 2, .value_bytes = 100, .producer_id = ID, .producer_epoch = 1, .base_sequence = 0};
     assert_int_equal(log_fixture_append(&test->f, spec, NULL), 0);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     spec.base_sequence = 18;
     assert_int_equal(log_fixture_append(&test->f, spec, NULL), STORAGE_SEQUENCE_OUT_OF_ORDER);
     assert_int_equal(produce(test, ID, 18, NULL), STORAGE_PRODUCER_EPOCH_STALE);
@@ -207,7 +197,7 @@ static void duplicates_are_known_around_the_largest_sequence(void **state)
     for (int clean = 0; clean < 2; clean++) {
         for (size_t i = 0; i < COUNT_OF(sequences); i++)
             assert_duplicate(test, ID, sequences[i], (int64_t)i * 2);
-        reload(test, clean == 0);
+        log_fixture_reload(&test->f, clean == 0);
     }
     assert_int_equal(produce(test, ID, INT32_MAX - 5, NULL), STORAGE_SEQUENCE_OUT_OF_ORDER);
     assert_int_equal(produce(test, ID, 5, NULL), 0);
@@ -228,7 +218,7 @@ static void producers_outlive_their_records(void **state)
     }
     assert_int_equal(log_start_offset(test->f.log), 40);
     assert_duplicate(test, ID, 12, 24);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     assert_duplicate(test, ID, 18, 36);
     assert_int_equal(produce(test, ID, 22, NULL), STORAGE_SEQUENCE_OUT_OF_ORDER);
     assert_int_equal(produce(test, ID, 20, NULL), 0);
@@ -240,7 +230,7 @@ static void producers_outlive_delete_records(void **state)
     fill(test);
     assert_int_equal(log_raise_start(test->f.log, 40, NULL), 0);
     assert_int_equal(produce(test, ID, 22, NULL), STORAGE_SEQUENCE_OUT_OF_ORDER);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     assert_int_equal(produce(test, ID, 22, NULL), STORAGE_SEQUENCE_OUT_OF_ORDER);
     assert_duplicate(test, ID, 18, 36);
 }
@@ -280,7 +270,7 @@ static void open_transactions_keep_their_producer(void **state)
     test->f.now_ms += 3600 * 1000;
     (void)log_store_tick(test->f.store, test->f.now_ms);
     assert_int_equal(test->f.log->producers.count, 1);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     assert_int_equal(test->f.log->producers.count, 1);
     assert_int_equal(log_last_stable_offset(test->f.log), 0);
 }

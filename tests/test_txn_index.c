@@ -86,16 +86,6 @@ static void assert_named(const struct txn_test *test, int number, int64_t produc
     assert_int_equal(test->named[number].first_offset, first_offset);
 }
 
-static void reload(struct txn_test *test, bool clean)
-{
-    if (clean)
-        assert_int_equal(log_fixture_close(&test->f), 0);
-    else
-        log_fixture_crash(&test->f);
-    assert_int_equal(log_fixture_open(&test->f, clean), 0);
-    assert_int_equal(log_load(test->f.log, NULL), 0);
-}
-
 /* ---- what is written ------------------------------------------------------------------------------------------- */
 
 /* Format of Kafka's AbortedTxn. */
@@ -161,7 +151,7 @@ static void entry_of_a_marker_that_cannot_be_written_is_taken_back(void **state)
     assert_true(memory_io_fault_fired(test->memory));
     end(test, 7, true);
     assert_int_equal(named(test, 0, INT32_MAX), 0);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     assert_int_equal(memory_io_size(test->memory, FIRST_INDEX), 0);
     assert_int_equal(named(test, 0, INT32_MAX), 0);
     assert_string_equal(test->f.reports, "");
@@ -271,7 +261,7 @@ static void search_is_spared_where_nothing_was_aborted(void **state)
     for (int i = 0; i < 20; i++)
         add_data(test, 8);
     end(test, 8, true);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     struct log_slice slice;
     assert_int_equal(log_read(test->f.log, 2, 500, true, ISOLATION_READ_COMMITTED, &slice, NULL), 0);
     int64_t reads_before = memory_io_calls(test->memory, CALL_PREAD);
@@ -335,7 +325,7 @@ static void clean_stop_keeps_the_index(void **state)
     struct txn_test *test = *state;
     fill(test);
     assert_filled(test);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     assert_string_equal(test->f.reports, "");
     assert_filled(test);
 }
@@ -386,7 +376,7 @@ static void damaged_index_of_a_sealed_segment_is_made_again(void **state)
     assert_int_equal(log_load(test->f.log, NULL), 0);
     assert_non_null(strstr(test->f.reports, "Made indexes again"));
     assert_filled(test);
-    reload(test, true);
+    log_fixture_reload(&test->f, true);
     assert_string_equal(test->f.reports, "");
     assert_filled(test);
 }

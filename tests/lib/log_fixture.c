@@ -138,6 +138,26 @@ void log_fixture_crash(struct log_fixture *fixture)
     fixture->log = NULL;
 }
 
+void log_fixture_stop(struct log_fixture *fixture, bool clean)
+{
+    if (clean)
+        assert_int_equal(log_fixture_close(fixture), 0);
+    else
+        log_fixture_crash(fixture);
+}
+
+void log_fixture_start(struct log_fixture *fixture, bool clean)
+{
+    assert_int_equal(log_fixture_open(fixture, clean), 0);
+    assert_int_equal(log_load(fixture->log, NULL), 0);
+}
+
+void log_fixture_reload(struct log_fixture *fixture, bool clean)
+{
+    log_fixture_stop(fixture, clean);
+    log_fixture_start(fixture, clean);
+}
+
 /* "k=v k2=v2 gone =none" */
 static void add_records_of_text(struct batch_builder *builder, const char *text, int64_t timestamp_ms)
 {

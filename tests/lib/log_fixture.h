@@ -34,6 +34,10 @@ int log_fixture_open(struct log_fixture *fixture, bool clean);
 int log_fixture_close(struct log_fixture *fixture);
 /* The broker dies: jobs are canceled, memory is freed, nothing is written any more. The files stay as they are. */
 void log_fixture_crash(struct log_fixture *fixture);
+/* Stop cleanly, or die. Then open the store again and load the log. All of it must succeed. */
+void log_fixture_stop(struct log_fixture *fixture, bool clean);
+void log_fixture_start(struct log_fixture *fixture, bool clean);
+void log_fixture_reload(struct log_fixture *fixture, bool clean);
 /* Run the submitted jobs, and those that these submit, in order. Returns how many. */
 int log_fixture_run_jobs(struct log_fixture *fixture);
 
