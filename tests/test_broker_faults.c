@@ -429,17 +429,6 @@ static void check_after(struct run *run, FILE *log)
 
 /* ---- sweeps ------------------------------------------------------------------------------------------------------ */
 
-static const struct fault_kind {
-    const char *name;
-    int error;
-    bool for_good;
-} fault_kinds[] = {
-    {"EIO once",        EIO,    false},
-    {"EIO for good",    EIO,    true },
-    {"ENOSPC once",     ENOSPC, false},
-    {"ENOSPC for good", ENOSPC, true },
-};
-
 /* Of the many cases only the log of one that fails is shown. */
 static int setup(void **state)
 {

@@ -131,17 +131,6 @@ struct sweep {
     void (*scenario)(struct run *run);
 };
 
-static const struct fault_kind {
-    const char *name;
-    int error;
-    bool for_good;
-} fault_kinds[] = {
-    {"EIO once",        EIO,    false},
-    {"EIO for good",    EIO,    true },
-    {"ENOSPC once",     ENOSPC, false},
-    {"ENOSPC for good", ENOSPC, true },
-};
-
 /* Returns false when the scenario ended before the k-th call. */
 static bool sweep_fault(struct sweep *sweep, const struct fault_kind *kind, int k)
 {

@@ -27,16 +27,20 @@ def goes_offline(scene):
     one_offline(scene)
 
 
-def folder_removed(new):
+def lost_for_good(new, remove):
     """The partition is offline; after a restart it is empty, and the others are as they were."""
     scene = Scene(new)
-    shutil.rmtree(scene.dohle.data / "t-0")
+    remove(scene.dohle.data / "t-0")
     goes_offline(scene)
     scene.stop_badly()
     scene.start()
     scene.acknowledged["t", 0] = []
     scene.produce({"t": [NONE, NONE], "other": [NONE]})
     scene.end()
+
+
+def folder_removed(new):
+    lost_for_good(new, shutil.rmtree)
 
 
 def folder_moved(new):
@@ -54,15 +58,8 @@ def folder_moved(new):
 
 
 def segment_removed(new):
-    """The same for the file that is written."""
-    scene = Scene(new)
-    (scene.dohle.data / "t-0" / f"{0:020}.log").unlink()
-    goes_offline(scene)
-    scene.stop_badly()
-    scene.start()
-    scene.acknowledged["t", 0] = []
-    scene.produce({"t": [NONE, NONE], "other": [NONE]})
-    scene.end()
+    """The file that is written."""
+    lost_for_good(new, lambda folder: (folder / f"{0:020}.log").unlink())
 
 
 def data_folder_moved(new):

@@ -190,6 +190,13 @@ static int fault(struct memory_io *memory, enum memory_call call)
     return -memory->fault_error;
 }
 
+const struct fault_kind fault_kinds[FAULT_KINDS] = {
+    {"EIO once",        EIO,    false},
+    {"EIO for good",    EIO,    true },
+    {"ENOSPC once",     ENOSPC, false},
+    {"ENOSPC for good", ENOSPC, true },
+};
+
 void memory_io_fail(struct memory_io *memory, int calls, int k, int error, bool for_good)
 {
     memory->fault_calls = k > 0 ? calls : 0;

@@ -34,6 +34,14 @@ enum memory_call {
  * all later ones of these kinds too. A pwrite that fails has written half of its bytes. 0 as `k` takes the fault away.
  */
 void memory_io_fail(struct memory_io *memory, int calls, int k, int error, bool for_good);
+/* The ways in which a sweep has each call fail. */
+#define FAULT_KINDS 4
+struct fault_kind {
+    const char *name;
+    int error;
+    bool for_good;
+};
+extern const struct fault_kind fault_kinds[FAULT_KINDS];
 /* Has the fault happened? */
 bool memory_io_fault_fired(const struct memory_io *memory);
 /* A pwrite writes at most so many bytes; 0: all. */
