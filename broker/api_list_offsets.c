@@ -79,7 +79,9 @@ static enum kafka_error list_partition(struct request *request, struct kp_string
     struct partition *partition = topic == NULL ? NULL : topic_partition(topic, asked->partition_index);
     if (partition == NULL)
         return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    enum kafka_error error = partition_check_epoch_strictly(partition, asked->current_leader_epoch);
+    enum kafka_error error = kafka_error_of_storage(log_load(partition->log, NULL)); /* offline: it has no offsets */
+    if (error == KAFKA_NONE)
+        error = partition_check_epoch_strictly(partition, asked->current_leader_epoch);
     if (error != KAFKA_NONE)
         return error;
     struct log_found found;

@@ -37,8 +37,10 @@ static void answer_partition(const struct metadata *metadata, struct kp_metadata
     to->leader_id = partition_leader(partition);
     to->error_code = (int16_t)(to->leader_id < 0 ? KAFKA_LEADER_NOT_AVAILABLE : KAFKA_NONE);
     to->leader_epoch = partition->leader_epoch;
-    to->replica_nodes = to->isr_nodes = metadata->self;
-    to->replica_nodes_count = to->isr_nodes_count = 1;
+    to->replica_nodes = to->isr_nodes = to->offline_replicas = metadata->self;
+    to->replica_nodes_count = 1;
+    to->isr_nodes_count = partition_in_sync(metadata->request->broker->catalog, partition);
+    to->offline_replicas_count = to->leader_id < 0;
 }
 
 static void answer_topic(struct metadata *metadata, const struct topic *topic)
@@ -322,12 +324,14 @@ static void describe_partition(const struct description *description,
 {
     *to = kp_describe_topic_partitions_response_topics_partitions_default;
     to->partition_index = partition->index;
-    to->leader_id = partition_leader(partition);
-    to->error_code = (int16_t)(to->leader_id < 0 ? KAFKA_LEADER_NOT_AVAILABLE : KAFKA_NONE);
+    to->leader_id = partition_leader(partition); /* where it is -1 Metadata has an error, and this has none */
     to->leader_epoch = partition->leader_epoch;
-    to->replica_nodes = to->isr_nodes = description->self;
-    to->replica_nodes_count = to->isr_nodes_count = 1;
-    to->eligible_leader_replicas_count = to->last_known_elr_count = 0; /* empty: Java's client fails on null */
+    to->replica_nodes = to->isr_nodes = to->offline_replicas = to->last_known_elr = description->self;
+    to->replica_nodes_count = 1;
+    to->isr_nodes_count = partition_in_sync(description->request->broker->catalog, partition);
+    to->offline_replicas_count = to->leader_id < 0;
+    to->last_known_elr_count = 1 - to->isr_nodes_count;
+    to->eligible_leader_replicas_count = 0; /* empty: Java's client fails on null */
 }
 
 static void set_next(struct description *description, struct kp_string name, int32_t partition)

@@ -13,11 +13,17 @@ static inline int32_t partition_leader_epoch(const struct partition *partition)
     return partition->leader_epoch;
 }
 
-/* Who leads the partition as clients are told: -1 and LEADER_NOT_AVAILABLE while its log is offline, as Kafka answers
- * for a log directory that failed. */
+/* Who leads the partition as clients are told: -1 while its log is offline, as Kafka answers for a log directory that
+ * failed. This node is then its offline replica, */
 static inline int32_t partition_leader(const struct partition *partition)
 {
     return log_is_offline(partition->log) ? -1 : partition->leader;
+}
+
+/* and in the ISR only without the feature eligible.leader.replicas.version, under which Kafka's ISR may be empty. */
+static inline bool partition_in_sync(const struct catalog *catalog, const struct partition *partition)
+{
+    return partition_leader(partition) >= 0 || catalog_partition_record_version(catalog) < 2;
 }
 
 /* Does the leader epoch that a client knows (-1: it does not say) match ours? KIP-320: a client that is behind is

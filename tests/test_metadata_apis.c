@@ -349,11 +349,16 @@ static void a_partition_whose_log_is_offline_has_no_leader(void **state)
     assert_int_equal(response.topics[0].error_code, KAFKA_NONE);
     assert_int_equal(response.topics[0].partitions[0].error_code, KAFKA_LEADER_NOT_AVAILABLE);
     assert_int_equal(response.topics[0].partitions[0].leader_id, -1);
+    assert_int_equal(response.topics[0].partitions[0].isr_nodes_count, 1);
+    assert_int_equal(response.topics[0].partitions[0].offline_replicas_count, 1);
+    assert_int_equal(response.topics[0].partitions[0].offline_replicas[0], 1);
+    assert_int_equal(response.topics[0].partitions[1].offline_replicas_count, 0);
     assert_int_equal(response.topics[0].partitions[1].error_code, KAFKA_NONE);
     assert_int_equal(response.topics[0].partitions[1].leader_id, 1);
 
     assert_true(metadata_fixture_ask(f, KP_API_DESCRIBE_TOPIC_PARTITIONS, 0, &describe, &described));
-    assert_int_equal(described.topics[0].partitions[0].error_code, KAFKA_LEADER_NOT_AVAILABLE);
+    assert_int_equal(described.topics[0].partitions[0].error_code, KAFKA_NONE);
+    assert_int_equal(described.topics[0].partitions[0].offline_replicas_count, 1);
     assert_int_equal(described.topics[0].partitions[0].leader_id, -1);
     assert_int_equal(described.topics[0].partitions[1].leader_id, 1);
 }
