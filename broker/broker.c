@@ -32,6 +32,11 @@ static int log_cut(void *context, const char *topic, int32_t partition)
     return controller_raise_epoch(context, kp_string_of(topic), partition);
 }
 
+static void log_placed(void *context, const char *topic, int32_t partition, int directory)
+{
+    controller_note_directory(context, kp_string_of(topic), partition, directory);
+}
+
 static void report(void *context, int level, const char *sentence, const char *detail)
 {
     (void)context;
@@ -46,6 +51,7 @@ static bool open_store(struct broker *broker, int open_files_max)
         .files = broker->env->files,
         .executor = broker->env->executor,
         .directories = broker->folders.directories,
+        .directories_offline = broker->folders.directories_offline,
         .directories_count = broker->folders.directories_count,
         .open_files_max = open_files_max,
         .sync = !config->ephemeral,
@@ -63,6 +69,8 @@ static bool open_store(struct broker *broker, int open_files_max)
         .before_folder_context = broker,
         .log_cut = log_cut,
         .log_cut_context = broker,
+        .log_placed = log_placed,
+        .log_placed_context = broker,
         .report = report,
         .report_context = broker,
         .progress = recovery_progress,
@@ -80,13 +88,15 @@ static bool open_controller(struct broker *broker)
 {
     const struct data_folders *folders = &broker->folders;
     struct kp_uuid *ids = xcalloc((size_t)folders->directories_count, sizeof *ids);
+    int32_t count = 0;
     for (int32_t i = 0; i < folders->directories_count; i++)
-        ids[i] = folders->items[i].directory_id;
+        if (!folders->directories_offline[i])
+            ids[count++] = folders->items[i].directory_id;
     const struct controller_options options = {
         .directory = folders->items[folders->metadata].path,
         .clean = folders->clean,
         .directory_ids = ids,
-        .directories_count = folders->directories_count,
+        .directories_count = count,
     };
     bool opened = controller_open(broker, &options);
     free(ids);
@@ -212,6 +222,8 @@ void broker_stop(struct broker *broker)
 bool broker_close(struct broker *broker)
 {
     int64_t broker_epoch = controller_broker_epoch(broker);
+    broker->stopping = true;
+    controller_resign(broker);
     bool clean = metadata_log_sync_now(broker->metadata_log) == 0;
     if (clean)
         log_store_carry_out(broker->store, log_store_deletions(broker->store), true);

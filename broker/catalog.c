@@ -565,7 +565,7 @@ struct kp_partition_record catalog_partition_record(const struct catalog *catalo
     struct kp_partition_record record = kp_partition_record_default;
     record.partition_id = partition->index;
     record.topic_id = partition->topic->id;
-    record.replicas = record.isr = &partition->leader; /* which is this node */
+    record.replicas = record.isr = (int32_t *)(uintptr_t)&catalog->options.node_id;
     record.replicas_count = record.isr_count = 1;
     record.leader = partition->leader;
     record.leader_epoch = partition->leader_epoch;

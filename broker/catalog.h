@@ -97,7 +97,7 @@ int64_t catalog_next_producer_id(const struct catalog *catalog);
 bool catalog_registration(const struct catalog *catalog, struct kp_register_broker_record *registration,
                           struct arena *arena) WARN_UNUSED;
 
-/* A partition in full, as its record says it; what it points to is in `partition`. The leader must be known. */
+/* A partition in full, as its record says it; what it points to is in the catalog and in `partition`. */
 struct kp_partition_record catalog_partition_record(const struct catalog *catalog, struct partition *partition);
 /* The version in which partitions and their changes are written at the finalized levels: both got their fields at once.
  */

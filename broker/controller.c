@@ -3,7 +3,13 @@
  *     start:  replay -> whole? -> feature level, if there is none
  *                              -> registration: made once, fenced; one that was left unfenced is fenced
  *                              -> partitions without a leader are taken; after a crash all, in a new leader epoch
- *                              -> synced, if any was taken -> logs
+ *                              -> synced, if any was taken -> logs, each expected in the directory that is recorded
+ *
+ * The directory of a partition is recorded as Kafka does it: with the partition when there is only one, else unassigned
+ * at first, and by a change when its folder is made, moved, or found elsewhere. A log that is in none of the
+ * directories that can be used, and may be in another, is offline (log_expect()): it is never made anew.
+ *
+ *     stop:   with several log.dirs partitions get no leader, as in Kafka
  *
  * dohle never registers itself as unfenced. So a Kafka that takes the folder over waits for no session to end, and
  * finds in the mark of the clean stop the epoch that it looks for. */
@@ -14,9 +20,10 @@
 #include "metadata_bootstrap.h"
 #include "purgatory.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-/* Records of one batch while the lead is taken: far below what Kafka accepts in one. */
+/* Records of one batch while leads are taken or left: far below what Kafka accepts in one. */
 #define TAKE_BATCH_RECORDS 1000
 
 /* Kafka's directory id of a replica whose folder is not chosen yet. */
@@ -146,17 +153,37 @@ static void add_registration(struct broker *broker, struct metadata_batch *batch
     arena_release(&arena);
 }
 
-static void take_partition(struct broker *broker, struct metadata_batch *batch, const struct partition *partition)
+static struct kp_partition_change_record change_of(const struct partition *partition)
 {
-    int16_t version = catalog_partition_record_version(broker->catalog);
     struct kp_partition_change_record record = kp_partition_change_record_default;
     record.partition_id = partition->index;
     record.topic_id = partition->topic->id;
+    return record;
+}
+
+static void take_partition(struct broker *broker, struct metadata_batch *batch, const struct partition *partition)
+{
+    int16_t version = catalog_partition_record_version(broker->catalog);
+    struct kp_partition_change_record record = change_of(partition);
     record.leader = broker->node_id;
     record.isr = &broker->node_id;
     record.isr_count = 1;
     if (version >= 2) /* Kafka's stop made this replica eligible; as the leader it is no longer that */
         record.eligible_leader_replicas_count = record.last_known_elr_count = 0;
+    metadata_batch_add(batch, &kp_partition_change_record_schema, version, &record);
+}
+
+/* As Kafka's stop leaves it: the replica is no longer the leader, and where there is such a thing eligible to be it. */
+static void leave_partition(struct broker *broker, struct metadata_batch *batch, const struct partition *partition)
+{
+    int16_t version = catalog_partition_record_version(broker->catalog);
+    struct kp_partition_change_record record = change_of(partition);
+    record.leader = -1;
+    if (version >= 2) {
+        record.isr_count = 0;
+        record.eligible_leader_replicas = record.last_known_elr = &broker->node_id;
+        record.eligible_leader_replicas_count = record.last_known_elr_count = 1;
+    }
     metadata_batch_add(batch, &kp_partition_change_record_schema, version, &record);
 }
 
@@ -194,6 +221,72 @@ int controller_raise_epoch(struct broker *broker, struct kp_string name, int32_t
     return status == 0 ? metadata_log_sync_now(broker->metadata_log) : status;
 }
 
+/* The number of the directory in which the partition is recorded, as log_expect() wants it. */
+static int recorded_directory(const struct broker *broker, const struct partition *partition)
+{
+    static const struct kp_uuid directory_migrating = {{0}}; /* also that of a record below metadata.version 17 */
+    const struct data_folders *folders = &broker->folders;
+    if (kp_uuid_equal(partition->directory, directory_migrating) ||
+        kp_uuid_equal(partition->directory, directory_unassigned))
+        return LOG_DIRECTORY_ANY;
+    for (int32_t i = 0; i < folders->directories_count; i++)
+        if (!folders->directories_offline[i] && kp_uuid_equal(partition->directory, folders->items[i].directory_id))
+            return i;
+    return LOG_DIRECTORY_LOST;
+}
+
+/* Partitions are recorded in a folder that is not there, and one was formatted: it may be where a disk is to be. */
+static void tell_new_folders(const struct broker *broker)
+{
+    for (int32_t i = 0; i < broker->folders.directories_count; i++)
+        if (broker->folders.items[i].formatted)
+            LOG_WARN("A data folder was empty, and another is missing: is a disk not mounted?", "empty=%s",
+                     broker->folders.items[i].path);
+}
+
+/* Say where the logs are expected, and which are therefore offline. */
+static void expect_logs(struct broker *broker)
+{
+    int64_t count = 0;
+    const struct partition *first = NULL;
+    for (int32_t i = 0; i < catalog_topics_count(broker->catalog); i++) {
+        const struct topic *topic = catalog_topic_at(broker->catalog, i);
+        for (int32_t j = 0; j < topic->partitions_count; j++) {
+            const struct partition *partition = topic_partition(topic, j);
+            log_expect(partition->log, recorded_directory(broker, partition));
+            if (!log_is_offline(partition->log))
+                continue;
+            count++;
+            first = first != NULL ? first : partition;
+        }
+    }
+    if (count > 0)
+        LOG_WARN("Partitions are offline until their data folder is back", "partitions=%" PRId64 " first=%s-%" PRId32,
+                 count, first->topic->name, first->index);
+    if (count > 0)
+        tell_new_folders(broker);
+}
+
+void controller_note_directory(struct broker *broker, struct kp_string name, int32_t index, int32_t directory)
+{
+    const struct topic *topic = broker->catalog != NULL ? catalog_topic(broker->catalog, name) : NULL;
+    const struct partition *partition = topic != NULL ? topic_partition(topic, index) : NULL;
+    int16_t version = broker->catalog != NULL ? catalog_partition_record_version(broker->catalog) : 0;
+    struct kp_uuid id = broker->folders.items[directory].directory_id;
+    if (partition == NULL || version < 1 || broker->stopping || kp_uuid_equal(partition->directory, id))
+        return;
+    struct metadata_batch batch;
+    struct kp_partition_change_record record = change_of(partition);
+    record.directories = &id;
+    record.directories_count = 1;
+    controller_begin(broker, &batch);
+    metadata_batch_add(&batch, &kp_partition_change_record_schema, version, &record);
+    if (metadata_log_append(broker->metadata_log, &batch) != 0)
+        LOG_WARN("Cannot record in which data folder a partition is", "topic=%s partition=%" PRId32, topic->name,
+                 index);
+    metadata_batch_release(&batch);
+}
+
 static bool start_state(struct broker *broker, const struct controller_options *options)
 {
     struct metadata_batch batch;
@@ -209,8 +302,10 @@ static bool start_state(struct broker *broker, const struct controller_options *
         taken = take_partitions(broker, &batch, !options->clean);
     }
     metadata_batch_release(&batch);
-    if (taken)
+    if (taken) {
         catalog_start(broker->catalog, broker->store);
+        expect_logs(broker);
+    }
     return taken; /* a failed append has logged its line */
 }
 
@@ -249,6 +344,24 @@ bool controller_open(struct broker *broker, const struct controller_options *opt
         return false;
     }
     return start_state(broker, options);
+}
+
+void controller_resign(struct broker *broker)
+{
+    struct metadata_batch batch;
+    if (broker->folders.directories_count == 1)
+        return;
+    controller_begin(broker, &batch);
+    bool left = true;
+    for (int32_t i = 0; i < catalog_topics_count(broker->catalog) && left; i++) {
+        const struct topic *topic = catalog_topic_at(broker->catalog, i);
+        for (int32_t j = 0; j < topic->partitions_count && left; j++) {
+            leave_partition(broker, &batch, topic_partition(topic, j));
+            left = metadata_batch_count(&batch) < TAKE_BATCH_RECORDS || append_some(broker, &batch);
+        }
+    }
+    (void)(left && append_some(broker, &batch)); /* what fails makes the stop unclean, and has logged its line */
+    metadata_batch_release(&batch);
 }
 
 void controller_close(struct broker *broker)

@@ -23,7 +23,7 @@
 struct controller_options {
     const char *directory;         /* the data folder with the metadata log */
     bool clean;                    /* the last stop was clean; false: the leader epochs of all partitions are raised */
-    struct kp_uuid *directory_ids; /* of log.dirs; the metadata log's folder has broker->directory_id */
+    struct kp_uuid *directory_ids; /* of log.dirs that can be used; the metadata log's has broker->directory_id */
     int32_t directories_count;
 };
 
@@ -31,12 +31,20 @@ struct controller_options {
  * partitions, make their logs in broker->store. On failure false, and one line was logged that says why; call
  * controller_close() in any case. */
 bool controller_open(struct broker *broker, const struct controller_options *options) WARN_UNUSED;
+/* A clean stop, before the store is closed: with several log.dirs all partitions are left without a leader, as Kafka's
+ * stop leaves them. A Kafka that finds itself as the leader of one whose directory cannot be used at its start makes it
+ * anew, empty, in another. */
+void controller_resign(struct broker *broker);
 /* The store is closed before, and all jobs have ended. */
 void controller_close(struct broker *broker);
 
 /* The log of a partition was found to have lost records: lead it in a new epoch. Durable when it returns; 0 or a
  * negative storage_error. */
 int controller_raise_epoch(struct broker *broker, struct kp_string topic, int32_t partition) WARN_UNUSED;
+
+/* The log of a partition is in this directory of the store: record it, unless it is recorded already. Not durable when
+ * it returns; what is lost is recorded again when the log is next loaded. */
+void controller_note_directory(struct broker *broker, struct kp_string topic, int32_t partition, int32_t directory);
 
 /* The epoch of this broker's registration, as Kafka wants it in the mark of a clean stop; -1: none. */
 int64_t controller_broker_epoch(const struct broker *broker);

@@ -10,7 +10,13 @@
  *
  * The lock is taken before anything is read, and meta.properties is the last file of formatting, synced: a crash in
  * between leaves a folder that counts as new. directory.id is missing in folders of Kafka before 3.7 and is added then,
- * as Kafka does. */
+ * as Kafka does.
+ *
+ * Of several folders one may be unreachable: its disk is gone, or may not be read or written, or meta.properties makes
+ * no sense. It is offline until a restart then, one line says why, nothing in it is touched, and the start goes on with
+ * the others. It ends where Kafka ends it: when that folder is the one with the metadata log, when none of log.dirs is
+ * left, and when a folder can be read and is another's: of another cluster, node or time, in use, with files that are
+ * none of ours, or with the directory.id of another folder. */
 #include "data_folder.h"
 
 #include "ephemeral.h"
@@ -19,6 +25,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
@@ -46,20 +53,68 @@ static char *join_path(const char *folder, const char *name)
     return path;
 }
 
-static bool fail_io(const char *sentence, const char *path, int error)
+/* What came of a step with a folder. Why it failed stands in the folder's trouble. */
+enum folder_step {
+    STEP_DONE,
+    STEP_OFFLINE, /* the folder cannot be used */
+    STEP_REFUSED, /* the broker must not start on it */
+};
+
+/* Note why: a sentence, then key=value pairs. Returns `step`. */
+static enum folder_step PRINTF_LIKE(4, 5)
+    trouble(struct data_folder *folder, enum folder_step step, const char *sentence, const char *format, ...)
 {
-    LOG_ERROR(sentence, "path=%s error=\"%s\"", path, strerror(-error));
-    return false;
+    va_list arguments;
+    va_start(arguments, format);
+    folder->trouble = sentence;
+    vsnprintf(folder->trouble_detail, sizeof folder->trouble_detail, format, arguments);
+    va_end(arguments);
+    return step;
+}
+
+static enum folder_step trouble_io(struct data_folder *folder, const char *sentence, const char *path, int error)
+{
+    return trouble(folder, STEP_OFFLINE, sentence, "path=%s error=\"%s\"", path, strerror(-error));
+}
+
+/* Go on without the folder. False when there is no going on; then its line was logged too. */
+static bool leave_offline(struct data_folders *folders, struct data_folder *folder)
+{
+    int32_t number = (int32_t)(folder - folders->items), left = 0;
+    folder->offline = true;
+    if (folder->lock != NULL) {
+        folders->env->files->close(folders->env->files, folder->lock);
+    }
+    folder->lock = NULL;
+    for (int32_t i = 0; i < folders->directories_count; i++) {
+        left += !folders->items[i].offline;
+    }
+    if (folders->count == 1) {
+        LOG_ERROR(folder->trouble, "%s", folder->trouble_detail);
+        return false;
+    }
+    if (number == folders->metadata) {
+        LOG_ERROR("The data folder with the metadata log cannot be used", "folder=%s reason=\"%s\" %s", folder->path,
+                  folder->trouble, folder->trouble_detail);
+        return false;
+    }
+    LOG_ERROR("A data folder is offline until a restart; the others are used", "folder=%s reason=\"%s\" %s",
+              folder->path, folder->trouble, folder->trouble_detail);
+    folders->directories_offline[number] = true;
+    if (left == 0) {
+        LOG_ERROR("None of log.dirs can be used", NULL);
+    }
+    return left > 0;
 }
 
 /* ---- folder and lock --------------------------------------------------------------------------------------------- */
 
 /* Make the folder and those above it. */
-static bool make_folder(struct file_io *files, const char *path)
+static enum folder_step make_folder(struct file_io *files, struct data_folder *folder)
 {
-    char *part = xstrdup(path);
-    bool ok = true;
-    for (char *at = part + 1; ok; at++) {
+    char *part = xstrdup(folder->path);
+    enum folder_step step = STEP_DONE;
+    for (char *at = part + 1; step == STEP_DONE; at++) {
         char end = *at;
         if (end != '/' && end != '\0') {
             continue;
@@ -67,8 +122,12 @@ static bool make_folder(struct file_io *files, const char *path)
         *at = '\0';
         int error = files->mkdir(files, part);
         struct file_stat stat;
-        if (error < 0 && (files->stat(files, part, &stat) < 0 || !stat.is_directory)) {
-            ok = fail_io("Cannot make the data folder", part, error);
+        bool there = error < 0 && files->stat(files, part, &stat) == 0;
+        if (there) {
+            error = stat.is_directory ? 0 : -ENOTDIR;
+        }
+        if (error < 0) {
+            step = trouble_io(folder, "Cannot make the data folder", part, error);
         }
         if (end == '\0') {
             break;
@@ -76,24 +135,26 @@ static bool make_folder(struct file_io *files, const char *path)
         *at = end;
     }
     free(part);
-    return ok;
+    return step;
 }
 
-static bool take_lock(struct file_io *files, struct data_folder *folder)
+static enum folder_step take_lock(struct file_io *files, struct data_folder *folder)
 {
     char *path = join_path(folder->path, LOCK_NAME);
+    enum folder_step step = STEP_DONE;
     int error = files->open(files, path, FILE_WRITE | FILE_CREATE, &folder->lock);
     if (error < 0) {
         folder->lock = NULL;
-        fail_io("Cannot open the lock of the data folder", path, error);
+        step = trouble_io(folder, "Cannot open the lock of the data folder", path, error);
     } else if ((error = files->lock(files, folder->lock)) == -EAGAIN) {
-        LOG_ERROR("Another broker uses the data folder: stop it, or choose another folder with --data", "path=%s",
-                  folder->path);
+        step = trouble(folder, STEP_REFUSED,
+                       "Another broker uses the data folder: stop it, or choose another folder with --data", "path=%s",
+                       folder->path);
     } else if (error < 0) {
-        fail_io("Cannot lock the data folder", path, error);
+        step = trouble_io(folder, "Cannot lock the data folder", path, error);
     }
     free(path);
-    return error == 0;
+    return step;
 }
 
 /* ---- meta.properties --------------------------------------------------------------------------------------------- */
@@ -122,28 +183,31 @@ static bool read_meta_property(void *context, const char *key, const char *value
     return true;
 }
 
-/* 0, or a negative errno: -ENOENT when the folder has none. */
-static int load_meta(struct file_io *files, const char *folder, struct meta *meta)
+/* *found is false when the folder has none. */
+static enum folder_step load_meta(struct file_io *files, struct data_folder *folder, struct meta *meta, bool *found)
 {
     *meta = (struct meta){0};
-    char *path = join_path(folder, META_NAME);
+    char *path = join_path(folder->path, META_NAME);
     char *text = NULL;
     size_t size;
     int error = file_load(files, path, META_BYTES_MAX, &text, &size);
     int line;
     char why[PROPERTIES_ERROR_SIZE];
+    enum folder_step step = STEP_DONE;
     if (error == 0 && !properties_parse(text, size, read_meta_property, meta, &line, why)) {
-        LOG_ERROR("Cannot read meta.properties", "path=%s line=%d error=\"%s\"", path, line, why);
-        error = -EINVAL;
+        step = trouble(folder, STEP_OFFLINE, "Cannot read meta.properties", "path=%s line=%d error=\"%s\"", path, line,
+                       why);
     } else if (error < 0 && error != -ENOENT) {
-        fail_io("Cannot read meta.properties", path, error);
+        step = trouble_io(folder, "Cannot read meta.properties", path, error);
     }
+    *found = error == 0;
     free(text);
     free(path);
-    return error;
+    return step;
 }
 
-static bool save_meta(const struct data_folders *folders, const struct data_folder *folder, int32_t node_id, bool sync)
+static enum folder_step save_meta(const struct data_folders *folders, struct data_folder *folder, int32_t node_id,
+                                  bool sync)
 {
     struct env *env = folders->env;
     char directory_id[KP_UUID_TEXT_SIZE];
@@ -157,42 +221,52 @@ static bool save_meta(const struct data_folders *folders, const struct data_fold
                         date, node_id, directory_id, folders->cluster_id);
     char *path = join_path(folder->path, META_NAME);
     int error = file_replace(env->files, path, text, (size_t)size, sync);
-    bool ok = error == 0 || fail_io("Cannot write meta.properties", path, error);
+    enum folder_step step = error == 0 ? STEP_DONE : trouble_io(folder, "Cannot write meta.properties", path, error);
     free(path);
-    return ok;
+    return step;
 }
 
-/* Does what was read fit this broker, and the folders before? Takes the ids over. */
-static bool accept_meta(struct data_folders *folders, struct data_folder *folder, const struct meta *meta,
-                        int32_t node_id)
+static bool is_number(const char *text)
 {
-    if (meta->broker_id_seen || strcmp(meta->version, "0") == 0) {
-        LOG_ERROR("The data folder is of the time of ZooKeeper: migrate it to KRaft with Kafka 3.9 first", "path=%s",
-                  folder->path);
-        return false;
+    return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* Does what was read fit this broker, and the folders before? Takes the ids over. What no broker could have written is
+ * damage; what another one has written is refused. */
+static enum folder_step accept_meta(struct data_folders *folders, struct data_folder *folder, const struct meta *meta,
+                                    int32_t node_id)
+{
+    if (meta->broker_id_seen || meta->version[0] == '\0' || strcmp(meta->version, "0") == 0) {
+        return trouble(folder, STEP_REFUSED,
+                       "The data folder is of the time of ZooKeeper: migrate it to KRaft with Kafka 3.9 first",
+                       "path=%s", folder->path);
     }
-    if (meta->too_long || strcmp(meta->version, "1") != 0 || meta->cluster_id[0] == '\0') {
-        LOG_ERROR("meta.properties is not of a form that is known here", "path=%s version=%s cluster.id=%s",
-                  folder->path, meta->version, meta->cluster_id);
-        return false;
+    if (meta->too_long || strcmp(meta->version, "1") != 0 || meta->cluster_id[0] == '\0' || !is_number(meta->node_id)) {
+        return trouble(folder, STEP_OFFLINE, "meta.properties is not of a form that is known here",
+                       "path=%s version=%s cluster.id=%s node.id=%s", folder->path, meta->version, meta->cluster_id,
+                       meta->node_id);
+    }
+    if (meta->directory_id[0] != '\0' && !kp_uuid_parse(kp_string_of(meta->directory_id), &folder->directory_id)) {
+        return trouble(folder, STEP_OFFLINE, "The directory.id in meta.properties is not a uuid",
+                       "path=%s directory_id=%s", folder->path, meta->directory_id);
     }
     if (atoi(meta->node_id) != node_id) {
-        LOG_ERROR("The data folder belongs to another node: set node.id to its number",
-                  "path=%s folder_node_id=%s node_id=%" PRId32, folder->path, meta->node_id, node_id);
-        return false;
+        return trouble(folder, STEP_REFUSED, "The data folder belongs to another node: set node.id to its number",
+                       "path=%s folder_node_id=%s node_id=%" PRId32, folder->path, meta->node_id, node_id);
     }
     if (folders->cluster_id[0] != '\0' && strcmp(folders->cluster_id, meta->cluster_id) != 0) {
-        LOG_ERROR("The data folders belong to different clusters", "path=%s folder_cluster_id=%s cluster_id=%s",
-                  folder->path, meta->cluster_id, folders->cluster_id);
-        return false;
+        return trouble(folder, STEP_REFUSED, "The data folders belong to different clusters",
+                       "path=%s folder_cluster_id=%s cluster_id=%s", folder->path, meta->cluster_id,
+                       folders->cluster_id);
+    }
+    for (const struct data_folder *other = folders->items; meta->directory_id[0] != '\0' && other < folder; other++) {
+        if (!other->offline && kp_uuid_equal(other->directory_id, folder->directory_id)) {
+            return trouble(folder, STEP_REFUSED, "Two data folders have the same directory.id: one is a copy",
+                           "path=%s other=%s", folder->path, other->path);
+        }
     }
     snprintf(folders->cluster_id, sizeof folders->cluster_id, "%s", meta->cluster_id);
-    if (meta->directory_id[0] != '\0' && !kp_uuid_parse(kp_string_of(meta->directory_id), &folder->directory_id)) {
-        LOG_ERROR("The directory.id in meta.properties is not a uuid", "path=%s directory_id=%s", folder->path,
-                  meta->directory_id);
-        return false;
-    }
-    return true;
+    return STEP_DONE;
 }
 
 static void see_foreign_file(void *context, const char *name, bool is_directory)
@@ -203,28 +277,50 @@ static void see_foreign_file(void *context, const char *name, bool is_directory)
 }
 
 /* Read the folder's meta.properties; formatted is set where it has none yet. */
-static bool read_meta(struct data_folders *folders, struct data_folder *folder, int32_t node_id)
+static enum folder_step read_meta(struct data_folders *folders, struct data_folder *folder, int32_t node_id)
 {
     struct file_io *files = folders->env->files;
     struct meta meta;
-    int error = load_meta(files, folder->path, &meta);
-    if (error == 0) {
+    bool found, foreign = false;
+    enum folder_step step = load_meta(files, folder, &meta, &found);
+    if (step != STEP_DONE) {
+        return step;
+    }
+    if (found) {
         return accept_meta(folders, folder, &meta, node_id);
     }
-    if (error != -ENOENT) {
-        return false;
-    }
-    bool foreign = false;
-    error = files->list(files, folder->path, see_foreign_file, &foreign);
+    int error = files->list(files, folder->path, see_foreign_file, &foreign);
     if (error < 0) {
-        return fail_io("Cannot list the data folder", folder->path, error);
+        return trouble_io(folder, "Cannot list the data folder", folder->path, error);
     }
     if (foreign) {
-        LOG_ERROR("The folder has files but no meta.properties: it is no data folder", "path=%s", folder->path);
-        return false;
+        return trouble(folder, STEP_REFUSED, "The folder has files but no meta.properties: it is no data folder",
+                       "path=%s", folder->path);
     }
     folder->formatted = true;
-    return true;
+    return STEP_DONE;
+}
+
+/* Go on after a step. False: the start ends, and a line says why. */
+static bool settle(struct data_folders *folders, struct data_folder *folder, enum folder_step step)
+{
+    if (step == STEP_REFUSED) {
+        LOG_ERROR(folder->trouble, "%s", folder->trouble_detail);
+    }
+    return step == STEP_DONE || (step == STEP_OFFLINE && leave_offline(folders, folder));
+}
+
+static bool read_folder(struct data_folders *folders, struct data_folder *folder, int32_t node_id)
+{
+    struct file_io *files = folders->env->files;
+    enum folder_step step = make_folder(files, folder);
+    if (step == STEP_DONE) {
+        step = take_lock(files, folder);
+    }
+    if (step == STEP_DONE) {
+        step = read_meta(folders, folder, node_id);
+    }
+    return settle(folders, folder, step);
 }
 
 /* Give ids to what has none, and write them down. */
@@ -237,9 +333,9 @@ static bool write_metas(struct data_folders *folders, int32_t node_id, bool sync
     }
     for (int32_t i = 0; i < folders->count; i++) {
         struct data_folder *folder = &folders->items[i];
-        if (kp_uuid_is_zero(folder->directory_id)) {
+        if (!folder->offline && kp_uuid_is_zero(folder->directory_id)) {
             env_random_uuid(folders->env, &folder->directory_id);
-            if (!save_meta(folders, folder, node_id, sync)) {
+            if (!settle(folders, folder, save_meta(folders, folder, node_id, sync))) {
                 return false;
             }
         }
@@ -271,6 +367,9 @@ static void read_clean_marks(struct data_folders *folders)
     bool first = true;
     for (int32_t i = 0; i < folders->count; i++) {
         struct data_folder *folder = &folders->items[i];
+        if (folder->offline) {
+            continue;
+        }
         char *path = join_path(folder->path, CLEAN_NAME);
         char *text;
         size_t size;
@@ -286,12 +385,12 @@ static void read_clean_marks(struct data_folders *folders)
     }
 }
 
-bool data_folders_started(const struct data_folders *folders)
+bool data_folders_started(struct data_folders *folders)
 {
     struct file_io *files = folders->env->files;
     for (int32_t i = 0; i < folders->count; i++) {
-        const struct data_folder *folder = &folders->items[i];
-        if (!folder->clean) {
+        struct data_folder *folder = &folders->items[i];
+        if (folder->offline || !folder->clean) {
             continue;
         }
         char *path = join_path(folder->path, CLEAN_NAME);
@@ -299,9 +398,10 @@ bool data_folders_started(const struct data_folders *folders)
         if (error == 0 && folders->ephemeral_path == NULL) {
             error = files->sync_directory(files, folder->path);
         }
-        bool ok = error == 0 || fail_io("Cannot remove the mark of the clean stop", path, error);
+        enum folder_step step =
+            error == 0 ? STEP_DONE : trouble_io(folder, "Cannot remove the mark of the clean stop", path, error);
         free(path);
-        if (!ok) {
+        if (!settle(folders, folder, step)) {
             return false;
         }
     }
@@ -314,17 +414,21 @@ bool data_folders_mark_clean(const struct data_folders *folders, int64_t broker_
     int size = snprintf(text, sizeof text, "{\"version\":0,\"brokerEpoch\":%" PRId64 "}", broker_epoch);
     bool ok = true;
     for (int32_t i = 0; i < folders->count; i++) {
+        if (folders->items[i].offline) {
+            continue;
+        }
         char *path = join_path(folders->items[i].path, CLEAN_NAME);
         int error = file_replace(folders->env->files, path, text, (size_t)size, folders->ephemeral_path == NULL);
-        ok &= error == 0 || fail_io("Cannot mark the stop as clean", path, error);
+        if (error < 0) {
+            LOG_ERROR("Cannot mark the stop as clean", "path=%s error=\"%s\"", path, strerror(-error));
+            ok = false;
+        }
         free(path);
     }
     return ok;
 }
 
-/* ---- all
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- all ----------------------------------------------------------------------------------------------------------- */
 
 static void add_folder(struct data_folders *folders, const char *path)
 {
@@ -336,6 +440,7 @@ static void name_folders(struct data_folders *folders, const struct config *conf
 {
     folders->items = xcalloc((size_t)config->log_dirs_count + 1, sizeof *folders->items);
     folders->directories = xcalloc((size_t)config->log_dirs_count, sizeof *folders->directories);
+    folders->directories_offline = xcalloc((size_t)config->log_dirs_count, sizeof *folders->directories_offline);
     folders->metadata = -1;
     for (int32_t i = 0; i < config->log_dirs_count; i++) {
         add_folder(folders, config->log_dirs[i]);
@@ -363,9 +468,7 @@ bool data_folders_open(struct data_folders *folders, struct config *config, stru
     name_folders(folders, config);
     bool ok = true;
     for (int32_t i = 0; ok && i < folders->count; i++) {
-        struct data_folder *folder = &folders->items[i];
-        ok = make_folder(env->files, folder->path) && take_lock(env->files, folder) &&
-             read_meta(folders, folder, config->node_id);
+        ok = read_folder(folders, &folders->items[i], config->node_id);
     }
     ok = ok && write_metas(folders, config->node_id, !config->ephemeral);
     if (!ok) {
@@ -389,6 +492,7 @@ void data_folders_close(struct data_folders *folders)
     }
     free(folders->items);
     free(folders->directories);
+    free(folders->directories_offline);
     free(folders->ephemeral_path);
     *folders = (struct data_folders){0};
 }

@@ -210,7 +210,8 @@ bool folder_format_known(const struct data_folders *folders)
 {
     struct format_check check = {.files = folders->env->files, .known = true};
     for (int32_t i = 0; i < folders->count && check.known; i++)
-        (void)check_small_files(&check, folders->items[i].path);
+        if (!folders->items[i].offline)
+            (void)check_small_files(&check, folders->items[i].path);
     const char *metadata = folders->items[folders->metadata].path;
     int length = snprintf(check.folder, sizeof check.folder, "%s/" METADATA_FOLDER, metadata);
     if (check.known && length < STORAGE_PATH_MAX)

@@ -51,6 +51,8 @@ void unclaimed_folders_tell(struct broker *broker)
     for (int32_t i = 0; i < broker->folders.directories_count; i++) {
         const char *path = broker->folders.directories[i];
         struct search search = {.catalog = broker->catalog};
+        if (broker->folders.directories_offline[i])
+            continue;
         int error = files->list(files, path, look_at, &search);
         if (error < 0)
             LOG_WARN("Cannot list the data folder", "path=%s error=\"%s\"", path, strerror(-error));

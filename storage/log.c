@@ -259,6 +259,7 @@ int log_make_folder(struct log *log, struct storage_fault *fault)
     log_plan_dir(log, NULL);
     log->dir = dir;
     dir->partitions++;
+    log_tell_place(log);
     return 0;
 }
 

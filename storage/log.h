@@ -33,12 +33,13 @@ struct cleaner_config {
 struct log_store_options {
     struct file_io *files;
     struct executor *executor;
-    const char *const *directories; /* log.dirs: existing, locked by the caller, borrowed for the store's life */
+    const char *const *directories;  /* log.dirs: existing, locked by the caller, borrowed for the store's life */
+    const bool *directories_offline; /* which of them cannot be used: nothing in them is touched. NULL: none */
     int directories_count;
-    int open_files_max;                    /* descriptors that the store keeps open at once, at least 16 */
-    bool sync;                             /* false: nothing is ever synced (--ephemeral) */
-    bool clean;                            /* the last stop was clean: logs are trusted and loaded lazily */
-    int64_t now_ms;                        /* wall clock */
+    int open_files_max;             /* descriptors that the store keeps open at once, at least 16 */
+    bool sync;                      /* false: nothing is ever synced (--ephemeral) */
+    bool clean;                     /* the last stop was clean: logs are trusted and loaded lazily */
+    int64_t now_ms;                 /* wall clock */
     int64_t recovery_point_interval_ms;    /* log.flush.offset.checkpoint.interval.ms */
     int64_t start_offset_interval_ms;      /* log.flush.start.offset.checkpoint.interval.ms */
     int64_t high_watermark_interval_ms;    /* replica.high.watermark.checkpoint.interval.ms */
@@ -59,6 +60,10 @@ struct log_store_options {
      * called. May be NULL. */
     int (*log_cut)(void *context, const char *topic, int32_t partition);
     void *log_cut_context;
+    /* A log was found in this directory when it was loaded, or it goes on there from now on. For who keeps a record of
+     * it; nothing is kept for certain when this returns. May be NULL. */
+    void (*log_placed)(void *context, const char *topic, int32_t partition, int directory);
+    void *log_placed_context;
     /* One thing that a person may want to know (recovered, cut, rebuilt, went offline, ...): a sentence and, in
      * `detail`, key=value pairs. broker/ logs it. level 0 info, 1 warning, 2 error. May be NULL. */
     void (*report)(void *context, int level, const char *sentence, const char *detail);
@@ -89,7 +94,8 @@ void log_store_stop(struct log_store *store);
  */
 int log_store_close(struct log_store *store, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
 
-/* The directories are numbered as in the options. One is offline when no folder can be made in it any more. */
+/* The directories are numbered as in the options. One is offline when it was so from the start, or no folder can be
+ * made in it any more. */
 int log_store_directories_count(const struct log_store *store);
 bool log_store_directory_offline(const struct log_store *store, int directory);
 /* Bytes of the file system of one: in all, and free for us. 0, STORAGE_IO or STORAGE_OFFLINE. */
@@ -124,6 +130,17 @@ struct log_config {
  * copied. */
 struct log *log_new(struct log_store *store, const char *topic, int32_t partition, struct kp_uuid topic_id,
                     const struct log_config *config);
+
+/* Where the log is expected, which it may have been in an earlier run; to be said before anything needs it. That
+ * directory is looked in first: of two folders that an interrupted move left it has the one that counts.
+ *
+ * While a directory is offline that was there before (one of the store's, or a LOG_DIRECTORY_LOST), nobody can tell
+ * whether a log without a folder elsewhere has its records there. Such a log is offline too, until a restart: a folder
+ * that is made for it would be empty, and would hide them for good. So would one without records that is there already:
+ * Apache Kafka makes it in some cases. */
+#define LOG_DIRECTORY_ANY  (-1) /* nobody knows, or it had none yet */
+#define LOG_DIRECTORY_LOST (-2) /* in one that is none of the store's */
+void log_expect(struct log *log, int directory);
 
 /* Load the log now: after an unclean stop this is the recovery, and what it did is reported. Others load by themselves.
  * Returns 0, STORAGE_IO, STORAGE_OFFLINE or STORAGE_CORRUPT. */

@@ -9,7 +9,9 @@
  * remembered until it does, but only so many of them: Kafka remembers all, and forgets them at a restart as well.
  *
  * A directory in which no folder can be made any more, because its disk is broken or gone, is offline until a restart:
- * the logs in it fail one by one when their files are needed, new ones go to the others. */
+ * the logs in it fail one by one when their files are needed, new ones go to the others. One that the owner could not
+ * open is away from the start. The logs in it are those that have a folder nowhere else, and so are those that never
+ * had one: log_expect() takes no chances. */
 #include "log_internal.h"
 
 #include <errno.h>
@@ -57,6 +59,59 @@ struct log_dir *log_planned_dir(struct log *log)
     if (log->planned_dir == NULL || log->planned_dir->offline)
         log_plan_dir(log, least_used_dir(log->store));
     return log->planned_dir;
+}
+
+/* ---- where a log was -------------------------------------------------------------------------------------------- */
+
+struct log_dir *log_dir_to_look_in(const struct log *log, int number)
+{
+    const struct log_store *store = log->store;
+    int first = log->home_dir != NULL ? (int)(log->home_dir - store->dirs) : 0;
+    struct log_dir *dir = &store->dirs[(first + number) % store->dirs_count];
+    return dir->away ? NULL : dir;
+}
+
+/* Is there a folder of its name, whosever it is? What cannot be told counts as one: loading says what is wrong. */
+static bool has_folder(const struct log *log)
+{
+    const struct log_store *store = log->store;
+    for (int i = 0; i < store->dirs_count; i++) {
+        const struct log_dir *dir = log_dir_to_look_in(log, i);
+        char path[STORAGE_PATH_MAX];
+        struct file_stat info;
+        if (dir == NULL)
+            continue;
+        int length = snprintf(path, sizeof path, "%s/%s-%d", dir->path, log->topic, (int)log->partition);
+        if (length >= STORAGE_PATH_MAX || store->options.files->stat(store->options.files, path, &info) != -ENOENT)
+            return true;
+    }
+    return false;
+}
+
+void log_expect(struct log *log, int directory)
+{
+    const struct log_store *store = log->store;
+    ASSERT(log->state == LOG_UNLOADED && log->folder == NULL);
+    log->may_be_away = directory == LOG_DIRECTORY_LOST;
+    for (int i = 0; i < store->dirs_count; i++)
+        log->may_be_away |= store->dirs[i].away;
+    if (directory >= 0)
+        log->home_dir = &store->dirs[directory];
+    log->away = log->may_be_away && !has_folder(log);
+    if (directory == LOG_DIRECTORY_LOST && !log->away) {
+        const struct log_survey *survey = log_surveyed(log);
+        log->away = survey->dir != NULL && survey->total_bytes == 0; /* made anew, by a Kafka */
+    }
+    if (log->away)
+        log->state = LOG_OFFLINE;
+}
+
+void log_tell_place(const struct log *log)
+{
+    const struct log_store_options *options = &log->store->options;
+    if (log->dir != NULL && options->log_placed != NULL)
+        options->log_placed(options->log_placed_context, log->topic, log->partition,
+                            (int)(log->dir - log->store->dirs));
 }
 
 /* ---- wishes for logs that are not there ------------------------------------------------------------------------ */

@@ -66,6 +66,9 @@ struct log {
     int64_t retention_run;  /* store->retention_run when it was last looked at */
     struct log_survey survey;
     struct log_dir *planned_dir; /* without a folder: where it is to be; NULL: not chosen yet */
+    struct log_dir *home_dir;    /* where its folder is looked for first; NULL: in none */
+    bool may_be_away;            /* without a folder it may have one in a directory that cannot be used */
+    bool away;                   /* so it is offline, and there is nothing to do for it */
     struct log_move *move;       /* to another directory; NULL: none */
     struct log_making *making;   /* of the folder, in the pool; NULL: none */
 };
@@ -117,6 +120,8 @@ int log_fail(struct log *log, struct storage_fault *fault, const char *operation
 int log_fail_file(struct log *log, struct storage_fault *fault, const char *operation, const struct cached_file *file,
                   int error);
 
+/* The directories in the order in which the folder of a log is looked for, `number` from 0; NULL: it is away. */
+struct log_dir *log_dir_to_look_in(const struct log *log, int number);
 /* Look where the folder of an unloaded log is: dir and folder, NULL when there is none. 0 or a negative storage_error.
  */
 int log_find_folder(struct log *log, struct storage_fault *fault) WARN_UNUSED;
@@ -193,6 +198,7 @@ struct log_dir {
     int32_t partitions; /* in it: folders of logs, copies of logs, and those that are to be made */
     bool names_reused;  /* the next new folder may have the name of one that was deleted: see log_make_folder() */
     bool offline;       /* no folder can be made in it: new logs go elsewhere until a restart */
+    bool away;          /* offline from the start: what is in it is not known, and is not touched */
     struct checkpoint_table tables[CHECKPOINT_KINDS];
     struct checkpoint_job jobs[CHECKPOINT_KINDS];
 };
@@ -266,6 +272,8 @@ void log_plan_dir(struct log *log, struct log_dir *dir);
 /* A call on `dir` itself failed. True when it is offline now, and another directory can be used; false when it is the
  * last one, or something is used up that may be there again later. */
 bool store_dir_failed(struct log_store *store, struct log_dir *dir, const char *operation, int error);
+/* The log is in log->dir, if it is anywhere: tell options.log_placed. */
+void log_tell_place(const struct log *log);
 /* A log was made: if somebody wished for its directory, that one it is. */
 void store_grant_wish(struct log *log);
 void store_forget_wishes(struct log_store *store);

@@ -426,10 +426,12 @@ static int claim_folder(struct loading *loading)
 static int put_copies_aside(struct loading *loading)
 {
     struct log *log = loading->log;
-    for (struct log_dir *dir = log->dir + 1; dir < log->store->dirs + log->store->dirs_count; dir++) {
+    for (int i = 0; i < log->store->dirs_count; i++) {
+        struct log_dir *dir = log_dir_to_look_in(log, i);
         char name[256], path[STORAGE_PATH_MAX];
         struct file_stat info;
-        if (snprintf(path, sizeof path, "%s/%s-%d", dir->path, log->topic, (int)log->partition) >= STORAGE_PATH_MAX ||
+        if (dir == NULL || dir == log->dir ||
+            snprintf(path, sizeof path, "%s/%s-%d", dir->path, log->topic, (int)log->partition) >= STORAGE_PATH_MAX ||
             loading->io->stat(loading->io, path, &info) < 0)
             continue;
         struct folder *copy = folder_new(&log->store->cache, path);
@@ -458,7 +460,9 @@ static int find_folder(struct loading *loading)
     for (int i = 0; i < log->store->dirs_count; i++) {
         char path[STORAGE_PATH_MAX];
         struct file_stat info;
-        struct log_dir *dir = &log->store->dirs[i];
+        struct log_dir *dir = log_dir_to_look_in(log, i);
+        if (dir == NULL)
+            continue;
         int length = snprintf(path, sizeof path, "%s/%s-%d", dir->path, log->topic, (int)log->partition);
         if (length >= STORAGE_PATH_MAX - 64)
             return loading_fail(loading, "open", path, -ENAMETOOLONG);
@@ -560,6 +564,11 @@ int log_load(struct log *log, struct storage_fault *fault)
                               .clean = log->store->options.clean,
                               .producers_end = -1};
     int error = find_folder(&loading);
+    if (error == 0 && log->folder == NULL && log->may_be_away) { /* the one that was there was another topic's */
+        log->away = true;
+        log->state = LOG_OFFLINE;
+        return STORAGE_OFFLINE;
+    }
     if (error == 0 && log->folder != NULL)
         error = load_folder(&loading);
     free(loading.names);
@@ -576,5 +585,6 @@ int log_load(struct log *log, struct storage_fault *fault)
     log->last_flush_ms = log->store->now_ms;
     log->state = LOG_READY;
     store_take_checkpoints(log);
+    log_tell_place(log);
     return 0;
 }

@@ -105,6 +105,7 @@ static void take_over(struct log *log, struct log_making *making)
                                    making->epochs.entries[i].start_offset);
     log->epochs_unsynced = making->epochs.count > 0;
     log->touched = log->folder_unsynced = log->names_unsynced = true;
+    log_tell_place(log);
     /* It was wished for elsewhere meanwhile: what fails is reported. */
     if (wanted != NULL && wanted != making->dir && log_move(log, (int)(wanted - store->dirs), NULL) < 0)
         return;
@@ -191,7 +192,7 @@ static void begin(struct log *log, int32_t leader_epoch)
         (void)leader_epochs_assign(&making->epochs, leader_epoch, log->end_offset);
     making->unsynced = xcalloc((size_t)store->dirs_count, sizeof *making->unsynced);
     for (int i = 0; i < store->dirs_count && store->options.sync; i++) {
-        if (!store->dirs[i].names_reused)
+        if (!store->dirs[i].names_reused || store->dirs[i].offline)
             continue;
         making->unsynced[making->unsynced_count++] = store->dirs[i].path;
         store->dirs[i].names_reused = false;

@@ -460,6 +460,7 @@ static void swap(struct log_move *move)
         return;
     }
     take_copy(move);
+    log_tell_place(log);
     store_checkpoints_soon(log->store, old_dir);
     log_sync_soon(log);
     store_report(log->store, 0, "Moved a log", "topic=%s partition=%d from=%s to=%s", log->topic, (int)log->partition,

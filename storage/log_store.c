@@ -108,7 +108,10 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
     for (int i = 0; i < store->dirs_count; i++) {
         struct log_dir *dir = &store->dirs[i];
         dir->path = options->directories[i];
+        dir->offline = dir->away = options->directories_offline != NULL && options->directories_offline[i];
         store_checkpoints_open(store, dir);
+        if (dir->away)
+            continue;
         struct listing listing = {store, dir};
         int error = options->files->list(options->files, dir->path, note_folder, &listing);
         if (error < 0) {

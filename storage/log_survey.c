@@ -117,8 +117,10 @@ const struct log_survey *log_surveyed(struct log *log)
         return survey;
     *survey = (struct log_survey){.known = true, .oldest_ms = INT64_MAX};
     int error = -ENOENT;
-    for (int i = 0; error == -ENOENT && i < log->store->dirs_count; i++)
-        error = survey_folder(log, &log->store->dirs[i]);
+    for (int i = 0; error == -ENOENT && i < log->store->dirs_count; i++) {
+        struct log_dir *dir = log_dir_to_look_in(log, i);
+        error = dir != NULL ? survey_folder(log, dir) : -ENOENT;
+    }
     if (error < 0 && error != -ENOENT)
         survey->wants_load = true; /* which says what is wrong */
     return survey;

@@ -234,7 +234,8 @@ void store_checkpoints_open(struct log_store *store, struct log_dir *dir)
             .due_ms = store->now_ms + interval_ms(store, (enum checkpoint_kind)kind),
         };
         snprintf(job->path, sizeof job->path, "%s/%s", dir->path, checkpoint_name[kind]);
-        read_table(store, &dir->tables[kind], job->path);
+        if (!dir->away)
+            read_table(store, &dir->tables[kind], job->path);
     }
 }
 
@@ -242,6 +243,8 @@ int64_t store_checkpoints_tick(struct log_store *store, int64_t now_ms)
 {
     int64_t next_ms = INT64_MAX;
     for (int i = 0; i < store->dirs_count; i++) {
+        if (store->dirs[i].away)
+            continue;
         for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
             struct checkpoint_job *job = &store->dirs[i].jobs[kind];
             if (now_ms >= job->due_ms) {
@@ -270,6 +273,8 @@ void store_checkpoints_move_back(struct log_store *store, int64_t by_ms)
 int store_checkpoints_write(struct log_store *store, struct storage_fault *fault)
 {
     for (int i = 0; i < store->dirs_count; i++) {
+        if (store->dirs[i].away)
+            continue;
         for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
             struct checkpoint_job *job = &store->dirs[i].jobs[kind];
             ASSERT(!job->busy);

@@ -10,7 +10,8 @@
  * them half a minute, where one sync of the file system takes as long as the bytes do. Where that cannot be had, or
  * fails, each log is synced, which also finds out whose files it is that the disk does not take.
  *
- * A stop is clean only when every log is: one that is offline makes the next start look again. */
+ * A stop is clean only when every log is: one that is offline makes the next start look again. But not one whose
+ * directory was offline from the start: nothing has changed in there. */
 #include "log_internal.h"
 
 #include <errno.h>
@@ -61,7 +62,7 @@ static void seal_all(struct closing *closing)
 {
     list_for_each (&closing->store->logs, node) {
         struct log *log = CONTAINER_OF(node, struct log, link);
-        if (log->state == LOG_UNLOADED && closing->store->options.clean)
+        if (log->away || (log->state == LOG_UNLOADED && closing->store->options.clean))
             continue;
         int error = log_ready(log, fault_of(closing)); /* which recovers, or says that it is offline */
         if (error < 0)

@@ -275,11 +275,157 @@ static void a_folder_with_other_files_is_refused_and_left_alone(void **state)
     assert_null(read_text(f, "data/meta.properties"));
 }
 
+/* As Kafka, which is stopped by what another broker wrote: of version 0, or with no version at all. */
+static void an_empty_meta_properties_is_refused(void **state)
+{
+    assert_refuses(*state, "");
+}
+
+static void a_copy_of_a_folder_beside_it_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    const char *meta = "version=1\ncluster.id=c\nnode.id=1\ndirectory.id=xmnW4P5YQ6Gz3Uu_uGIOUg\n";
+    configure(f, "a,b", "1");
+    make_folder(f, "a");
+    make_folder(f, "b");
+    write_text(f, "a/meta.properties", meta);
+    write_text(f, "b/meta.properties", meta);
+    assert_false(open_folders(f));
+}
+
 static void a_file_in_the_place_of_the_folder_is_refused(void **state)
 {
     struct fixture *f = *state;
     write_text(f, "data", "x");
     assert_false(open_folders(f));
+}
+
+/* ---- one of several is offline ------------------------------------------------------------------------------------- */
+
+#define GOOD_META "version=1\ncluster.id=c\nnode.id=1\ndirectory.id=xmnW4P5YQ6Gz3Uu_uGIOUg\n"
+
+/* Why folder `b` cannot be used, or must not be. Those that Kafka 4.4 starts with are offline; so is, where Kafka ends
+ * with an exception, a lock that cannot be opened. */
+static const struct second_folder {
+    const char *name;
+    const char *file, *text; /* written into the folder; no text: a folder of that name; no file: `b` is a file */
+    bool starts;
+} second_folders[] = {
+    {"is a file",            NULL,              NULL,                                                   true },
+    {"lock is a folder",     ".lock",           NULL,                                                   true },
+    {"meta is a folder",     "meta.properties", NULL,                                                   true },
+    {"escape is wrong",      "meta.properties", "version=1\ncluster.id=c\nnode.id=1\nx=\\uzzzz\n",      true },
+    {"of a newer form",      "meta.properties", "version=7\ncluster.id=c\nnode.id=1\n",                 true },
+    {"without a cluster",    "meta.properties", "version=1\nnode.id=1\n",                               true },
+    {"without a node",       "meta.properties", "version=1\ncluster.id=c\n",                            true },
+    {"node is no number",    "meta.properties", "version=1\ncluster.id=c\nnode.id=x\n",                 true },
+    {"id is no uuid",        "meta.properties", "version=1\ncluster.id=c\nnode.id=1\ndirectory.id=z\n", true },
+    {"of another node",      "meta.properties", "version=1\ncluster.id=c\nnode.id=2\n",                 false},
+    {"of another cluster",   "meta.properties", "version=1\ncluster.id=d\nnode.id=1\n",                 false},
+    {"of ZooKeeper's time",  "meta.properties", "version=0\ncluster.id=c\nbroker.id=1\n",               false},
+    {"a copy of the first",  "meta.properties", GOOD_META,                                              false},
+    {"with files of others", "thesis.txt",      "x",                                                    false},
+};
+
+static void put_second_folder(struct fixture *f, const struct second_folder *second)
+{
+    char path[128];
+    if (second->file == NULL) {
+        write_text(f, "b", "x");
+        return;
+    }
+    make_folder(f, "b");
+    snprintf(path, sizeof path, "b/%s", second->file);
+    if (second->text == NULL)
+        make_folder(f, path);
+    else
+        write_text(f, path, second->text);
+}
+
+static void remove_folders(struct fixture *f)
+{
+    nftw(f->root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    assert_int_equal(mkdir(f->root, 0700), 0);
+}
+
+/* The first folder has the metadata log; with `metadata_first` false the second one. */
+static bool open_with(struct fixture *f, const struct second_folder *second, bool metadata_first)
+{
+    remove_folders(f);
+    configure(f, metadata_first ? "a,b" : "b,a", "1");
+    make_folder(f, "a");
+    write_text(f, "a/meta.properties", GOOD_META);
+    put_second_folder(f, second);
+    return open_folders(f);
+}
+
+static void a_folder_that_cannot_be_used_is_offline_and_the_others_are_used(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT_OF(second_folders); i++) {
+        bool opened = open_with(f, &second_folders[i], true);
+        if (opened != second_folders[i].starts)
+            fail_msg("a second folder that %s: opened %d", second_folders[i].name, opened);
+        if (!opened)
+            continue;
+        assert_false(f->folders.items[0].offline || f->folders.directories_offline[0]);
+        assert_true(f->folders.items[1].offline && f->folders.directories_offline[1]);
+        assert_null(f->folders.items[1].lock);
+        assert_true(f->folders.items[1].trouble_detail[0] != '\0');
+        assert_true(data_folders_started(&f->folders));
+        data_folders_close(&f->folders);
+    }
+}
+
+static void the_folder_with_the_metadata_log_must_be_usable(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT_OF(second_folders); i++)
+        if (open_with(f, &second_folders[i], false))
+            fail_msg("a metadata folder that %s is used", second_folders[i].name);
+}
+
+static void one_folder_of_log_dirs_must_be_usable(void **state)
+{
+    struct fixture *f = *state;
+    char metadata[128];
+    configure(f, "a,b", "1");
+    snprintf(metadata, sizeof metadata, "%s/m", f->root);
+    f->config.metadata_log_dir = metadata;
+    write_text(f, "a", "x");
+    write_text(f, "b", "x");
+    assert_false(open_folders(f));
+}
+
+/* Nothing in it is touched, so that it is as it was when it is back: also its own mark. */
+static void what_is_offline_keeps_its_mark_and_makes_no_stop_unclean(void **state)
+{
+    struct fixture *f = *state;
+    char from[128], to[128];
+    configure(f, "a,b", "1");
+    assert_true(open_folders(f));
+    assert_true(data_folders_mark_clean(&f->folders, 3));
+    data_folders_close(&f->folders);
+    snprintf(from, sizeof from, "%s/b", f->root);
+    snprintf(to, sizeof to, "%s/away", f->root);
+    assert_int_equal(rename(from, to), 0);
+    write_text(f, "b", "x");
+
+    assert_true(open_folders(f));
+    assert_true(f->folders.clean);
+    assert_int_equal(f->folders.clean_broker_epoch, 3);
+    assert_true(data_folders_started(&f->folders));
+    assert_null(read_text(f, "a/.kafka_cleanshutdown"));
+    assert_true(data_folders_mark_clean(&f->folders, 4));
+    data_folders_close(&f->folders);
+
+    assert_int_equal(unlink(from), 0);
+    assert_int_equal(rename(to, from), 0);
+    assert_string_equal(read_text(f, "b/.kafka_cleanshutdown"), "{\"version\":0,\"brokerEpoch\":3}");
+    assert_true(open_folders(f));
+    assert_true(f->folders.clean);
+    assert_false(f->folders.items[1].offline);
+    data_folders_close(&f->folders);
 }
 
 /* ---- lock and clean stop -------------------------------------------------------------------------------------------------------- */
@@ -468,7 +614,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_value_that_is_far_too_long_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(folders_of_different_clusters_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_with_other_files_is_refused_and_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_empty_meta_properties_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_copy_of_a_folder_beside_it_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_in_the_place_of_the_folder_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_used_is_offline_and_the_others_are_used, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_folder_with_the_metadata_log_must_be_usable, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_folder_of_log_dirs_must_be_usable, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_offline_keeps_its_mark_and_makes_no_stop_unclean, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_broker_of_another_process_is_refused, setup, teardown),
 #ifdef F_OFD_SETLK
         cmocka_unit_test_setup_teardown(a_second_broker_of_the_same_process_is_refused, setup, teardown),
