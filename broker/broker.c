@@ -53,6 +53,9 @@ static bool open_store(struct broker *broker, int open_files_max)
         .directories = broker->folders.directories,
         .directories_offline = broker->folders.directories_offline,
         .directories_count = broker->folders.directories_count,
+        .metadata_directory = broker->folders.metadata < broker->folders.directories_count
+                                  ? NULL
+                                  : broker->folders.items[broker->folders.metadata].path,
         .open_files_max = open_files_max,
         .sync = !config->ephemeral,
         .clean = broker->folders.clean,

@@ -16,7 +16,7 @@
  * no sense. It is offline until a restart then, one line says why, nothing in it is touched, and the start goes on with
  * the others. It ends where Kafka ends it: when that folder is the one with the metadata log, when none of log.dirs is
  * left, and when a folder can be read and is another's: of another cluster, node or time, in use, with files that are
- * none of ours, or with the directory.id of another folder. */
+ * none of ours, with the directory.id of another folder, or with a metadata log that is not looked for there. */
 #include "data_folder.h"
 
 #include "ephemeral.h"
@@ -32,6 +32,7 @@
 #define LOCK_NAME       ".lock"
 #define META_NAME       "meta.properties"
 #define CLEAN_NAME      ".kafka_cleanshutdown"
+#define METADATA_NAME   "__cluster_metadata-0"
 #define META_BYTES_MAX  ((size_t)64 * 1024)
 #define CLEAN_BYTES_MAX ((size_t)4096)
 
@@ -310,6 +311,19 @@ static bool settle(struct data_folders *folders, struct data_folder *folder, enu
     return step == STEP_DONE || (step == STEP_OFFLINE && leave_offline(folders, folder));
 }
 
+/* Topics would be lost when the metadata log began anew elsewhere; Kafka refuses it too. */
+static enum folder_step check_no_metadata(struct data_folders *folders, struct data_folder *folder)
+{
+    const struct data_folder *metadata = &folders->items[folders->metadata];
+    struct file_stat stat;
+    char *path = join_path(folder->path, METADATA_NAME);
+    bool there = folder != metadata && folders->env->files->stat(folders->env->files, path, &stat) == 0;
+    free(path);
+    return !there ? STEP_DONE
+                  : trouble(folder, STEP_REFUSED, "The metadata log is in another data folder than metadata.log.dir",
+                            "path=%s metadata.log.dir=%s", folder->path, metadata->path);
+}
+
 static bool read_folder(struct data_folders *folders, struct data_folder *folder, int32_t node_id)
 {
     struct file_io *files = folders->env->files;
@@ -319,6 +333,9 @@ static bool read_folder(struct data_folders *folders, struct data_folder *folder
     }
     if (step == STEP_DONE) {
         step = read_meta(folders, folder, node_id);
+    }
+    if (step == STEP_DONE) {
+        step = check_no_metadata(folders, folder);
     }
     return settle(folders, folder, step);
 }
@@ -345,6 +362,8 @@ static bool write_metas(struct data_folders *folders, int32_t node_id, bool sync
 
 /* ---- the mark of a clean stop ------------------------------------------------------------------------------------ */
 
+/* Of log.dirs alone: Kafka has none in a folder of its own for the metadata log. */
+
 /* The number behind "brokerEpoch" in the mark's JSON, -1 when there is none: old Kafkas left the file empty. */
 static int64_t parse_broker_epoch(const char *text)
 {
@@ -365,7 +384,7 @@ static void read_clean_marks(struct data_folders *folders)
     folders->clean = true;
     folders->clean_broker_epoch = -1;
     bool first = true;
-    for (int32_t i = 0; i < folders->count; i++) {
+    for (int32_t i = 0; i < folders->directories_count; i++) {
         struct data_folder *folder = &folders->items[i];
         if (folder->offline) {
             continue;
@@ -388,7 +407,7 @@ static void read_clean_marks(struct data_folders *folders)
 bool data_folders_started(struct data_folders *folders)
 {
     struct file_io *files = folders->env->files;
-    for (int32_t i = 0; i < folders->count; i++) {
+    for (int32_t i = 0; i < folders->directories_count; i++) {
         struct data_folder *folder = &folders->items[i];
         if (folder->offline || !folder->clean) {
             continue;
@@ -413,7 +432,7 @@ bool data_folders_mark_clean(const struct data_folders *folders, int64_t broker_
     char text[80];
     int size = snprintf(text, sizeof text, "{\"version\":0,\"brokerEpoch\":%" PRId64 "}", broker_epoch);
     bool ok = true;
-    for (int32_t i = 0; i < folders->count; i++) {
+    for (int32_t i = 0; i < folders->directories_count; i++) {
         if (folders->items[i].offline) {
             continue;
         }

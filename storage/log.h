@@ -36,6 +36,7 @@ struct log_store_options {
     const char *const *directories;  /* log.dirs: existing, locked by the caller, borrowed for the store's life */
     const bool *directories_offline; /* which of them cannot be used: nothing in them is touched. NULL: none */
     int directories_count;
+    const char *metadata_directory; /* that of the metadata log, whose folder is there; NULL: it is one of the others */
     int open_files_max;             /* descriptors that the store keeps open at once, at least 16 */
     bool sync;                      /* false: nothing is ever synced (--ephemeral) */
     bool clean;                     /* the last stop was clean: logs are trusted and loaded lazily */

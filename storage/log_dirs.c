@@ -23,7 +23,7 @@
 static struct log_dir *least_used_dir(const struct log_store *store)
 {
     struct log_dir *best = NULL;
-    for (int i = 0; i < store->dirs_count; i++) {
+    for (int i = 0; i < store->options.directories_count; i++) {
         struct log_dir *dir = &store->dirs[i];
         if (!dir->offline && (best == NULL || dir->partitions < best->partitions))
             best = dir;
@@ -34,7 +34,7 @@ static struct log_dir *least_used_dir(const struct log_store *store)
 bool store_dir_failed(struct log_store *store, struct log_dir *dir, const char *operation, int error)
 {
     bool last = true;
-    for (int i = 0; i < store->dirs_count; i++)
+    for (int i = 0; i < store->options.directories_count; i++)
         last = last && (store->dirs[i].offline || &store->dirs[i] == dir);
     if (storage_used_up(error) || last)
         return false;
@@ -175,7 +175,7 @@ void store_forget_wishes(struct log_store *store)
 
 int log_store_directories_count(const struct log_store *store)
 {
-    return store->dirs_count;
+    return store->options.directories_count;
 }
 
 bool log_store_directory_offline(const struct log_store *store, int directory)

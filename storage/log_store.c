@@ -84,10 +84,11 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
 {
     ASSERT(options->directories_count > 0);
     struct log_store *store = xmalloc(sizeof *store);
+    int dirs_count = options->directories_count + (options->metadata_directory != NULL);
     *store = (struct log_store){
         .options = *options,
-        .dirs = xcalloc((size_t)options->directories_count, sizeof *store->dirs),
-        .dirs_count = options->directories_count,
+        .dirs = xcalloc((size_t)dirs_count, sizeof *store->dirs),
+        .dirs_count = dirs_count,
         .work_bytes = SIZE_MAX,
         .now_ms = options->now_ms,
         .flush_due_ms = INT64_MAX,
@@ -107,8 +108,9 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
     record_walk_init(&store->walk);
     for (int i = 0; i < store->dirs_count; i++) {
         struct log_dir *dir = &store->dirs[i];
-        dir->path = options->directories[i];
-        dir->offline = dir->away = options->directories_offline != NULL && options->directories_offline[i];
+        bool spread = i < options->directories_count;
+        dir->path = spread ? options->directories[i] : options->metadata_directory;
+        dir->offline = dir->away = spread && options->directories_offline != NULL && options->directories_offline[i];
         store_checkpoints_open(store, dir);
         if (dir->away)
             continue;

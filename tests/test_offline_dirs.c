@@ -459,6 +459,48 @@ static void a_stop_leaves_the_partitions_of_several_folders_without_a_leader(voi
     assert_true(test->metadata.topics[0].partitions[1].leader_epoch > epoch);
 }
 
+/* ---- a folder of its own for the metadata log -------------------------------------------------------------------- */
+
+static void the_metadata_log_is_in_its_own_folder_alone(void **state)
+{
+    struct test test = {0};
+    (void)state;
+    broker_fixture_init(&test.broker);
+    broker_fixture_set(&test.broker, "log.dirs", "/data/a,/data/b");
+    broker_fixture_set(&test.broker, "metadata.log.dir", "/data/m");
+    start(&test);
+    fill(&test, TOPIC);
+    for (int i = 0; i < 2; i++) {
+        stop(&test);
+        assert_true(has_folder(&test, "/data/m/__cluster_metadata-0"));
+        assert_false(has_folder(&test, "/data/a/__cluster_metadata-0"));
+        assert_false(has_folder(&test, "/data/m/t-0"));
+        start(&test);
+        assert_int_equal(end_offset(&test, TOPIC, 1), 2);
+    }
+    stop(&test);
+    take_away(&test, "/data/a");
+    start(&test); /* any of log.dirs may be away then, also the first one */
+    assert_int_equal(leader(&test, TOPIC, 0), -1);
+    assert_int_equal(end_offset(&test, TOPIC, 1), 2);
+    stop(&test);
+    broker_fixture_release(&test.broker);
+}
+
+/* As Kafka: else it would begin anew, without any topic. */
+static void a_metadata_log_in_another_folder_is_refused(void **state)
+{
+    struct test *test = *state;
+    fill(test, TOPIC);
+    stop(test);
+    struct broker_fixture other;
+    broker_fixture_copy(&other, &test->broker);
+    broker_fixture_set(&other, "log.dirs", "/data/b,/data/a");
+    assert_false(broker_fixture_try_open(&other));
+    broker_fixture_release(&other);
+    start(test);
+}
+
 /* ---- the start ends --------------------------------------------------------------------------------------------- */
 
 static void the_folder_with_the_metadata_log_must_be_there(void **state)
@@ -530,6 +572,8 @@ int main(void)
         TEST(of_two_folders_the_one_counts_that_was_used_last),
         TEST(an_empty_folder_elsewhere_does_not_stand_for_one_that_is_away),
         TEST(a_stop_leaves_the_partitions_of_several_folders_without_a_leader),
+        cmocka_unit_test(the_metadata_log_is_in_its_own_folder_alone),
+        TEST(a_metadata_log_in_another_folder_is_refused),
         TEST(the_folder_with_the_metadata_log_must_be_there),
         TEST(whatever_fails_at_a_start_loses_nothing),
     };
