@@ -53,9 +53,7 @@ static bool open_store(struct broker *broker, int open_files_max)
         .directories = broker->folders.directories,
         .directories_offline = broker->folders.directories_offline,
         .directories_count = broker->folders.directories_count,
-        .metadata_directory = broker->folders.metadata < broker->folders.directories_count
-                                  ? NULL
-                                  : broker->folders.items[broker->folders.metadata].path,
+        .metadata_directory = broker->folders.items[broker->folders.metadata].path,
         .open_files_max = open_files_max,
         .sync = !config->ephemeral,
         .clean = broker->folders.clean,
@@ -84,6 +82,9 @@ static bool open_store(struct broker *broker, int open_files_max)
     if (error != 0)
         LOG_ERROR("Cannot open the data folders", "reason=\"%s\" operation=%s path=%s errno=%d",
                   storage_error_text(error), fault.operation, fault.path, fault.error);
+    for (int32_t i = 0; i < broker->folders.directories_count && error == 0; i++)
+        if (log_store_directory_offline(broker->store, i))
+            data_folders_leave(&broker->folders, i);
     return error == 0;
 }
 

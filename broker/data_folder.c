@@ -78,18 +78,20 @@ static enum folder_step trouble_io(struct data_folder *folder, const char *sente
     return trouble(folder, STEP_OFFLINE, sentence, "path=%s error=\"%s\"", path, strerror(-error));
 }
 
-/* Go on without the folder. False when there is no going on; then its line was logged too. */
-static bool leave_offline(struct data_folders *folders, struct data_folder *folder)
+void data_folders_leave(struct data_folders *folders, int32_t number)
 {
-    int32_t number = (int32_t)(folder - folders->items), left = 0;
-    folder->offline = true;
+    struct data_folder *folder = &folders->items[number];
+    folder->offline = folders->directories_offline[number] = true;
     if (folder->lock != NULL) {
         folders->env->files->close(folders->env->files, folder->lock);
     }
     folder->lock = NULL;
-    for (int32_t i = 0; i < folders->directories_count; i++) {
-        left += !folders->items[i].offline;
-    }
+}
+
+/* Go on without the folder. False when there is no going on; then its line was logged too. */
+static bool leave_offline(struct data_folders *folders, struct data_folder *folder)
+{
+    int32_t number = (int32_t)(folder - folders->items), left = 0;
     if (folders->count == 1) {
         LOG_ERROR(folder->trouble, "%s", folder->trouble_detail);
         return false;
@@ -101,7 +103,10 @@ static bool leave_offline(struct data_folders *folders, struct data_folder *fold
     }
     LOG_ERROR("A data folder is offline until a restart; the others are used", "folder=%s reason=\"%s\" %s",
               folder->path, folder->trouble, folder->trouble_detail);
-    folders->directories_offline[number] = true;
+    data_folders_leave(folders, number);
+    for (int32_t i = 0; i < folders->directories_count; i++) {
+        left += !folders->items[i].offline;
+    }
     if (left == 0) {
         LOG_ERROR("None of log.dirs can be used", NULL);
     }

@@ -40,6 +40,9 @@ struct data_folders {
  * is left. On failure false, a line was logged that says why, and nothing is held. */
 bool data_folders_open(struct data_folders *folders, struct config *config, struct env *env) WARN_UNUSED;
 
+/* Go on without the folder of this number, which is not the one with the metadata log. */
+void data_folders_leave(struct data_folders *folders, int32_t number);
+
 /* Remove the marks of the clean stop: from now on a crash is a crash. To be called before anything else is written. A
  * folder in which that fails is offline, as above. */
 bool data_folders_started(struct data_folders *folders) WARN_UNUSED;

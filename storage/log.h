@@ -36,7 +36,8 @@ struct log_store_options {
     const char *const *directories;  /* log.dirs: existing, locked by the caller, borrowed for the store's life */
     const bool *directories_offline; /* which of them cannot be used: nothing in them is touched. NULL: none */
     int directories_count;
-    const char *metadata_directory; /* that of the metadata log, whose folder is there; NULL: it is one of the others */
+    const char *metadata_directory; /* that of the metadata log; one of the others or one more, without which nothing
+                                     * goes; NULL: there is no such log */
     int open_files_max;             /* descriptors that the store keeps open at once, at least 16 */
     bool sync;                      /* false: nothing is ever synced (--ephemeral) */
     bool clean;                     /* the last stop was clean: logs are trusted and loaded lazily */
@@ -73,7 +74,8 @@ struct log_store_options {
     void (*progress)(void *report_context, int64_t bytes);
 };
 
-/* Read the checkpoints of all folders, remove what an earlier run left to be removed. On failure *store is NULL. */
+/* Read the checkpoints of all folders, remove what an earlier run left to be removed. One that cannot be listed is
+ * offline (log_store_directory_offline()) when another is left. On failure *store is NULL. */
 int log_store_open(struct log_store **store, const struct log_store_options *options,
                    struct storage_fault *fault) WARN_UNUSED;
 

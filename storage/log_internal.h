@@ -213,7 +213,7 @@ struct log_store {
     struct log_store_options options;
     struct file_cache cache;
     struct log_dir *dirs;
-    int dirs_count;       /* options.directories_count, and one more for options.metadata_directory */
+    int dirs_count;       /* options.directories_count, and one more if options.metadata_directory is none of those */
     struct list logs;     /* log.link */
     struct list removals; /* removal.link: folders and files on their way out */
     bool stopped;         /* log_store_stop() was called */

@@ -80,11 +80,25 @@ void log_store_free(struct log_store *store)
     free(store);
 }
 
+static bool is_metadata_dir(const struct log_store_options *options, const char *path)
+{
+    return options->metadata_directory != NULL && strcmp(path, options->metadata_directory) == 0;
+}
+
+/* How many directories the store has: those that logs are spread over, and perhaps one more for the metadata log. */
+static int count_dirs(const struct log_store_options *options)
+{
+    for (int i = 0; i < options->directories_count; i++)
+        if (is_metadata_dir(options, options->directories[i]))
+            return options->directories_count;
+    return options->directories_count + (options->metadata_directory != NULL);
+}
+
 int log_store_open(struct log_store **result, const struct log_store_options *options, struct storage_fault *fault)
 {
     ASSERT(options->directories_count > 0);
     struct log_store *store = xmalloc(sizeof *store);
-    int dirs_count = options->directories_count + (options->metadata_directory != NULL);
+    int dirs_count = count_dirs(options);
     *store = (struct log_store){
         .options = *options,
         .dirs = xcalloc((size_t)dirs_count, sizeof *store->dirs),
@@ -116,7 +130,8 @@ int log_store_open(struct log_store **result, const struct log_store_options *op
             continue;
         struct listing listing = {store, dir};
         int error = options->files->list(options->files, dir->path, note_folder, &listing);
-        if (error < 0) {
+        dir->away = error < 0 && !is_metadata_dir(options, dir->path) && store_dir_failed(store, dir, "list", error);
+        if (error < 0 && !dir->away) {
             if (fault != NULL) {
                 *fault = (struct storage_fault){.operation = "list", .error = -error, .position = -1};
                 snprintf(fault->path, sizeof fault->path, "%s", dir->path);

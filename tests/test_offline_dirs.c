@@ -525,6 +525,7 @@ static void whatever_fails_at_a_start_loses_nothing(void **state)
     stop(test);
     static const int calls[] = {CALL_OPEN, CALL_LIST, CALL_STAT, CALL_MKDIR, CALL_UNLINK, CALL_SYNC};
     for (size_t c = 0; c < COUNT_OF(calls); c++) {
+        bool seen = false; /* a start without /data/b */
         for (int k = 1, fired = 1; fired; k++) {
             struct test other = {0};
             broker_fixture_copy(&other.broker, &test->broker);
@@ -535,6 +536,7 @@ static void whatever_fails_at_a_start_loses_nothing(void **state)
             memory_io_fail(other.broker.memory, 0, 0, 0, false);
             int64_t ends[PARTITIONS] = {2, 2, 2, 2};
             if (opened) {
+                seen |= other.broker.broker->folders.directories_offline[1];
                 test_peer_open(&other.peer, &other.broker);
                 for (int32_t i = 0; i < PARTITIONS; i++)
                     ends[i] += test_produce(&other.peer, TOPIC, i, 1) == KAFKA_NONE;
@@ -549,6 +551,7 @@ static void whatever_fails_at_a_start_loses_nothing(void **state)
             stop(&other);
             broker_fixture_release(&other.broker);
         }
+        assert_int_equal(seen, calls[c] & (CALL_OPEN | CALL_LIST | CALL_STAT | CALL_UNLINK | CALL_SYNC) ? 1 : 0);
     }
     start(test);
 }
