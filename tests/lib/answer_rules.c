@@ -6,6 +6,7 @@
  * keep to its rule stays as it is and so differs. */
 #include "answer_rules.h"
 
+#include <ctype.h>
 #include <string.h>
 
 enum rule_kind {
@@ -13,9 +14,10 @@ enum rule_kind {
     RULE_TEXT,     /* words for people: only null, empty or present */
     RULE_ID,       /* drawn by the broker: a number of at least `least`, or a text */
     RULE_KNOWN_ID, /* the same where it may also come from the scenario: a name only when it has one */
-    RULE_SIZE,     /* of the machine: a number of at least `least` */
-    RULE_CLOCK,    /* a time of the broker's clock, or -1 */
-    RULE_HOST,     /* where the broker was asked */
+    RULE_MEMBER, /* a member's id: a text of the client's, a dash and a UUID, which is drawn; others are as they are */
+    RULE_SIZE,   /* of the machine: a number of at least `least` */
+    RULE_CLOCK,  /* a time of the broker's clock, or -1 */
+    RULE_HOST,   /* where the broker was asked */
     RULE_PORT,
     RULE_UNORDERED, /* a list in the order of a hash map: sorted by the field `by` */
 };
@@ -24,11 +26,13 @@ enum rule_kind {
 #define CLOCK_SLACK_MS 2
 #define DAY_MS         86400000
 
+#define UUID_CHARACTERS 36 /* as 32 hexadecimal digits and dashes */
+
 static const struct rule {
     const char *api; /* NULL: all */
     const char *field;
     enum rule_kind kind;
-    const char *by; /* RULE_UNORDERED: sort key; RULE_ID: the prefix of its names */
+    const char *by; /* RULE_UNORDERED: sort key; RULE_ID, RULE_MEMBER: the prefix of its names */
     int64_t least;
 } rules[] = {
     {NULL,                      "error_message",             RULE_TEXT,      NULL,              0},
@@ -41,6 +45,8 @@ static const struct rule {
     {"InitProducerId",          "producer_id",               RULE_ID,        "producer_id",     0},
     {"Fetch",                   "producer_id",               RULE_KNOWN_ID,  NULL,              0},
     {"Fetch",                   "session_id",                RULE_ID,        "session_id",      1},
+    {NULL,                      "member_id",                 RULE_MEMBER,    "member",          0},
+    {NULL,                      "leader",                    RULE_MEMBER,    "member",          0},
     {"Produce",                 "log_append_time_ms",        RULE_CLOCK,     NULL,              0},
     {"ListOffsets",             "timestamp",                 RULE_CLOCK,     NULL,              0},
     {"Fetch",                   "base_timestamp",            RULE_CLOCK,     NULL,              0},
@@ -48,6 +54,11 @@ static const struct rule {
     {"Fetch",                   "timestamp",                 RULE_CLOCK,     NULL,              0},
     {"files",                   "max_timestamp",             RULE_CLOCK,     NULL,              0},
     {"files",                   "timestamp",                 RULE_CLOCK,     NULL,              0},
+    {"group_log",               "base_timestamp",            RULE_CLOCK,     NULL,              0},
+    {"group_log",               "max_timestamp",             RULE_CLOCK,     NULL,              0},
+    {"group_log",               "timestamp",                 RULE_CLOCK,     NULL,              0},
+    {"group_log",               "commit_timestamp",          RULE_CLOCK,     NULL,              0},
+    {"group_log",               "current_state_timestamp",   RULE_CLOCK,     NULL,              0},
     {"ApiVersions",             "api_keys",                  RULE_UNORDERED, "api_key",         0},
     {"ApiVersions",             "supported_features",        RULE_UNORDERED, "name",            0},
     {"ApiVersions",             "finalized_features",        RULE_UNORDERED, "name",            0},
@@ -71,6 +82,12 @@ static const struct rule {
     {"AlterReplicaLogDirs",     "results",                   RULE_UNORDERED, "topic_name",      0},
     {"AlterReplicaLogDirs",     "partitions",                RULE_UNORDERED, "partition_index", 0},
     {"IncrementalAlterConfigs", "responses",                 RULE_UNORDERED, "resource_name",   0},
+    {"OffsetFetch",             "topics",                    RULE_UNORDERED, "name",            0},
+    {"OffsetFetch",             "partitions",                RULE_UNORDERED, "partition_index", 0},
+    {"JoinGroup",               "members",                   RULE_UNORDERED, "member_id",       0},
+    {"DescribeGroups",          "members",                   RULE_UNORDERED, "member_id",       0},
+    {"ListGroups",              "groups",                    RULE_UNORDERED, "group_id",        0},
+    {"group_log",               "members",                   RULE_UNORDERED, "member_id",       0},
 };
 
 static const struct rule *rule_of(const char *api, const char *field)
@@ -185,6 +202,27 @@ static void name_unique(struct value *value, const struct names *names)
     }
 }
 
+static bool is_uuid(const char *text, int32_t size)
+{
+    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    bool so = size == (int32_t)sizeof form - 1;
+    for (int32_t i = 0; so && i < size; i++)
+        so = form[i] == 'x' ? isxdigit((unsigned char)text[i]) != 0 : text[i] == form[i];
+    return so;
+}
+
+/* "conformance-6c62...d1" as "conformance-$member_1". */
+static void name_member(struct value *value, const char *prefix, struct names *names)
+{
+    int32_t at = value->text.size - UUID_CHARACTERS;
+    const char *uuid = value->text.data + at;
+    if (at < 1 || uuid[-1] != '-' || !is_uuid(uuid, UUID_CHARACTERS))
+        return;
+    struct value *drawn = value_string(names->arena, (struct kp_string){uuid, UUID_CHARACTERS});
+    const char *name = names_assign(names, prefix, drawn);
+    value->text = kp_string_of(value_printf(names->arena, "%.*s$%s", (int)at, value->text.data, name));
+}
+
 static void normalize_text(struct value *value, const char *name)
 {
     if (value->type == VALUE_STRING && value->text.size)
@@ -209,6 +247,12 @@ static void normalize_leaf(struct value *value, const struct rule *rule, struct 
         if ((value->type == VALUE_INT && value->number >= rule->least) ||
             (value->type == VALUE_STRING && value->text.size))
             become_name(value, names_assign(names, rule->by, value_copy(names->arena, value)), 0);
+        break;
+    case RULE_MEMBER:
+        if (value->type == VALUE_STRING) {
+            name_member(value, rule->by, names);
+            name_unique(value, names);
+        }
         break;
     case RULE_SIZE:
         if (value->type == VALUE_INT && value->number >= rule->least)

@@ -350,8 +350,8 @@ static struct value *checkpoints_to_value(struct file_io *files, const char *dat
     return checkpoints;
 }
 
-bool folder_to_value(struct file_io *files, const char *data_folder, const char *topic, int32_t partition,
-                     struct arena *arena, struct value **value, const char **error)
+bool folder_read(struct file_io *files, const char *data_folder, const char *topic, int32_t partition,
+                 struct arena *arena, folder_file_cb *callback, void *context, const char **error)
 {
     const char *folder = value_printf(arena, "%s/%s-%" PRId32, data_folder, topic, partition);
     struct listing listing = {arena, value_new(arena, VALUE_LIST)};
@@ -360,18 +360,37 @@ bool folder_to_value(struct file_io *files, const char *data_folder, const char 
         *error = value_printf(arena, "%s: %s", folder, strerror(-status));
         return false;
     }
-    struct value *list = value_new(arena, VALUE_LIST);
     for (const struct value *name = listing.names->first; name; name = name->next) {
         struct kp_string bytes;
         if (load(files, value_printf(arena, "%s/%s", folder, name->text.data), arena, &bytes, error)) {
-            value_append(list, file_to_value(name->text.data, bytes, arena));
+            callback(context, name->text.data, bytes);
             free((void *)bytes.data);
         } else if (*error) { /* else a running broker removed it meanwhile */
             return false;
         }
     }
+    return true;
+}
+
+struct folder_values {
+    struct arena *arena;
+    struct value *files;
+};
+
+static void append_file(void *context, const char *name, struct kp_string bytes)
+{
+    struct folder_values *values = context;
+    value_append(values->files, file_to_value(name, bytes, values->arena));
+}
+
+bool folder_to_value(struct file_io *files, const char *data_folder, const char *topic, int32_t partition,
+                     struct arena *arena, struct value **value, const char **error)
+{
+    struct folder_values values = {arena, value_new(arena, VALUE_LIST)};
+    if (!folder_read(files, data_folder, topic, partition, arena, append_file, &values, error))
+        return false;
     *value = value_new(arena, VALUE_OBJECT);
-    value_set(*value, "files", list);
+    value_set(*value, "files", values.files);
     value_set(*value, "checkpoints", checkpoints_to_value(files, data_folder, topic, partition, arena));
     return true;
 }

@@ -23,6 +23,12 @@
 bool folder_to_value(struct file_io *files, const char *data_folder, const char *topic, int32_t partition,
                      struct arena *arena, struct value **value, const char **error);
 
+/* Call for each file of a partition in the order of names, with its bytes, valid during the call; for none when it has
+ * no folder. False: *error says why. */
+typedef void folder_file_cb(void *context, const char *name, struct kp_string bytes);
+bool folder_read(struct file_io *files, const char *data_folder, const char *topic, int32_t partition,
+                 struct arena *arena, folder_file_cb *callback, void *context, const char **error);
+
 /* One file's bytes as a value, by its name. */
 struct value *file_to_value(const char *name, struct kp_string bytes, struct arena *arena);
 

@@ -5,6 +5,7 @@
 #include "../../protocol/codec_text.h"
 #include "../../protocol/errors.h"
 #include "batch_value.h"
+#include "messages.h"
 #include "value_text.h"
 
 #include <string.h>
@@ -19,6 +20,25 @@ struct conversion {
     int64_t timestamp_ms;
     const char *error;
 };
+
+/* What the bytes of a member of a classic consumer group hold, behind an int16 with its version. */
+static const struct kp_schema *member_bytes_schema(const struct kp_field *field)
+{
+    static const struct {
+        const char *field;
+        const struct kp_schema *schema;
+    } rows[] = {
+        {"metadata",          &kp_consumer_protocol_subscription_schema},
+        {"member_metadata",   &kp_consumer_protocol_subscription_schema},
+        {"subscription",      &kp_consumer_protocol_subscription_schema},
+        {"assignment",        &kp_consumer_protocol_assignment_schema  },
+        {"member_assignment", &kp_consumer_protocol_assignment_schema  },
+    };
+    for (size_t i = 0; field->type == KP_BYTES && i < COUNT_OF(rows); i++)
+        if (strcmp(rows[i].field, field->name) == 0)
+            return rows[i].schema;
+    return NULL;
+}
 
 static bool is_error_code(const struct kp_field *field)
 {
@@ -40,9 +60,33 @@ static struct value *encodable_word(struct conversion *conversion, const struct 
     return NULL;
 }
 
+/* The bytes of {version: 1, topics: ["t"]}; NULL: conversion->error. */
+static struct value *member_bytes_from_value(struct conversion *conversion, const struct kp_schema *schema,
+                                             const struct value *object)
+{
+    const struct value *version = value_get(object, "version");
+    struct value *fields = value_new(conversion->arena, VALUE_OBJECT);
+    for (const struct value *item = object->first; item; item = item->next)
+        if (item != version)
+            value_set(fields, item->key, value_copy(conversion->arena, item));
+    struct kp_string message;
+    int16_t number = version ? (int16_t)version->number : 0;
+    if (!message_from_value(schema, number, fields, conversion->timestamp_ms, conversion->arena, &message,
+                            &conversion->error))
+        return NULL;
+    uint8_t *bytes = value_alloc(conversion->arena, 2 + (size_t)message.size + 1);
+    store_be16(bytes, (uint16_t)number);
+    memcpy(bytes + 2, message.data, (size_t)message.size);
+    struct value *value = value_new(conversion->arena, VALUE_BYTES);
+    value->text = (struct kp_string){(const char *)bytes, 2 + message.size};
+    return value;
+}
+
 static struct value *encodable_one(struct conversion *conversion, const struct kp_field *field,
                                    const struct value *value)
 {
+    if (value->type == VALUE_OBJECT && member_bytes_schema(field))
+        return member_bytes_from_value(conversion, member_bytes_schema(field), value);
     if (value->type == VALUE_WORD)
         return encodable_word(conversion, value);
     if (value->type == VALUE_OBJECT && field->type == KP_STRUCT)
@@ -125,6 +169,31 @@ bool message_from_value(const struct kp_schema *schema, int16_t version, const s
 
 static void decorate_struct(struct conversion *conversion, const struct kp_schema *schema, struct value *value);
 
+/* Tell a member's bytes by their fields when these are all that the bytes hold. */
+static void decorate_member_bytes(struct conversion *conversion, const struct kp_schema *schema, struct value *value)
+{
+    const char *error;
+    if (value->text.size < 2)
+        return;
+    int16_t version = (int16_t)load_be16((const uint8_t *)value->text.data);
+    if (!kp_versions_has(schema->versions, version))
+        return;
+    struct value *fields = message_to_value(schema, version, value->text.data + 2, (size_t)value->text.size - 2,
+                                            conversion->arena, &error);
+    if (!fields)
+        return;
+    struct value *object = value_new(conversion->arena, VALUE_OBJECT);
+    value_set(object, "version", value_int(conversion->arena, version));
+    for (const struct value *field = fields->first; field; field = field->next)
+        value_set(object, field->key, value_copy(conversion->arena, field));
+    const struct value *again = member_bytes_from_value(conversion, schema, object);
+    if (!again || !kp_string_equal(again->text, value->text))
+        return;
+    value->type = VALUE_OBJECT;
+    value->first = object->first;
+    value->last = object->last;
+}
+
 static void decorate_one(struct conversion *conversion, const struct kp_field *field, struct value *value)
 {
     if (value->type == VALUE_OBJECT) {
@@ -135,6 +204,8 @@ static void decorate_one(struct conversion *conversion, const struct kp_field *f
         value->text = kp_string_of(kafka_error_name((int16_t)value->number));
         value->type = VALUE_WORD;
         value->number = 0;
+    } else if (value->type == VALUE_BYTES && member_bytes_schema(field)) {
+        decorate_member_bytes(conversion, member_bytes_schema(field), value);
     } else if (field->type == KP_RECORDS && value->type == VALUE_BYTES) {
         const struct value *batches = batches_to_value(value->text, conversion->arena);
         value->type = VALUE_LIST;

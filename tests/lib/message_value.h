@@ -1,6 +1,7 @@
-/* Messages as values, by the text form of the codec (protocol/codec_text.h), with three things added that make
- * scenarios readable: error codes by their names, record batches as lists (batch_value.h), and in requests fields that
- * a version lacks are left out, so that one text serves all versions. */
+/* Messages as values, by the text form of the codec (protocol/codec_text.h), with four things added that make
+ * scenarios readable: error codes by their names; record batches as lists (batch_value.h); subscriptions and
+ * assignments of classic consumers as objects, {version: 0, topics: ["t"]}, where they are bytes of exactly that form;
+ * and in requests fields that a version lacks are left out, so that one text serves all versions. */
 #ifndef DOHLE_TESTS_LIB_MESSAGE_VALUE_H
 #define DOHLE_TESTS_LIB_MESSAGE_VALUE_H
 

@@ -13,8 +13,10 @@
 #include "../../protocol/header.h"
 #include "answer_rules.h"
 #include "folder_value.h"
+#include "group_log_value.h"
 #include "kafka_client.h"
 #include "message_value.h"
+#include "player_internal.h"
 #include "value_text.h"
 
 #include <errno.h>
@@ -23,41 +25,8 @@
 #include <string.h>
 
 #define ANSWER_TIMEOUT_MS 15000 /* a loaded machine is slow; nothing waits for this but a failure */
-#define UNTIL_TIMEOUT_MS  15000
-#define UNTIL_PAUSE_MS    10
-#define SETTLE_MS         60 /* how long `waiting` listens to Kafka, whose threads answer side by side */
-#define CONNECTIONS_MAX   16
-#define ASKED_MAX         64 /* requests without their answer on one connection */
+#define SETTLE_MS         60    /* how long `waiting` listens to Kafka, whose threads answer side by side */
 #define CLIENT_ID         "conformance"
-
-struct asked {
-    const struct kp_api *api;
-    int16_t version;
-    int32_t correlation_id;
-    int64_t sent_mono_ms;
-};
-
-struct connection {
-    const char *name;
-    struct kafka_client client;
-    struct asked asked[ASKED_MAX];
-    int32_t asked_count;
-};
-
-/* One scenario being played. */
-struct game {
-    struct player *player;
-    const struct scenario *scenario;
-    int32_t version;
-    struct arena *arena;
-    struct names names;
-    struct connection connections[CONNECTIONS_MAX];
-    int32_t connections_count;
-    struct value *topics; /* names of those that `topic` made, `number` the partitions: deleted in the end */
-    bool stopped;         /* the broker, by a step */
-    struct play *play;
-    struct outcome **outcomes_end;
-};
 
 const struct kp_api *player_api(const char *name)
 {
@@ -67,8 +36,7 @@ const struct kp_api *player_api(const char *name)
     return NULL;
 }
 
-/* Always false, so that a step can return it. */
-static bool game_fail(struct game *game, const char *error)
+bool game_fail(struct game *game, const char *error)
 {
     if (!game->play->error)
         game->play->error = error;
@@ -198,8 +166,7 @@ static bool game_receive(struct game *game, struct connection *connection, struc
     return *answer != NULL;
 }
 
-/* Ask and take the answer as it is; NULL after game_fail(). For what the player asks on its own behalf. */
-static struct value *game_ask(struct game *game, const char *connection, const char *api_name, const char *body_text)
+struct value *game_ask(struct game *game, const char *connection, const char *api_name, const char *body_text)
 {
     struct value_reader reader;
     value_reader_init(&reader, body_text, strlen(body_text));
@@ -394,87 +361,6 @@ static bool game_request_step(struct game *game, const struct step *step, int32_
     }
 }
 
-static bool game_partition_led(struct game *game, const char *topic, int64_t partition, bool *led)
-{
-    struct value *answer = game_ask(game, "topic", "ListOffsets",
-                                    value_printf(game->arena,
-                                                 "{replica_id: -1, topics: [{name: \"%s\", partitions: "
-                                                 "[{partition_index: %d, timestamp: -1}]}]}",
-                                                 topic, (int)partition));
-    if (!answer)
-        return false;
-    const struct value *code = value_at(answer, "topics[0].partitions[0].error_code");
-    *led = code && kp_string_is(code->text, "NONE");
-    return true;
-}
-
-static bool game_await_leaders(struct game *game, const char *topic, int64_t partitions)
-{
-    int64_t deadline_ms = client_mono_ms() + (game->player->kafka ? UNTIL_TIMEOUT_MS : 0);
-    for (int64_t partition = 0; partition < partitions;) {
-        bool led = false;
-        if (!game_partition_led(game, topic, partition, &led))
-            return false;
-        if (led)
-            partition++;
-        else if (client_mono_ms() >= deadline_ms)
-            return game_fail(game,
-                             value_printf(game->arena, "partition %d of topic %s is not led", (int)partition, topic));
-        else
-            poll(NULL, 0, UNTIL_PAUSE_MS);
-    }
-    return true;
-}
-
-/* Create the topic NAME-vVERSION-STEPNAME; $STEPNAME is its name, $STEPNAME_id its id. */
-static bool game_topic_step(struct game *game, const struct step *step)
-{
-    const struct value *unique = names_get(&game->names, "unique");
-    const char *topic = value_printf(game->arena, "%.*s-%s", (int)unique->text.size, unique->text.data, step->name);
-    struct value *configs = value_new(game->arena, VALUE_LIST);
-    for (const struct value *item = step->value ? step->value->first : NULL; item; item = item->next) {
-        struct value *config = value_new(game->arena, VALUE_OBJECT), *text = value_copy(game->arena, item);
-        value_set(config, "name", value_text(game->arena, item->key));
-        if (text->type == VALUE_INT)
-            text = value_text(game->arena, value_printf(game->arena, "%lld", (long long)text->number));
-        value_set(config, "value", text);
-        value_append(configs, config);
-    }
-    struct value *answer = game_ask(
-        game, "topic", "CreateTopics",
-        value_printf(
-            game->arena,
-            "{timeout_ms: 10000, topics: [{name: \"%s\", num_partitions: %d, replication_factor: 1, configs: %s}]}",
-            topic, (int)step->number, value_print(game->arena, configs, 0, 0)));
-    if (!answer)
-        return false;
-    const struct value *code = value_at(answer, "topics[0].error_code");
-    if (!code || !kp_string_is(code->text, "NONE"))
-        return game_fail(
-            game, value_printf(game->arena, "the topic was not created: %s", value_print(game->arena, answer, 0, 0)));
-    struct value *made = value_text(game->arena, topic);
-    made->number = step->number;
-    value_append(game->topics, made);
-    names_set(&game->names, step->name, value_text(game->arena, topic));
-    names_set_drawn(&game->names, value_printf(game->arena, "%s_id", step->name),
-                    value_copy(game->arena, value_at(answer, "topics[0].topic_id")));
-    return game_await_leaders(game, topic, step->number);
-}
-
-/* So that a broker holds the topics of one scenario only; those that are gone already do not matter. */
-static void game_delete_topics(struct game *game)
-{
-    struct value *topics = value_new(game->arena, VALUE_LIST);
-    for (const struct value *name = game->topics->first; name; name = name->next) {
-        struct value *topic = value_new(game->arena, VALUE_OBJECT);
-        value_set(topic, "name", value_copy(game->arena, name));
-        value_append(topics, topic);
-    }
-    if (topics->first)
-        game_ask(game, "topic", "DeleteTopics",
-                 value_printf(game->arena, "{timeout_ms: 10000, topics: %s}", value_print(game->arena, topics, 0, 0)));
-}
-
 static bool game_bytes_step(struct game *game, const struct step *step)
 {
     struct connection *connection = game_connection(game, step->connection);
@@ -492,7 +378,7 @@ static bool game_bytes_step(struct game *game, const struct step *step)
 static bool game_waiting_step(struct game *game, const struct step *step)
 {
     struct connection *connection = game_connection(game, step->connection);
-    if (!connection || !game_ask(game, "topic", "Metadata", "{topics: []}"))
+    if (!connection || !game_ask(game, "setup", "Metadata", "{topics: []}"))
         return false;
     if (kafka_client_readable(&connection->client, game->player->kafka ? SETTLE_MS : 0))
         return game_fail(game, "an answer or the end came, though the request should wait");
@@ -520,32 +406,40 @@ static bool game_start(struct game *game)
         return game_fail(game, "the broker did not start again");
     }
     game->stopped = false;
-    for (const struct value *topic = game->topics->first; topic; topic = topic->next)
-        if (!game_await_leaders(game, topic->text.data, topic->number))
-            return false;
-    return true;
+    return game_await_setup(game);
 }
 
-static bool game_files_step(struct game *game, const struct step *step, int32_t number)
+/* What the step looks at, read anew. */
+static bool game_look(struct game *game, const struct step *step, const char **api, struct value **seen)
 {
     const struct player_process *process = game->player->process;
-    const struct value *topic = names_get(&game->names, step->name);
-    if (!process || !topic)
-        return game_fail(game, process ? "no topic has that name" : "the runner does not know the broker's folder");
-    const char *name = value_printf(game->arena, "%.*s", topic->text.size, topic->text.data), *error = NULL;
+    const struct value *named = names_get(&game->names, step->name);
+    if (!process || !named)
+        return game_fail(game,
+                         process ? "no topic or group has that name" : "the runner does not know the broker's folder");
+    const char *error = NULL, *name = value_printf(game->arena, "%.*s", named->text.size, named->text.data);
+    bool files = step->kind == STEP_FILES;
+    *api = files ? PLAYER_FILES : PLAYER_GROUP_LOG;
+    return (files
+                ? folder_to_value(file_io_posix(), process->data_folder, name, (int32_t)step->number, game->arena, seen,
+                                  &error)
+                : group_log_to_value(file_io_posix(), process->data_folder, named->text, game->arena, seen, &error)) ||
+           game_fail(game, error);
+}
+
+static bool game_look_step(struct game *game, const struct step *step, int32_t number)
+{
     int64_t deadline_ms = client_mono_ms() + game_patience_ms(game, step);
     for (;;) {
-        struct value *files;
+        struct value *seen;
+        const char *api;
         bool again = false;
-        if (!folder_to_value(file_io_posix(), process->data_folder, name, (int32_t)step->number, game->arena, &files,
-                             &error))
-            return game_fail(game, error);
-        if (!game_take_answer(game, step, number, PLAYER_FILES, 0, files, &again))
+        if (!game_look(game, step, &api, &seen) || !game_take_answer(game, step, number, api, 0, seen, &again))
             return false;
         if (!again)
             return true;
         if (client_mono_ms() >= deadline_ms)
-            return game_fail(game, "the files that are waited for did not come");
+            return game_fail(game, "what is waited for did not come into the files");
         poll(NULL, 0, UNTIL_PAUSE_MS);
     }
 }
@@ -565,6 +459,8 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
     }
     case STEP_TOPIC:
         return game_topic_step(game, step);
+    case STEP_GROUP:
+        return game_group_step(game, step);
     case STEP_REQUEST:
         return game_request_step(game, step, number);
     case STEP_SEND:
@@ -592,7 +488,8 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
     case STEP_RESTART:
         return game_stop(game, false) && game_start(game);
     case STEP_FILES:
-        return game_files_step(game, step, number);
+    case STEP_GROUP_LOG:
+        return game_look_step(game, step, number);
     }
     return false;
 }
@@ -603,6 +500,7 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
     *play = (struct play){0};
     struct game game = {.player = player, .scenario = scenario, .version = version, .arena = arena, .play = play};
     game.topics = value_new(arena, VALUE_LIST);
+    game.groups = value_new(arena, VALUE_LIST);
     game.outcomes_end = &play->outcomes;
     names_init(&game.names, arena, &player->names, client_wall_ms());
     const char *unique = value_printf(arena, "%s-v%d-%" PRIx64, scenario->name, version < 0 ? 0 : version, player->run);

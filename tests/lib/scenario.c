@@ -9,6 +9,8 @@
  *       pass N ms
  *       stop | kill | start | restart
  *       files NAME [partition N]
+ *       group NAME
+ *       group_log NAME
  *     notes of the step before:
  *         expect PATH = VALUE             bind NAME = PATH
  *         until PATH = VALUE              eventually PATH = VALUE
@@ -234,6 +236,12 @@ static struct step *read_step(struct value_reader *reader, struct arena *arena)
              (step->value = value_read(reader, arena));
     } else if (value_accept_word(reader, "topic")) {
         ok = read_topic(reader, arena, step);
+    } else if (value_accept_word(reader, "group")) {
+        step->kind = STEP_GROUP;
+        ok = (step->name = value_read_word(reader, arena)) != NULL;
+    } else if (value_accept_word(reader, "group_log")) {
+        step->kind = STEP_GROUP_LOG;
+        ok = (step->name = value_read_word(reader, arena)) != NULL;
     } else if (value_accept_word(reader, "pass")) {
         step->kind = STEP_PASS;
         ok = read_milliseconds(reader, arena, &step->number);
