@@ -86,6 +86,7 @@ static const struct rule {
     {"OffsetFetch",             "partitions",                RULE_UNORDERED, "partition_index", 0},
     {"JoinGroup",               "members",                   RULE_UNORDERED, "member_id",       0},
     {"DescribeGroups",          "members",                   RULE_UNORDERED, "member_id",       0},
+    {"DeleteGroups",            "results",                   RULE_UNORDERED, "group_id",        0},
     {"ListGroups",              "groups",                    RULE_UNORDERED, "group_id",        0},
     {"group_log",               "members",                   RULE_UNORDERED, "member_id",       0},
 };
