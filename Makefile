@@ -121,7 +121,7 @@ DISK_SCENARIOS := $(sort $(wildcard tests/disk/*.scenario))
 DISK_SETTINGS   = tests/disk/server.properties
 RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS) && \
     $(SUITE) disk $(B)/bin/conformance --part \
-        --start '$(B)/bin/dohle --data $$FOLDER/data --port $$PORT $(DISK_SETTINGS)' $(DISK_SCENARIOS)
+        --start '$(B)/bin/dohle --data $$FOLDER/data --port $$PORT $$OVERRIDES $(DISK_SETTINGS)' $(DISK_SCENARIOS)
 
 unit: $(TESTS) ## Run the unit tests
 	$(Q)$(SUITE) --start
@@ -174,7 +174,15 @@ conformance-replay: all $(B)/bin/conformance
 	$(Q)tests/conformance/record $(B)/bin/conformance --replay /dev/null $(SCENARIOS)
 	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(DISK_SETTINGS) --part $(DISK_SCENARIOS)
 
-.PHONY: disk-record conformance-replay
+# Of groups, which dohle does not serve yet.
+GROUPS        = tests/conformance/groups
+RECORD_GROUPS = tests/conformance/record $(B)/bin/conformance --$* $(GROUPS)/server.properties --part $(GROUPS)/*.scenario && \
+    tests/conformance/record $(B)/bin/conformance --$* $(DISK_SETTINGS) --part tests/disk/groups/*.scenario
+
+groups-record groups-replay: groups-%: all $(B)/bin/conformance
+	$(Q)$(RECORD_GROUPS)
+
+.PHONY: disk-record conformance-replay groups-record groups-replay
 
 # docs/NAME.md is what print_NAME prints.
 PRINTED = protocol configuration compatibility

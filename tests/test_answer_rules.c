@@ -114,6 +114,20 @@ static void answer_names_made_of_unique_are_recognized(void **state)
     assert_string_equal(normalized(f, "Metadata", "{name: \"some-v3-1a-b\"}"), "{name: \"$unique-b\"}");
 }
 
+/* Only the UUID behind the client's own text is random; an id that the client made up is none. */
+static void answer_member_ids_keep_what_the_client_said(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(
+        normalized(f, "Heartbeat",
+                   "{leader: \"a-0f14d0ab-9605-4a62-a9e4-5ed26688389b\", list: ["
+                   "{member_id: \"some-v3-1a-i-16fd2706-8baf-433b-82eb-8c7fada847da\"}, "
+                   "{member_id: \"a-0f14d0ab-9605-4a62-a9e4-5ed26688389b\"}, {member_id: \"nobody\"}, "
+                   "{member_id: \"0f14d0ab-9605-4a62-a9e4-5ed26688389b\"}]}"),
+        "{leader: \"a-$member_1\", list: [{member_id: \"$unique-i-$member_2\"}, {member_id: \"a-$member_1\"}, "
+        "{member_id: \"nobody\"}, {member_id: \"0f14d0ab-9605-4a62-a9e4-5ed26688389b\"}]}");
+}
+
 static void answer_lists_of_hash_maps_are_sorted(void **state)
 {
     struct fixture *f = *state;
@@ -162,6 +176,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(answer_times_must_lie_in_the_scenario, setup, teardown),
         cmocka_unit_test_setup_teardown(answer_address_must_be_the_one_that_was_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(answer_names_made_of_unique_are_recognized, setup, teardown),
+        cmocka_unit_test_setup_teardown(answer_member_ids_keep_what_the_client_said, setup, teardown),
         cmocka_unit_test_setup_teardown(answer_lists_of_hash_maps_are_sorted, setup, teardown),
         cmocka_unit_test_setup_teardown(answer_pick_keeps_items_by_prefix_or_list, setup, teardown),
         cmocka_unit_test_setup_teardown(names_stand_for_values_also_inside_texts, setup, teardown),

@@ -120,6 +120,27 @@ static void scenario_topic_has_partitions_and_configs(void **state)
     assert_int_equal(value_get(step->next->value, "retention.ms")->number, 5);
 }
 
+static void scenario_group_has_a_name_and_a_log(void **state)
+{
+    struct fixture *f = *state;
+    const struct step *step = parse_steps(f, "group g\ngroup_log g\n eventually batches = []");
+    assert_int_equal(step->kind, STEP_GROUP);
+    assert_string_equal(step->name, "g");
+    assert_int_equal(step->next->kind, STEP_GROUP_LOG);
+    assert_string_equal(step->next->name, "g");
+    assert_int_equal(step->next->notes->kind, NOTE_EVENTUALLY);
+}
+
+static void scenario_start_may_have_settings(void **state)
+{
+    struct fixture *f = *state;
+    const struct step *step = parse_steps(f, "restart with {group.max.size: 1}\nstop\nstart with {a.b: \"c\"}\nstart");
+    assert_int_equal(value_get(step->value, "group.max.size")->number, 1);
+    assert_null(step->next->value);
+    assert_true(kp_string_is(value_get(step->next->next->value, "a.b")->text, "c"));
+    assert_null(step->next->next->next->value);
+}
+
 static void scenario_step_may_end_the_broker_and_look_at_its_files(void **state)
 {
     struct fixture *f = *state;
@@ -149,6 +170,7 @@ static void scenario_errors_name_the_line(void **state)
         {"scenario a\nFetch 5",                     "line 2: the request's fields was expected"                    },
         {"scenario a\nFetch {\n}\nreceive Fetch\n", "line 5: a version was expected: the request was sent as bytes"},
         {"scenario a\npass 5 s",                    "line 2: 'ms' was expected"                                    },
+        {"scenario a\nrestart with 5",              "line 2: an object with settings was expected"                 },
         {"scenario a\nFetch {} differs a = 1",      "line 2: 'because' was expected"                               },
         {"scenario a\nraw \"00\"",                  "line 2: x\"...\" with hexadecimal digits was expected"        },
     };
@@ -168,6 +190,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(scenario_bytes_are_answered_as_the_api_that_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_notes_belong_to_the_step_before, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_topic_has_partitions_and_configs, setup, teardown),
+        cmocka_unit_test_setup_teardown(scenario_group_has_a_name_and_a_log, setup, teardown),
+        cmocka_unit_test_setup_teardown(scenario_start_may_have_settings, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_step_may_end_the_broker_and_look_at_its_files, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_errors_name_the_line, setup, teardown),
     };

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #ifdef __linux__
@@ -34,10 +35,31 @@ static const char *port_of(const struct broker_process *broker)
     return broker->address ? strrchr(broker->address, ':') + 1 : PORT_ANY;
 }
 
-static bool child_start(struct player_process *process)
+/* "NAME=VALUE" of each setting, behind `prefix`; from malloc. */
+static char *settings_text(const struct value *settings, const char *prefix)
+{
+    char *text = xstrdup("");
+    for (const struct value *setting = settings ? settings->first : NULL; setting; setting = setting->next) {
+        char *longer = NULL;
+        int made = setting->type == VALUE_INT
+                       ? asprintf(&longer, "%s%s%s=%" PRId64, text, prefix, setting->key, setting->number)
+                       : asprintf(&longer, "%s%s%s=%.*s", text, prefix, setting->key, (int)setting->text.size,
+                                  setting->text.data);
+        if (made < 0)
+            abort();
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static bool child_start(struct player_process *process, const struct value *settings)
 {
     struct broker_process *broker = CONTAINER_OF(process, struct broker_process, process);
     int ends[2];
+    char *overrides = settings_text(settings, " --override ");
+    setenv("OVERRIDES", overrides, 1);
+    free(overrides);
     if (pipe(ends) != 0)
         return false;
     setenv("FOLDER", broker->folder, 1);
@@ -94,7 +116,7 @@ bool broker_process_start_child(struct broker_process *broker, const char *comma
         abort();
     broker->process.data_folder = broker->data_folder;
     *error = "it printed no address";
-    return child_start(&broker->process);
+    return child_start(&broker->process, NULL);
 }
 
 static int remove_entry(const char *path, const struct stat *stat, int kind, struct FTW *place)
@@ -119,22 +141,25 @@ bool broker_process_end(struct broker_process *broker)
 
 /* ---- by a launcher ---------------------------------------------------------------------------------------------- */
 
-static bool launcher_run(const struct broker_process *broker, const char *word)
+static bool launcher_run(const struct broker_process *broker, const char *word, const char *behind)
 {
     char *line = NULL;
-    bool well = asprintf(&line, "%s %s", broker->command, word) > 0 && system(line) == 0;
+    bool well = asprintf(&line, "%s %s%s", broker->command, word, behind) > 0 && system(line) == 0;
     free(line);
     return well;
 }
 
 static bool launcher_stop(struct player_process *process, bool by_kill)
 {
-    return launcher_run(CONTAINER_OF(process, struct broker_process, process), by_kill ? "kill" : "stop");
+    return launcher_run(CONTAINER_OF(process, struct broker_process, process), by_kill ? "kill" : "stop", "");
 }
 
-static bool launcher_start(struct player_process *process)
+static bool launcher_start(struct player_process *process, const struct value *settings)
 {
-    return launcher_run(CONTAINER_OF(process, struct broker_process, process), "start");
+    char *behind = settings_text(settings, " ");
+    bool well = launcher_run(CONTAINER_OF(process, struct broker_process, process), "start", behind);
+    free(behind);
+    return well;
 }
 
 void broker_process_use_launcher(struct broker_process *broker, const char *command, const char *data_folder)

@@ -17,10 +17,11 @@ struct broker_process {
 };
 
 /* Run `command` as a child: it prints "... ready on HOST:PORT", serves on $PORT (0: any) and keeps its data in
- * $FOLDER/data, if at all. SIGTERM stops it. False: *error says why. */
+ * $FOLDER/data, if at all; settings of a start are in $OVERRIDES, as "--override NAME=VALUE ...". SIGTERM stops it.
+ * False: *error says why. */
 bool broker_process_start_child(struct broker_process *broker, const char *command, const char **error);
 /* The broker runs already: `command` with the word start, stop or kill behind it does that, and its data is in
- * `data_folder`. */
+ * `data_folder`. Behind "start" stand its settings, NAME=VALUE. */
 void broker_process_use_launcher(struct broker_process *broker, const char *command, const char *data_folder);
 /* Stop a child and remove its folder; a launcher's broker goes on. False: it did not end well. */
 bool broker_process_end(struct broker_process *broker);

@@ -398,14 +398,15 @@ static bool game_stop(struct game *game, bool kill)
     return process->stop(process, kill) || game_fail(game, "the broker did not end well");
 }
 
-static bool game_start(struct game *game)
+static bool game_start(struct game *game, const struct value *settings)
 {
     struct player_process *process = game->player->process;
-    if (!process || !process->start(process)) {
+    if (!process || !process->start(process, settings)) {
         game->player->gone = true;
         return game_fail(game, "the broker did not start again");
     }
     game->stopped = false;
+    game->with_settings = settings != NULL;
     return game_await_setup(game);
 }
 
@@ -484,9 +485,9 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
     case STEP_KILL:
         return game_stop(game, step->kind == STEP_KILL);
     case STEP_START:
-        return game_start(game);
+        return game_start(game, step->value);
     case STEP_RESTART:
-        return game_stop(game, false) && game_start(game);
+        return game_stop(game, false) && game_start(game, step->value);
     case STEP_FILES:
     case STEP_GROUP_LOG:
         return game_look_step(game, step, number);
@@ -514,8 +515,10 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
             break;
         }
     }
+    if (game.with_settings && !game.stopped && !player->gone)
+        game_stop(&game, false);
     if (game.stopped && !player->gone)
-        game_start(&game);
+        game_start(&game, NULL);
     if (!player->gone)
         game_delete_topics(&game);
     for (int32_t i = 0; i < game.connections_count; i++)

@@ -13,7 +13,8 @@
 struct player_process {
     /* False: it did not end, or start, well. */
     bool (*stop)(struct player_process *process, bool kill);
-    bool (*start)(struct player_process *process);
+    /* `settings`: an object of names and texts or numbers, for this start alone; NULL: none. */
+    bool (*start)(struct player_process *process, const struct value *settings);
     const char *data_folder;
 };
 

@@ -36,6 +36,7 @@ struct game {
     struct value *topics; /* names of those that `topic` made, `number` the partitions: deleted in the end */
     struct value *groups; /* names of those that `group` made */
     bool stopped;         /* the broker, by a step */
+    bool with_settings;   /* it runs with settings of a step */
     struct play *play;
     struct outcome **outcomes_end;
 };

@@ -117,11 +117,10 @@ static bool game_group_coordinated(struct game *game, const char *group, bool *c
         return false;
     if (is_one_of(value_at(answer, "coordinators[0].error_code"), not_yet, COUNT_OF(not_yet)))
         return true;
-    body = value_printf(game->arena, "{group_id: \"%s\", generation_id: 1, member_id: \"nobody\"}", group);
-    answer = game_ask(game, "setup", "Heartbeat", body);
+    answer = game_ask(game, "setup", "DescribeGroups", value_printf(game->arena, "{groups: [\"%s\"]}", group));
     if (!answer)
         return false;
-    *coordinated = !is_one_of(value_at(answer, "error_code"), not_yet, COUNT_OF(not_yet));
+    *coordinated = !is_one_of(value_at(answer, "groups[0].error_code"), not_yet, COUNT_OF(not_yet));
     return true;
 }
 

@@ -7,7 +7,7 @@
  *       [CONNECTION:] receive [API vN]
  *       [CONNECTION:] waiting | close | frame BYTES | raw BYTES
  *       pass N ms
- *       stop | kill | start | restart
+ *       stop | kill | (start | restart) [with OBJECT]
  *       files NAME [partition N]
  *       group NAME
  *       group_log NAME
@@ -147,8 +147,8 @@ static bool read_files(struct value_reader *reader, struct arena *arena, struct 
     return step->name && (!value_accept_word(reader, "partition") || read_number(reader, arena, &step->number));
 }
 
-/* A step that is one word, about the broker's process. */
-static bool accept_process_step(struct value_reader *reader, struct step *step)
+/* A step about the broker's process: a word, and its settings when it starts. */
+static bool accept_process_step(struct value_reader *reader, struct arena *arena, struct step *step)
 {
     static const struct {
         const char *word;
@@ -163,6 +163,8 @@ static bool accept_process_step(struct value_reader *reader, struct step *step)
         if (!value_accept_word(reader, words[i].word))
             continue;
         step->kind = words[i].kind;
+        if ((step->kind == STEP_START || step->kind == STEP_RESTART) && value_accept_word(reader, "with"))
+            step->value = read_of_type(reader, arena, VALUE_OBJECT, "an object with settings");
         return true;
     }
     return false;
@@ -247,7 +249,7 @@ static struct step *read_step(struct value_reader *reader, struct arena *arena)
         ok = read_milliseconds(reader, arena, &step->number);
     } else if (value_accept_word(reader, "files")) {
         ok = read_files(reader, arena, step);
-    } else if (accept_process_step(reader, step)) {
+    } else if (accept_process_step(reader, arena, step)) {
         ok = true;
     } else {
         const char *connection = accept_connection(reader, arena);

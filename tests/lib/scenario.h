@@ -47,7 +47,7 @@ struct step {
     const char *api;        /* such as "Fetch" */
     int32_t version;        /* -1: the scenario's when it is for this API, else the newest */
     const char *name;       /* STEP_LET, STEP_TOPIC, STEP_GROUP; STEP_FILES and STEP_GROUP_LOG: as these named it */
-    struct value *value;    /* request body; value; topic's configs; bytes */
+    struct value *value;    /* request body; value; topic's configs; settings of a start; bytes */
     int64_t number;         /* milliseconds; partitions of a topic; the partition */
     int64_t at_least_ms;    /* the answer may not come sooner; 0: any time */
     bool expect_closed;     /* the connection is closed instead of an answer */
