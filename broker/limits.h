@@ -65,6 +65,15 @@ static_assert(WAITING_INPUT_BYTES_MAX <= READ_BUFFER_BYTES,
  * Kafka's bound is on the number of sessions alone. */
 #define FETCH_SESSION_BYTES_MAX MIB(96)
 
+/* What members of all groups hold together: protocols, assignments, ids that were handed out. A member of an ordinary
+ * consumer takes a kilobyte. Above it joins are refused. */
+#define GROUP_MEMBERS_BYTES_MAX MIB(256)
+/* Protocols that one member may offer; clients offer two or three. */
+#define MEMBER_PROTOCOLS_MAX 100
+/* Committed offsets of all groups together, about 80 bytes each: five million without metadata. Above it commits are
+ * refused. What a start finds is read whatever its size. */
+#define COMMITTED_OFFSETS_BYTES_MAX MIB(512)
+
 /* Recycled request structs with their arenas' first chunks. */
 #define SPARE_REQUESTS 256
 
