@@ -9,6 +9,7 @@
 #include "controller.h"
 #include "fetch_session.h"
 #include "folder_format.h"
+#include "group_coordinator.h"
 #include "limits.h"
 #include "logger.h"
 #include "producer_ids.h"
@@ -150,6 +151,7 @@ void broker_turn_end(struct broker *broker)
 static void release(struct broker *broker)
 {
     controller_close(broker);
+    group_coordinator_free(broker->groups);
     if (broker->fetch_sessions != NULL)
         fetch_sessions_free(broker->fetch_sessions);
     if (broker->producer_ids != NULL)
@@ -209,6 +211,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
         recovery_run(broker);
     broker->fetch_sessions = fetch_sessions_new(env, config->max_incremental_fetch_session_cache_slots);
     broker->producer_ids = producer_ids_new(broker);
+    broker->groups = group_coordinator_new(broker);
     store_due(&broker->store_timer);
     log_store_begin_turn(broker->store, TURN_WORK_BYTES);
     env->wake_at(env, timers_next(&broker->timers));
@@ -221,6 +224,7 @@ void broker_stop(struct broker *broker)
     broker->stopping = true;
     log_store_stop(broker->store);
     purgatory_expire(broker);
+    group_coordinator_stop(broker->groups);
 }
 
 bool broker_close(struct broker *broker)

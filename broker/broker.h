@@ -11,6 +11,7 @@
 #include "timers.h"
 
 struct fetch_sessions;
+struct group_coordinator;
 struct metadata_log;
 struct producer_ids;
 struct recovery;
@@ -36,6 +37,7 @@ struct broker {
     struct list ready; /* struct purgatory_wait that watches one of those */
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
+    struct group_coordinator *groups; /* NULL before all is recovered */
     struct listener *listeners;
     int32_t listeners_count;
     struct list spare_requests; /* recycled, with their arenas' first chunks */

@@ -389,6 +389,8 @@ static bool replay_remove_topic(struct catalog *catalog, const struct kp_remove_
     struct topic **at = &catalog->topics[catalog_position(catalog, name)];
     catalog->topics_count--;
     memmove(at, at + 1, (size_t)(catalog->topics_count - (at - catalog->topics)) * sizeof(struct topic *));
+    if (catalog->store)
+        catalog->options.topic_gone(catalog->options.context, topic);
     topic_free(topic);
     return true;
 }

@@ -53,6 +53,8 @@ struct catalog_options {
     struct config *config; /* the broker's; gets dynamic values from the log, supplies topics' defaults */
     /* The partition is about to go: nobody may watch it any more when this returns. */
     void (*partition_gone)(void *context, struct partition *partition);
+    /* The topic is about to go, and its partitions are gone: what else is known of it goes as well. */
+    void (*topic_gone)(void *context, const struct topic *topic);
     /* Logs were deleted: log_store_carry_out() is to be called when the record that says so is on the disk. */
     void (*logs_deleted)(void *context);
     void *context;

@@ -105,6 +105,17 @@ struct config {
     int32_t fetch_max_bytes;
     int32_t max_incremental_fetch_session_cache_slots;
 
+    int32_t group_initial_rebalance_delay_ms;
+    int32_t group_min_session_timeout_ms, group_max_session_timeout_ms;
+    int32_t group_max_size;
+    int32_t offset_metadata_max_bytes;
+    int32_t offsets_retention_minutes;
+    int64_t offsets_retention_check_interval_ms;
+    int32_t offsets_topic_compression_codec;
+    int32_t offsets_topic_num_partitions;
+    int32_t offsets_topic_replication_factor;
+    int32_t offsets_topic_segment_bytes;
+
     struct cleaner_config log_cleaner;
     int32_t log_flush_offset_checkpoint_interval_ms;
     int32_t log_flush_start_offset_checkpoint_interval_ms;

@@ -16,6 +16,7 @@
 #include "controller.h"
 
 #include "errors.h"
+#include "group_coordinator.h"
 #include "logger.h"
 #include "metadata_bootstrap.h"
 #include "purgatory.h"
@@ -48,6 +49,13 @@ static void each_record(void *context, void (*add)(void *to, struct kp_bytes val
 static void partition_gone(void *context, struct partition *partition)
 {
     purgatory_forget(context, partition);
+}
+
+static void topic_gone(void *context, const struct topic *topic)
+{
+    const struct broker *broker = context;
+    if (broker->groups)
+        group_coordinator_topic_gone(broker->groups, topic);
 }
 
 /* Logs whose folders are renamed when the record that says so is durable: a topic that a power cut brings back has its
@@ -317,6 +325,7 @@ bool controller_open(struct broker *broker, const struct controller_options *opt
                                                     .seed = seed,
                                                     .config = broker->config,
                                                     .partition_gone = partition_gone,
+                                                    .topic_gone = topic_gone,
                                                     .logs_deleted = logs_deleted,
                                                     .context = broker};
     const struct metadata_log_options log_options = {

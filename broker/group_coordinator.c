@@ -1,0 +1,93 @@
+/* See group_coordinator.h. */
+#include "group_coordinator.h"
+
+#include "coord/classic_group.h"
+#include "coord/offsets.h"
+
+#define GROUPS_PER_LOOK 200 /* groups looked at for expired offsets in one turn: about a tenth of a millisecond */
+
+static bool replay(void *state, int32_t shard, const struct coord_record *record)
+{
+    return groups_replay(state, shard, record);
+}
+
+static void replay_marker(void *state, int32_t shard, int64_t producer_id, bool committed)
+{
+    groups_replay_marker(state, shard, producer_id, committed);
+}
+
+static void loaded(void *state, int32_t shard)
+{
+    groups_loaded(state, shard);
+}
+
+static void unload(void *state, int32_t shard)
+{
+    groups_unload(state, shard);
+}
+
+/* Every offsets.retention.check.interval.ms all groups are looked at, some each turn. */
+static void look_for_expired(struct timer *timer)
+{
+    struct group_coordinator *coordinator = CONTAINER_OF(timer, struct group_coordinator, expiry);
+    if (coordinator->unchecked == 0)
+        coordinator->unchecked = (int32_t)coordinator->groups->by_id.count;
+    int32_t count = coordinator->unchecked < GROUPS_PER_LOOK ? coordinator->unchecked : GROUPS_PER_LOOK;
+    offsets_expire(coordinator->groups, count);
+    coordinator->unchecked -= count;
+    int64_t interval_ms = coordinator->broker->config->offsets_retention_check_interval_ms;
+    coord_timer_start(coordinator->groups->host, timer, coordinator->unchecked > 0 ? 0 : interval_ms);
+}
+
+struct group_coordinator *group_coordinator_new(struct broker *broker)
+{
+    const struct config *config = broker->config;
+    const struct group_settings settings = {
+        .initial_rebalance_delay_ms = &config->group_initial_rebalance_delay_ms,
+        .max_size = &config->group_max_size,
+        .offsets_retention_minutes = &config->offsets_retention_minutes,
+    };
+    struct group_coordinator *coordinator = xcalloc(1, sizeof *coordinator);
+    uint64_t seed;
+    broker->env->random(broker->env, &seed, sizeof seed);
+    coordinator->broker = broker;
+    coordinator->kind = (struct coordinator_kind){
+        .topic = "__consumer_offsets",
+        .partitions = &config->offsets_topic_num_partitions,
+        .replication_factor = &config->offsets_topic_replication_factor,
+        .segment_bytes = &config->offsets_topic_segment_bytes,
+        .codec = &config->offsets_topic_compression_codec,
+        .replay = replay,
+        .replay_marker = replay_marker,
+        .loaded = loaded,
+        .unload = unload,
+    };
+    coordinator->executor = coordinator_new(broker, &coordinator->kind);
+    coordinator->groups = groups_new(coordinator_host(coordinator->executor), &settings, seed);
+    coordinator->expiry.expired = look_for_expired;
+    coordinator_begin(coordinator->executor, coordinator->groups);
+    coord_timer_start(coordinator->groups->host, &coordinator->expiry, config->offsets_retention_check_interval_ms);
+    return coordinator;
+}
+
+void group_coordinator_free(struct group_coordinator *coordinator)
+{
+    if (!coordinator)
+        return;
+    timer_stop(&coordinator->broker->timers, &coordinator->expiry);
+    groups_free(coordinator->groups);
+    coordinator_free(coordinator->executor);
+    free(coordinator);
+}
+
+void group_coordinator_stop(struct group_coordinator *coordinator)
+{
+    timer_stop(&coordinator->broker->timers, &coordinator->expiry);
+    groups_stop(coordinator->groups);
+}
+
+void group_coordinator_topic_gone(struct group_coordinator *coordinator, const struct topic *topic)
+{
+    coordinator_topic_gone(coordinator->executor, topic);
+    offsets_remove_topic(coordinator->groups, kp_string_of(topic->name));
+}
