@@ -119,7 +119,13 @@ RUN_UNITS = $(foreach test,$(TESTS),$(SUITE) $(notdir $(test)) $(test) && )true
 SCENARIOS := $(sort $(wildcard tests/conformance/*.scenario))
 DISK_SCENARIOS := $(sort $(wildcard tests/disk/*.scenario))
 DISK_SETTINGS   = tests/disk/server.properties
-RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" $(SCENARIOS) && \
+# Scenarios that want settings of their own: short sessions, small groups.
+GROUP_SCENARIOS = $(sort $(wildcard tests/conformance/groups/*.scenario))
+GROUP_SETTINGS  = tests/conformance/groups/server.properties
+RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" \
+        $(GROUP_SCENARIOS:%=--besides %) $(SCENARIOS) && \
+    $(SUITE) groups $(B)/bin/conformance --part --start "$(B)/bin/dohle --ephemeral --port 0 $(GROUP_SETTINGS)" \
+        $(GROUP_SCENARIOS) && \
     $(SUITE) disk $(B)/bin/conformance --part \
         --start '$(B)/bin/dohle --data $$FOLDER/data --port $$PORT $$OVERRIDES $(DISK_SETTINGS)' $(DISK_SCENARIOS)
 
@@ -165,6 +171,7 @@ sanitized: all $(TESTS) $(TOOLS)
 # Kafka's answers are data beside the scenarios; a recording of scenarios that did not change gives the same files.
 conformance-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the conformance suite expects (Java, Maven, Python)
 	$(Q)tests/conformance/record $(B)/bin/conformance --record /dev/null $(SCENARIOS)
+	$(Q)tests/conformance/record $(B)/bin/conformance --record $(GROUP_SETTINGS) --part $(GROUP_SCENARIOS)
 
 disk-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the disk suite expects
 	$(Q)tests/conformance/record $(B)/bin/conformance --record $(DISK_SETTINGS) --part $(DISK_SCENARIOS)
@@ -172,17 +179,10 @@ disk-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the disk su
 # Does Apache Kafka itself still give the recorded answers?
 conformance-replay: all $(B)/bin/conformance
 	$(Q)tests/conformance/record $(B)/bin/conformance --replay /dev/null $(SCENARIOS)
+	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(GROUP_SETTINGS) --part $(GROUP_SCENARIOS)
 	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(DISK_SETTINGS) --part $(DISK_SCENARIOS)
 
-# Of groups, which dohle does not serve yet.
-GROUPS        = tests/conformance/groups
-RECORD_GROUPS = tests/conformance/record $(B)/bin/conformance --$* $(GROUPS)/server.properties --part $(GROUPS)/*.scenario && \
-    tests/conformance/record $(B)/bin/conformance --$* $(DISK_SETTINGS) --part tests/disk/groups/*.scenario
-
-groups-record groups-replay: groups-%: all $(B)/bin/conformance
-	$(Q)$(RECORD_GROUPS)
-
-.PHONY: disk-record conformance-replay groups-record groups-replay
+.PHONY: disk-record conformance-replay
 
 # docs/NAME.md is what print_NAME prints.
 PRINTED = protocol configuration compatibility

@@ -44,4 +44,23 @@ void api_describe_log_dirs(struct request *request);
 /* api_offset_for_leader_epoch.c */
 void api_offset_for_leader_epoch(struct request *request);
 
+/* api_find_coordinator.c */
+void api_find_coordinator(struct request *request);
+
+/* api_groups.c */
+void api_join_group(struct request *request);
+void api_sync_group(struct request *request);
+void api_heartbeat(struct request *request);
+void api_leave_group(struct request *request);
+
+/* api_group_admin.c */
+void api_list_groups(struct request *request);
+void api_describe_groups(struct request *request);
+void api_delete_groups(struct request *request);
+
+/* api_offsets.c */
+void api_offset_commit(struct request *request);
+void api_offset_fetch(struct request *request);
+void api_offset_delete(struct request *request);
+
 #endif

@@ -24,4 +24,8 @@ enum acl_operation {
     (1 << OPERATION_CREATE | 1 << OPERATION_ALTER | 1 << OPERATION_DESCRIBE | 1 << OPERATION_CLUSTER_ACTION |          \
      1 << OPERATION_DESCRIBE_CONFIGS | 1 << OPERATION_ALTER_CONFIGS | 1 << OPERATION_IDEMPOTENT_WRITE)
 
+#define GROUP_OPERATIONS                                                                                               \
+    (1 << OPERATION_READ | 1 << OPERATION_DELETE | 1 << OPERATION_DESCRIBE | 1 << OPERATION_DESCRIBE_CONFIGS |         \
+     1 << OPERATION_ALTER_CONFIGS)
+
 #endif

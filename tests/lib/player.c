@@ -191,10 +191,21 @@ static bool holds(struct value *answer, const struct step_note *note)
     return place && value_equal(note->value, place);
 }
 
-static bool notes_hold(struct value *answer, const struct step *step)
+/* What the step waits for, but where dohle differs on purpose. */
+static bool awaits(const struct game *game, const struct step *step, const struct step_note *note)
+{
+    if (note->kind != NOTE_UNTIL && note->kind != NOTE_EVENTUALLY)
+        return false;
+    for (const struct step_note *other = step->notes; other && !game->player->kafka; other = other->next)
+        if (other->kind == NOTE_DIFFERS && strcmp(other->path, note->path) == 0)
+            return false;
+    return true;
+}
+
+static bool notes_hold(const struct game *game, struct value *answer, const struct step *step)
 {
     for (const struct step_note *note = step->notes; note; note = note->next)
-        if ((note->kind == NOTE_UNTIL || note->kind == NOTE_EVENTUALLY) && !holds(answer, note))
+        if (awaits(game, step, note) && !holds(answer, note))
             return false;
     return true;
 }
@@ -211,7 +222,7 @@ static int64_t game_patience_ms(const struct game *game, const struct step *step
 static bool game_check_notes(struct game *game, const struct step *step, struct value *answer)
 {
     for (const struct step_note *note = step->notes; note; note = note->next) {
-        bool condition = note->kind == NOTE_EXPECT || note->kind == NOTE_UNTIL || note->kind == NOTE_EVENTUALLY;
+        bool condition = note->kind == NOTE_EXPECT || awaits(game, step, note);
         if (!condition || holds(answer, note))
             continue;
         const struct value *place = value_at(answer, note->path);
@@ -303,7 +314,7 @@ static bool game_take_answer(struct game *game, const struct step *step, int32_t
     if (!game_bind(game, step, answer) || !game_pick(game, step, answer))
         return false;
     answer_normalize(answer, api, &game->names, client_wall_ms());
-    *again = !notes_hold(answer, step);
+    *again = !notes_hold(game, answer, step);
     if (*again)
         return true;
     if (!game_check_notes(game, step, answer))
@@ -374,11 +385,16 @@ static bool game_bytes_step(struct game *game, const struct step *step)
 }
 
 /* dohle has one loop: when it has answered what was asked later on another connection, it has seen what was asked here.
- */
+ * Of a connection that is new, one turn accepts it and the next reads it. */
+static bool game_has_been_seen(struct game *game)
+{
+    return game_ask(game, "setup", "Metadata", "{topics: []}") && game_ask(game, "setup", "Metadata", "{topics: []}");
+}
+
 static bool game_waiting_step(struct game *game, const struct step *step)
 {
     struct connection *connection = game_connection(game, step->connection);
-    if (!connection || !game_ask(game, "setup", "Metadata", "{topics: []}"))
+    if (!connection || !game_has_been_seen(game))
         return false;
     if (kafka_client_readable(&connection->client, game->player->kafka ? SETTLE_MS : 0))
         return game_fail(game, "an answer or the end came, though the request should wait");

@@ -11,6 +11,7 @@
  *     --record                write the answers beside the scenarios, as FILE.answers, instead of comparing
  *     --only NAME             only scenarios whose name contains NAME; versions are not counted then
  *     --part                  the scenarios are not meant to ask all versions
+ *     --besides FILE          scenarios of another run, with other settings: what they are for counts as asked
  *     --versions              print how often each version was asked
  *
  * Exit 0: all as recorded, and every version that the broker advertises was asked at least once. 1: a difference. 2:
@@ -30,9 +31,12 @@
 
 #define DIFFERENCES_SHOWN 12 /* of one play: enough to see the pattern */
 #define VALUE_SHOWN       200
+#define BESIDES_MAX       64
 
 struct options {
     const char *bootstrap, *start, *launcher, *data, *only;
+    const char *besides[BESIDES_MAX];
+    int32_t besides_count;
     bool kafka, record, part, versions;
 };
 
@@ -327,6 +331,24 @@ static void play_file(struct player *player, const struct options *options, cons
     arena_release(&arena);
 }
 
+/* Count what the scenarios of another run ask. */
+static bool count_file(struct player *player, const char *path)
+{
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX);
+    const struct scenario *scenario = open_scenarios(path, &arena);
+    bool opened = scenario != NULL;
+    for (; scenario; scenario = scenario->next) {
+        int32_t version_min, count;
+        scenario_versions(scenario, &version_min, &count);
+        const struct kp_api *api = version_min < 0 ? NULL : player_api(scenario->api);
+        for (int32_t i = 0; api && i < count; i++)
+            player->played[api - kp_apis][version_min + i]++;
+    }
+    arena_release(&arena);
+    return opened;
+}
+
 /* Every version that the broker advertises must have been asked; of Apache Kafka, which has more APIs than the suite
  * yet, of APIs that were asked at all. */
 static int32_t check_versions(const struct player *player, const struct options *options)
@@ -367,6 +389,7 @@ static void parse_options(int argc, char **argv, struct options *options)
         {"record",    no_argument,       NULL, 'r'},
         {"only",      required_argument, NULL, 'o'},
         {"part",      no_argument,       NULL, 'p'},
+        {"besides",   required_argument, NULL, 'e'},
         {"versions",  no_argument,       NULL, 'v'},
         {NULL,        0,                 NULL, 0  },
     };
@@ -395,6 +418,11 @@ static void parse_options(int argc, char **argv, struct options *options)
             break;
         case 'p':
             options->part = true;
+            break;
+        case 'e':
+            if (options->besides_count == BESIDES_MAX)
+                fail("more than %d files --besides", BESIDES_MAX);
+            options->besides[options->besides_count++] = optarg;
             break;
         case 'v':
             options->versions = true;
@@ -449,6 +477,8 @@ int main(int argc, char **argv)
     player.process = broker.command ? &broker.process : NULL;
     for (int i = optind; i < argc && ok && !player.gone; i++)
         play_file(&player, &options, argv[i], &totals);
+    for (int32_t i = 0; i < options.besides_count && ok; i++)
+        totals.failed += !count_file(&player, options.besides[i]);
     if (player.gone)
         printf("FAIL the broker is gone: the rest was not played\n");
     else if (ok && !options.only && !options.part)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SCENARIOS     "tests/conformance/*.scenario"
+#define OF_GROUPS     "tests/conformance/groups/*.scenario"
 #define ANSWER_SHOWN  60 /* characters of a value that fit into the table; longer ones are in the scenario */
 #define ANSWER_IS_NOT "nothing"
 
@@ -87,7 +88,7 @@ static void print_file(const char *path, struct totals *totals)
 int main(void)
 {
     glob_t files;
-    if (glob(SCENARIOS, 0, NULL, &files) != 0) {
+    if (glob(SCENARIOS, 0, NULL, &files) != 0 || glob(OF_GROUPS, GLOB_APPEND, NULL, &files) != 0) {
         fprintf(stderr, "print_compatibility: no %s here\n", SCENARIOS);
         return 2;
     }

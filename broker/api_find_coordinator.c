@@ -1,0 +1,86 @@
+/* FindCoordinator: who serves a group. On one node that is this broker, from the first ask on: the topic that its state
+ * needs is made by it, and the answer waits until that is durable. */
+#include "api.h"
+#include "broker.h"
+#include "group_coordinator.h"
+#include "outcome.h"
+
+enum coordinator_type { TYPE_GROUP = 0, TYPE_TRANSACTION = 1, TYPE_SHARE = 2 };
+
+/* Transactions are not served yet. As for InitProducerId: an error that every client takes for final. */
+#define TRANSACTIONS_REFUSED KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+
+static enum kafka_error find(struct request *request, int8_t key_type)
+{
+    switch (key_type) {
+    case TYPE_GROUP:
+        return coordinator_ensure_topic(request->broker->groups->executor, request);
+    case TYPE_TRANSACTION:
+        return TRANSACTIONS_REFUSED;
+    default: /* share groups are not served yet */
+        return KAFKA_INVALID_REQUEST;
+    }
+}
+
+static struct kp_string message_of(enum kafka_error error)
+{
+    switch (error) {
+    case TRANSACTIONS_REFUSED:
+        return kp_string_of("Transactions are not served yet.");
+    case KAFKA_COORDINATOR_NOT_AVAILABLE:
+        return kp_string_of("The topic of the coordinator cannot be made.");
+    default:
+        return kp_string_of("There is no such type of coordinator.");
+    }
+}
+
+/* Up to version 3 one key is asked for, and a success carries a text as well. */
+static void answer_one(struct request *request, int8_t key_type, const char *host, int32_t port)
+{
+    struct kp_find_coordinator_response response = kp_find_coordinator_response_default;
+    enum kafka_error error = find(request, key_type);
+    response.error_code = (int16_t)error;
+    response.error_message = error == KAFKA_NONE ? kp_string_of("NONE") : message_of(error);
+    response.node_id = error == KAFKA_NONE ? request->broker->node_id : -1;
+    response.host = error == KAFKA_NONE ? kp_string_of(host) : KP_EMPTY_STRING;
+    response.port = error == KAFKA_NONE ? port : -1;
+    request_respond(request, &response);
+}
+
+static void answer_many(struct request *request, const char *host, int32_t port)
+{
+    const struct kp_find_coordinator_request *body = request->body;
+    struct kp_find_coordinator_response response = kp_find_coordinator_response_default;
+    int32_t count = body->coordinator_keys_count;
+    response.coordinators = arena_calloc(&request->arena, (size_t)count, sizeof *response.coordinators);
+    if (!response.coordinators) {
+        request_close(request, NO_MEMORY);
+        return;
+    }
+    enum kafka_error error = count > 0 ? find(request, body->key_type) : KAFKA_NONE;
+    bool found = error == KAFKA_NONE;
+    response.coordinators_count = count;
+    for (int32_t i = 0; i < count; i++) {
+        response.coordinators[i] = (struct kp_find_coordinator_response_coordinators){
+            .key = body->coordinator_keys[i],
+            .node_id = found ? request->broker->node_id : -1,
+            .host = found ? kp_string_of(host) : KP_EMPTY_STRING,
+            .port = found ? port : -1,
+            .error_code = (int16_t)error,
+            .error_message = found || body->key_type == TYPE_SHARE ? KP_EMPTY_STRING : message_of(error),
+        };
+    }
+    request_respond(request, &response);
+}
+
+void api_find_coordinator(struct request *request)
+{
+    const struct kp_find_coordinator_request *body = request->body;
+    const char *host;
+    int32_t port;
+    peer_advertised_address(request->peer, &host, &port);
+    if (request->header.api_version < 4)
+        answer_one(request, body->key_type, host, port);
+    else
+        answer_many(request, host, port);
+}
