@@ -25,7 +25,7 @@ static void check_done(struct job *job, bool canceled)
 
 static void submit(struct batch_check *check, enum job_kind kind, size_t work_bytes)
 {
-    check->job = (struct job){.kind = kind, .work = check_work, .done = check_done};
+    check->job = (struct job){.kind = kind, .name = "batch validated", .work = check_work, .done = check_done};
     check->verdict = (struct batch_verdict){.refusal = BATCH_UNDECIDED};
     record_walk_init(&check->walk);
     check->walk.work_bytes = work_bytes;

@@ -58,6 +58,7 @@ static bool open_store(struct broker *broker, int open_files_max)
         .open_files_max = open_files_max,
         .sync = !config->ephemeral,
         .clean = broker->folders.clean,
+        .turn = broker->env->turn,
         .now_ms = broker->env->now(broker->env).wall_ms,
         .recovery_point_interval_ms = config->log_flush_offset_checkpoint_interval_ms,
         .start_offset_interval_ms = config->log_flush_start_offset_checkpoint_interval_ms,
@@ -133,12 +134,14 @@ static void store_due(struct timer *timer)
 void broker_tick(struct broker *broker)
 {
     timers_run(&broker->timers, broker->env->now(broker->env).mono_ms);
+    turn_did(broker->env->turn, "timers");
     broker->env->wake_at(broker->env, timers_next(&broker->timers));
 }
 
 void broker_turn_end(struct broker *broker)
 {
     purgatory_run(broker);
+    turn_did(broker->env->turn, "requests that waited");
     log_store_begin_turn(broker->store, TURN_WORK_BYTES);
     int64_t due_wall_ms = log_store_next_ms(broker->store);
     if (due_wall_ms < broker->store_due_wall_ms) /* what was appended is to be synced sooner, or a topic was deleted */

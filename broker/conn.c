@@ -470,7 +470,7 @@ static void warm_slice(struct conn *conn, const struct out_piece *piece, size_t 
     log_slice_ref(&conn->warm_slice);
     conn->warm_from = (int32_t)conn->piece_sent;
     conn->warm_size = size;
-    conn->warm = (struct job){.kind = JOB_READ, .work = warm_work, .done = warm_done};
+    conn->warm = (struct job){.kind = JOB_READ, .name = "cold read", .work = warm_work, .done = warm_done};
     executor->submit(executor, &conn->warm);
 }
 

@@ -6,6 +6,7 @@
 #include "dispatch.h"
 
 #include "api.h"
+#include "broker.h"
 #include "request.h"
 
 #include <stdarg.h>
@@ -70,14 +71,16 @@ static void refuse(struct request *request, const char *format, ...)
     request_close(request, reason);
 }
 
-void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size)
+/* Returns the name of what it did. */
+static const char *handle_frame(struct peer *peer, uint8_t *frame, size_t size)
 {
+    static const char refused[] = "a refused request";
     struct request *request = request_new(peer);
     struct kp_reader reader;
     kp_reader_init(&reader, frame, size);
     if (!kp_request_header_decode(&request->header, &reader)) {
         refuse(request, "its request header cannot be decoded: %s", kp_read_error_text(reader.error));
-        return;
+        return refused;
     }
     int16_t key = request->header.api_key, version = request->header.api_version;
     api_handler handle = dispatch_handler(key);
@@ -85,25 +88,33 @@ void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size)
     if (handle == NULL) {
         refuse(request, "it sent a request of API %d (%s), which is not served", key,
                request->api == NULL ? "unknown" : request->api->name);
-        return;
+        return refused;
     }
     if (!kp_versions_has(request->api->versions, version)) {
         if (key != KP_API_API_VERSIONS) {
             refuse(request, "it sent %s in version %d; served are %d to %d", request->api->name, version,
                    request->api->versions.first, request->api->versions.last);
-            return;
+            return refused;
         }
         request->header.api_version = 0;
         handle(request);
-        return;
+        return "ApiVersions";
     }
     void *body = arena_alloc(&request->arena, request->api->request->size);
     if (body == NULL || !kp_decode(request->api->request, body, &reader, version, &request->arena)) {
         refuse(request, "its %s request in version %d cannot be decoded: %s%s%s", request->api->name, version,
                kp_read_error_text(reader.error), reader.field == NULL ? "" : ", field ",
                reader.field == NULL ? "" : reader.field);
-        return;
+        return refused;
     }
     request->body = body;
+    const char *name = request->api->name; /* the request may be gone when it is handled */
     handle(request);
+    return name;
+}
+
+void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size)
+{
+    struct turn *turn = peer->broker->env->turn;
+    turn_did(turn, handle_frame(peer, frame, size));
 }

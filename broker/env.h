@@ -7,6 +7,7 @@
 
 #include "../storage/executor.h"
 #include "../storage/file_io.h"
+#include "../storage/turn.h"
 
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct env {
     void (*random)(struct env *env, void *bytes, size_t size);
     /* Have broker_tick() called at `mono_ms` or soon after; an earlier wish stands. */
     void (*wake_at)(struct env *env, int64_t mono_ms);
+    struct turn *turn; /* of the loop; NULL: nobody waits */
 };
 
 /* A random (version 4) uuid whose text does not begin with '-', as Kafka's own. */

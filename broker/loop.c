@@ -5,16 +5,14 @@
  * was appended, then the connections write what was answered. So appends of a turn wake their waiters once, and answers
  * of a turn leave in one write.
  *
- * The longest turn is measured, without what the loop waits in it: it is what a client may have to wait for others.
+ * Turns are measured, without what the loop waits in them: it is what a client may have to wait for others.
  *
  * The pool. Each job kind has its share of threads; a job that finds none free waits in its kind's queue. Completion
  * comes back through libuv on the loop's thread. */
 #include "loop.h"
 
 #include "broker.h"
-#include "logger.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
@@ -47,6 +45,7 @@ static void env_random(struct env *env, void *bytes, size_t size)
 /* ---- jobs ----------------------------------------------------------------------------------------------------------- */
 
 static void start_jobs(struct loop *loop, enum job_kind kind);
+static void loop_did(struct turn *turn, const char *what);
 
 static void worker_work(uv_work_t *work)
 {
@@ -60,7 +59,9 @@ static void worker_done(uv_work_t *work, int status)
     struct job *job = worker->job;
     worker->job = NULL;
     worker->loop->busy_workers--;
+    const char *name = job->name;
     job->done(job, status == UV_ECANCELED);
+    loop_did(&worker->loop->turn, name);
     start_jobs(worker->loop, worker->kind);
 }
 
@@ -128,17 +129,29 @@ void loop_run_again(struct loop *loop)
     uv_idle_start(&loop->again, again_cb);
 }
 
-static void measure_turn(struct loop *loop)
+/* The clock that stands while the loop waits for events. */
+static int64_t busy_ns(struct loop *loop)
 {
-    uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(&loop->uv);
-    bool first = loop->turn_began_ns == 0; /* what came before it was the start */
-    int64_t took_us = first ? 0 : (int64_t)(now_ns - loop->turn_began_ns - (idle_ns - loop->idle_ns)) / 1000;
-    loop->turn_began_ns = now_ns;
-    loop->idle_ns = idle_ns;
-    if (took_us <= loop->longest_turn_us)
-        return;
-    loop->longest_turn_us = took_us;
-    LOG_DEBUG("The longest turn of the loop so far", "us=%" PRId64, took_us);
+    return (int64_t)(uv_hrtime() - uv_metrics_idle_time(&loop->uv));
+}
+
+static int64_t thread_cpu_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static bool loop_has_time(struct turn *turn)
+{
+    struct loop *loop = CONTAINER_OF(turn, struct loop, turn);
+    return loop->broker == NULL || turn_times_left(&loop->times, busy_ns(loop));
+}
+
+static void loop_did(struct turn *turn, const char *what)
+{
+    struct loop *loop = CONTAINER_OF(turn, struct loop, turn);
+    turn_times_did(&loop->times, busy_ns(loop), what);
 }
 
 static void turn_end_cb(uv_prepare_t *prepare)
@@ -148,7 +161,14 @@ static void turn_end_cb(uv_prepare_t *prepare)
         broker_turn_end(loop->broker);
     if (loop->flush_output != NULL)
         loop->flush_output(loop);
-    measure_turn(loop);
+    loop_did(&loop->turn, "sending answers");
+    turn_times_end(&loop->times, busy_ns(loop), thread_cpu_ns);
+}
+
+void loop_begin(struct loop *loop, struct broker *broker)
+{
+    loop->broker = broker;
+    turn_times_begin(&loop->times, busy_ns(loop), thread_cpu_ns());
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------------------- */
@@ -162,7 +182,9 @@ void loop_init(struct loop *loop)
                 .executor = &loop->executor,
                 .now = env_now,
                 .random = env_random,
-                .wake_at = env_wake_at},
+                .wake_at = env_wake_at,
+                .turn = &loop->turn},
+        .turn = {.has_time = loop_has_time,     .did = loop_did     },
     };
     char threads[12];
     snprintf(threads, sizeof threads, "%d", LOOP_THREADS);

@@ -4,6 +4,7 @@
 #define DOHLE_BROKER_LOOP_H
 
 #include "env.h"
+#include "turn_times.h"
 
 #include <uv.h>
 
@@ -40,9 +41,9 @@ struct loop {
     uv_timer_t wake;
     int64_t wake_ms; /* monotonic; INT64_MAX: not wanted */
     uv_prepare_t turn_end;
-    uv_idle_t again;                         /* active: the loop does not wait, a connection has more to send */
-    uint64_t turn_began_ns, idle_ns;         /* when this one began, and for how long the loop had waited until then */
-    int64_t longest_turn_us;                 /* the longest that any client had to wait for another so far */
+    uv_idle_t again;  /* active: the loop does not wait, a connection has more to send */
+    struct turn turn; /* env.turn */
+    struct turn_times times;
     struct broker *broker;                   /* NULL until it is open */
     void (*flush_output)(struct loop *loop); /* at each turn's end, after the broker's; may be NULL */
     void *server;                            /* of flush_output's owner */
@@ -53,6 +54,9 @@ void loop_init(struct loop *loop);
 
 /* Cancel the jobs of a kind that have not begun; the others end in their time, and the loop goes on until then. */
 void loop_cancel_jobs(struct loop *loop, enum job_kind kind);
+
+/* Serve: the first turn begins, for `broker`. */
+void loop_begin(struct loop *loop, struct broker *broker);
 
 /* Have another turn without waiting for events. */
 void loop_run_again(struct loop *loop);

@@ -90,6 +90,18 @@ static void say_ready(const struct program *program)
     notify_service_manager("READY=1");
 }
 
+/* With the turn that made clients wait longest, and the one that worked longest. */
+static void say_stopped(const struct turn_times *times)
+{
+    const struct turn_time *longest = &times->longest, *worked = &times->longest_cpu;
+    LOG_INFO("Stopped",
+             "long_turns=%" PRId64 " longest_turn_us=%" PRId64 " cpu_us=%" PRId64
+             " longest_piece=\"%s\" piece_us=%" PRId64 " longest_turn_cpu_us=%" PRId64
+             " longest_piece=\"%s\" piece_us=%" PRId64,
+             times->long_count, longest->took_ns / 1000, longest->cpu_ns / 1000, longest->piece,
+             longest->piece_ns / 1000, worked->cpu_ns / 1000, worked->piece, worked->piece_ns / 1000);
+}
+
 /* Serve until a signal stops it. False: it could not begin. */
 static bool serve(struct program *program, int64_t conns_max)
 {
@@ -117,12 +129,12 @@ static int run(struct program *program)
     loop_init(&program->loop);
     bool well = broker_open(&program->broker, &program->config, &program->loop.env, (int)open_files_max);
     if (well) {
-        program->loop.broker = program->broker;
+        loop_begin(&program->loop, program->broker);
         well = serve(program, conns_max);
         server_release(&program->server);
         program->loop.broker = NULL;
         well = broker_close(program->broker) && well;
-        LOG_INFO("Stopped", "longest_turn_us=%" PRId64, program->loop.longest_turn_us);
+        say_stopped(&program->loop.times);
     }
     loop_close(&program->loop);
     return well ? EXIT_SUCCESS : OPTIONS_EXIT_FAILURE;

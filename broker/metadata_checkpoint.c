@@ -117,6 +117,7 @@ void metadata_checkpoint_begin(struct metadata_checkpoint *checkpoint, struct sn
     checkpoint->start_offset = start_offset;
     checkpoint->log_bytes = log_bytes;
     checkpoint->now_ms = checkpoint->env->now(checkpoint->env).wall_ms;
-    checkpoint->job = (struct job){.kind = JOB_FLUSH, .work = checkpoint_work, .done = checkpoint_done};
+    checkpoint->job = (struct job){
+        .kind = JOB_FLUSH, .name = "metadata checkpoint written", .work = checkpoint_work, .done = checkpoint_done};
     executor->submit(executor, &checkpoint->job);
 }

@@ -438,7 +438,7 @@ void cleaning_start(struct log *log, int64_t dirty_offset, int64_t end_offset, i
     const struct log_config *config = log->config;
     struct cleaning *cleaning = xmalloc(sizeof *cleaning);
     *cleaning = (struct cleaning){
-        .job = {.kind = JOB_CLEANUP, .work = cleaning_work, .done = cleaning_done},
+        .job = {.kind = JOB_CLEANUP, .name = "compaction", .work = cleaning_work, .done = cleaning_done},
         .store = store,
         .log = log,
         .io = store->options.files,

@@ -23,7 +23,8 @@ enum job_kind {
 
 struct job {
     enum job_kind kind;
-    void (*work)(struct job *job);                /* on a thread of the pool */
+    const char *name;              /* what its owner does in done(), for whoever measures it; a constant */
+    void (*work)(struct job *job); /* on a thread of the pool */
     void (*done)(struct job *job, bool canceled); /* on the submitting thread; canceled: work() was not called */
     struct list queue;                            /* the executor's */
 };

@@ -13,6 +13,7 @@
 #include "executor.h"
 #include "file_io.h"
 #include "storage_error.h"
+#include "turn.h"
 
 struct log;
 struct log_store;
@@ -33,6 +34,7 @@ struct cleaner_config {
 struct log_store_options {
     struct file_io *files;
     struct executor *executor;
+    struct turn *turn;               /* of the loop; NULL: nobody waits */
     const char *const *directories;  /* log.dirs: existing, locked by the caller, borrowed for the store's life */
     const bool *directories_offline; /* which of them cannot be used: nothing in them is touched. NULL: none */
     int directories_count;

@@ -60,7 +60,8 @@ static void rename_done(struct job *job, bool canceled)
 static void carry_out(struct log_deletion *deletion, bool waits)
 {
     struct executor *executor = deletion->store->options.executor;
-    deletion->job = (struct job){.kind = JOB_MAKE, .work = rename_work, .done = rename_done};
+    deletion->job =
+        (struct job){.kind = JOB_MAKE, .name = "folder put aside", .work = rename_work, .done = rename_done};
     deletion->renaming = true;
     if (!waits) {
         executor->submit(executor, &deletion->job);

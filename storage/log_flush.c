@@ -209,7 +209,7 @@ static struct log_sync *new_sync(struct log *log, bool closing)
 {
     struct log_sync *sync = xmalloc(sizeof *sync);
     *sync = (struct log_sync){
-        .job = {.kind = JOB_FLUSH, .work = sync_work, .done = sync_done},
+        .job = {.kind = JOB_FLUSH, .name = "log synced", .work = sync_work, .done = sync_done},
         .log = log,
         .io = log->store->options.files,
         .end_offset = log->end_offset,

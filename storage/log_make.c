@@ -202,7 +202,7 @@ static void begin(struct log *log, int32_t leader_epoch)
     list_init(&making->waiting);
     list_init(&making->link);
     list_append(&store->makings, &making->link);
-    making->job = (struct job){.kind = JOB_MAKE, .work = making_work, .done = making_done};
+    making->job = (struct job){.kind = JOB_MAKE, .name = "folder made", .work = making_work, .done = making_done};
     store->options.executor->submit(store->options.executor, &making->job);
 }
 

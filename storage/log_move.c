@@ -344,7 +344,7 @@ static void move_done(struct job *job, bool canceled);
 
 static void submit(struct log_move *move)
 {
-    move->job = (struct job){.kind = JOB_CLEANUP, .work = move_work, .done = move_done};
+    move->job = (struct job){.kind = JOB_CLEANUP, .name = "move of a log", .work = move_work, .done = move_done};
     snprintf(move->from, sizeof move->from, "%s", move->log->folder->path);
     snprintf(move->to, sizeof move->to, "%s", move->folder->path);
     move->busy = true;

@@ -230,15 +230,23 @@ static void expire_producers(struct log_store *store, int64_t now_ms)
 
 int64_t log_store_tick(struct log_store *store, int64_t now_ms)
 {
+    struct turn *turn = store->options.turn;
     see_time(store, now_ms);
     flush_what_is_due(store, now_ms);
+    turn_did(turn, "flush.ms");
     expire_producers(store, now_ms);
+    turn_did(turn, "expiry of producers");
     store->next_ms = INT64_MAX;
     wake_at(store, store_moves_tick(store, now_ms));
+    turn_did(turn, "moves of logs");
     wake_at(store, store_removals_tick(store, now_ms));
+    turn_did(turn, "removals");
     wake_at(store, store_checkpoints_tick(store, now_ms));
+    turn_did(turn, "checkpoints");
     wake_at(store, store_retention_tick(store, now_ms));
+    turn_did(turn, "retention");
     wake_at(store, store_cleaner_tick(store, now_ms));
+    turn_did(turn, "the cleaner");
     wake_at(store, store->flush_due_ms);
     wake_at(store, store->expire_due_ms);
     return store->next_ms;

@@ -110,7 +110,7 @@ static struct removal *removal_new(struct log_store *store, int64_t due_ms)
 {
     struct removal *removal = xmalloc(sizeof *removal);
     *removal = (struct removal){
-        .job = {.kind = JOB_CLEANUP, .work = removal_work, .done = removal_done},
+        .job = {.kind = JOB_CLEANUP, .name = "removal", .work = removal_work, .done = removal_done},
         .store = store,
         .io = store->options.files,
         .due_ms = due_ms,

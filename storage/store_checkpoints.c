@@ -227,7 +227,7 @@ void store_checkpoints_open(struct log_store *store, struct log_dir *dir)
     for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
         struct checkpoint_job *job = &dir->jobs[kind];
         *job = (struct checkpoint_job){
-            .job = {.kind = JOB_FLUSH, .work = checkpoint_work, .done = checkpoint_done},
+            .job = {.kind = JOB_FLUSH, .name = "checkpoint written", .work = checkpoint_work, .done = checkpoint_done},
             .io = store->options.files,
             .sync = store->options.sync,
             .store = store,

@@ -1,0 +1,91 @@
+/* Turns of the loop, by what takes longest in them.
+ *
+ *     |-- events: Fetch --|-- Produce --|-- store: retention --|-- answers sent --|   a turn
+ *                         ^ did()       ^ did()                ^                  ^ did(), end()
+ *
+ * Each piece of work costs one look at the clock. The clock of the thread's CPU time is a system call: it is asked when
+ * a quarter of a millisecond has passed since, so what it says of a turn may be too much by that. It tells a turn that
+ * worked for long from one that waited: for a disk, or for a CPU that others used. */
+#include "turn_times.h"
+
+#include "logger.h"
+
+#include <inttypes.h>
+
+#define CPU_CLOCK_NS 250000
+
+void turn_times_begin(struct turn_times *times, int64_t busy_ns, int64_t cpu_ns)
+{
+    static const struct turn_time none = {.piece = "nothing"};
+    *times = (struct turn_times){
+        .began_ns = busy_ns,
+        .piece_ns = busy_ns,
+        .now = none,
+        .cpu_seen_ns = cpu_ns,
+        .cpu_seen_at_ns = busy_ns,
+        .longest = none,
+        .longest_cpu = none,
+        .told_at_ns = busy_ns - TOLD_PAUSE_NS,
+    };
+}
+
+void turn_times_did(struct turn_times *times, int64_t busy_ns, const char *what)
+{
+    int64_t took_ns = busy_ns - times->piece_ns;
+    times->piece_ns = busy_ns;
+    if (took_ns <= times->now.piece_ns)
+        return;
+    times->now.piece = what;
+    times->now.piece_ns = took_ns;
+}
+
+bool turn_times_left(const struct turn_times *times, int64_t busy_ns)
+{
+    return busy_ns - times->began_ns < TURN_PARTS_NS;
+}
+
+static void count_cpu(struct turn_times *times, int64_t busy_ns, int64_t (*cpu_ns)(void))
+{
+    struct turn_time *turn = &times->now;
+    turn->cpu_ns = turn->took_ns;
+    if (busy_ns - times->cpu_seen_at_ns < CPU_CLOCK_NS)
+        return;
+    int64_t seen_ns = cpu_ns(), ran_ns = seen_ns - times->cpu_seen_ns;
+    times->cpu_seen_ns = seen_ns;
+    times->cpu_seen_at_ns = busy_ns;
+    if (ran_ns < turn->cpu_ns)
+        turn->cpu_ns = ran_ns;
+}
+
+static void tell(struct turn_times *times, int64_t busy_ns)
+{
+    const struct turn_time *turn = &times->now;
+    LOG_DEBUG("A long turn of the loop", "us=%" PRId64 " cpu_us=%" PRId64 " longest_piece=\"%s\" piece_us=%" PRId64,
+              turn->took_ns / 1000, turn->cpu_ns / 1000, turn->piece, turn->piece_ns / 1000);
+    if (turn->took_ns < TOLD_TURN_NS || busy_ns - times->told_at_ns < TOLD_PAUSE_NS)
+        return;
+    LOG_INFO("A turn of the loop took long",
+             "us=%" PRId64 " cpu_us=%" PRId64 " longest_piece=\"%s\" piece_us=%" PRId64 " long_turns_since=%" PRId64,
+             turn->took_ns / 1000, turn->cpu_ns / 1000, turn->piece, turn->piece_ns / 1000,
+             times->long_count - times->told_count);
+    times->told_at_ns = busy_ns;
+    times->told_count = times->long_count;
+}
+
+void turn_times_end(struct turn_times *times, int64_t busy_ns, int64_t (*cpu_ns)(void))
+{
+    struct turn_time *turn = &times->now;
+    turn_times_did(times, busy_ns, "other work");
+    turn->took_ns = busy_ns - times->began_ns;
+    count_cpu(times, busy_ns, cpu_ns);
+    if (turn->took_ns > times->longest.took_ns)
+        times->longest = *turn;
+    if (turn->cpu_ns > times->longest_cpu.cpu_ns)
+        times->longest_cpu = *turn;
+    if (turn->took_ns >= LONG_TURN_NS) {
+        times->long_count++;
+        tell(times, busy_ns);
+    }
+    *turn = (struct turn_time){.piece = "nothing"};
+    times->began_ns = busy_ns;
+}
