@@ -287,13 +287,16 @@ static bool replay_topic(struct catalog *catalog, const struct kp_topic_record *
     return true;
 }
 
-/* While the log is read partitions may come in any order, so a place in the array is only a guess. */
+/* While the log is read partitions may come in any order, though hardly any log has them so: then a place in the array
+ * is only a guess. */
 static struct partition *find_partition(const struct topic *topic, int32_t index)
 {
     if (index < 0)
         return NULL;
     if (index < topic->partitions_count && topic->partitions[index]->index == index)
         return topic->partitions[index];
+    if (!topic->disordered)
+        return NULL;
     for (int32_t i = 0; i < topic->partitions_count; i++) {
         if (topic->partitions[i]->index == index)
             return topic->partitions[i];
@@ -338,6 +341,7 @@ static bool replay_partition(struct catalog *catalog, const struct kp_partition_
         partition->index = record->partition_id;
         list_init(&partition->waiters);
         list_init(&partition->woken);
+        topic->disordered |= partition->index != topic->partitions_count;
         topic->partitions[topic->partitions_count++] = partition;
     }
     partition->leader = record->leader;
@@ -510,6 +514,7 @@ bool catalog_check(struct catalog *catalog, char *error)
             if (topic->partitions[j]->index != j)
                 return fail(error, "topic %s has no partition %d but one above it", topic->name, j);
         }
+        topic->disordered = false;
     }
     return true;
 }

@@ -44,6 +44,7 @@ struct topic {
     bool internal;                 /* __consumer_offsets, __transaction_state, __share_group_state */
     struct partition **partitions; /* by index, without holes */
     int32_t partitions_count, partitions_capacity;
+    bool disordered;              /* while the log is read: some partition is not at the place of its index */
     struct log_config log_config; /* effective values; the logs borrow it */
 };
 
