@@ -9,7 +9,8 @@
  * with it, and so finds which transactions its abort markers end.
  *
  * Snapshots beyond the log end describe what was cut and go, as do older ones that belong to no segment, and those from
- * before the first one. */
+ * before the first one. Nearly every log has one of the older ones, that of the stop before the last: it is left to the
+ * pool, as the file system may take milliseconds for it. */
 #include "log_loading.h"
 
 #include <errno.h>
@@ -143,7 +144,7 @@ static int remove_stray_snapshots(struct loading *loading)
                 continue;
             char path[STORAGE_PATH_MAX];
             loading_path(loading, name, path);
-            (void)loading->io->unlink(loading->io, path); /* it does no harm; the next load tries again */
+            store_remove_file(log->store, path); /* if that fails the next load tries again */
         }
     }
     return 0;

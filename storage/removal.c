@@ -134,6 +134,40 @@ void store_remove_segment(struct log_store *store, struct segment *segment, int6
     removal->pinned = segment->refs > 1 && cached_file_pin(&segment->log) == 0;
 }
 
+/* ---- a file without readers ------------------------------------------------------------------------------------ */
+
+struct file_removal {
+    struct job job;
+    struct file_io *io;
+    char path[];
+};
+
+static void file_removal_work(struct job *job)
+{
+    const struct file_removal *removal = CONTAINER_OF(job, struct file_removal, job);
+    (void)removal->io->unlink(removal->io, removal->path);
+}
+
+static void file_removal_done(struct job *job, bool canceled)
+{
+    (void)canceled;
+    free(CONTAINER_OF(job, struct file_removal, job));
+}
+
+void store_remove_file(struct log_store *store, const char *path)
+{
+    size_t path_bytes = strlen(path) + 1;
+    struct file_removal *removal = xmalloc(sizeof *removal + path_bytes);
+    *removal = (struct file_removal){
+        .job = {.kind = JOB_MAKE, .name = "file removed", .work = file_removal_work, .done = file_removal_done},
+        .io = store->options.files,
+    };
+    memcpy(removal->path, path, path_bytes);
+    store->options.executor->submit(store->options.executor, &removal->job);
+}
+
+/* ---- as time passes -------------------------------------------------------------------------------------------- */
+
 static bool still_read(const struct removal *removal)
 {
     return removal->segment != NULL ? removal->segment->refs > 1 : removal->folder->refs > 1;
