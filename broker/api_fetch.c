@@ -581,8 +581,28 @@ static enum kafka_error find_session(struct fetch *fetch, const struct kp_fetch_
     return KAFKA_NONE;
 }
 
+/* False: some logs are to be loaded first, and the request is postponed. Those of a session's other partitions were
+ * loaded when they came. */
+static bool load_logs(struct request *request)
+{
+    const struct kp_fetch_request *body = request->body;
+    const struct catalog *catalog = request->broker->catalog;
+    int32_t number = 0;
+    for (int32_t t = 0; t < body->topics_count; t++) {
+        const struct kp_fetch_request_topics *asked = &body->topics[t];
+        const struct topic *topic = request->header.api_version >= 13 ? catalog_topic_by_id(catalog, asked->topic_id)
+                                                                      : catalog_topic(catalog, asked->topic);
+        for (int32_t p = 0; p < asked->partitions_count; p++)
+            if (!request_load(request, number++, topic, asked->partitions[p].partition))
+                return false;
+    }
+    return true;
+}
+
 void api_fetch(struct request *request)
 {
+    if (!load_logs(request))
+        return;
     const struct kp_fetch_request *body = request->body;
     struct fetch *fetch = arena_calloc(&request->arena, 1, sizeof *fetch);
     if (fetch == NULL) {

@@ -117,8 +117,25 @@ static struct named_partition *collect(struct request *request, int32_t *count)
     return named;
 }
 
+/* False: some logs are to be loaded first, and the request is postponed. */
+static bool load_logs(struct request *request)
+{
+    const struct kp_list_offsets_request *body = request->body;
+    int32_t number = 0;
+    for (int32_t t = 0; t < body->topics_count; t++) {
+        const struct kp_list_offsets_request_topics *asked = &body->topics[t];
+        const struct topic *topic = catalog_topic(request->broker->catalog, asked->name);
+        for (int32_t p = 0; p < asked->partitions_count; p++)
+            if (!request_load(request, number++, topic, asked->partitions[p].partition_index))
+                return false;
+    }
+    return true;
+}
+
 void api_list_offsets(struct request *request)
 {
+    if (!load_logs(request))
+        return;
     struct kp_list_offsets_response response = kp_list_offsets_response_default;
     int32_t count;
     const struct named_partition *named = collect(request, &count);

@@ -42,8 +42,25 @@ static bool answer_topic(struct request *request, const struct kp_offset_for_lea
     return topic->partitions != NULL;
 }
 
+/* False: some logs are to be loaded first, and the request is postponed. */
+static bool load_logs(struct request *request)
+{
+    const struct kp_offset_for_leader_epoch_request *body = request->body;
+    int32_t number = 0;
+    for (int32_t t = 0; t < body->topics_count; t++) {
+        const struct kp_offset_for_leader_epoch_request_topics *asked = &body->topics[t];
+        const struct topic *topic = catalog_topic(request->broker->catalog, asked->topic);
+        for (int32_t p = 0; p < asked->partitions_count; p++)
+            if (!request_load(request, number++, topic, asked->partitions[p].partition))
+                return false;
+    }
+    return true;
+}
+
 void api_offset_for_leader_epoch(struct request *request)
 {
+    if (!load_logs(request))
+        return;
     const struct kp_offset_for_leader_epoch_request *body = request->body;
     struct kp_offset_for_leader_epoch_response response = kp_offset_for_leader_epoch_response_default;
     response.topics = arena_calloc(&request->arena, (size_t)body->topics_count, sizeof *response.topics);

@@ -3,7 +3,7 @@
  *     begin -> partition -> partition -> ... -> all appended -> synced, where the policy wants it -> answer
  *                  |            ^                                 (held: the connection goes on)
  *                  +-- pause ---+   (parked) the pool makes the partition's folder, or validates a batch for which
- *                                   that takes long
+ *                                   that takes long; or the turn has no time to load a log, and a later one has
  *
  * The batch is validated and written from the frame itself (storage/log.h): base offset and leader epoch go into it in
  * place, and its bytes are copied by the kernel alone. Every partition has its own outcome.
@@ -24,6 +24,7 @@
 #include "broker.h"
 #include "errors.h"
 #include "folder_wait.h"
+#include "long_work.h"
 #include "partition.h"
 #include "purgatory.h"
 
@@ -42,6 +43,8 @@ struct produce;
 struct produce_pause {
     struct batch_check check;
     struct folder_wait folder;
+    struct long_work loads;
+    struct produce *produce;
 };
 
 /* One sync that the answer of a partition waits for. */
@@ -277,6 +280,7 @@ static bool park(struct produce *produce)
     produce->pause = arena_alloc(&produce->request->arena, sizeof *produce->pause);
     if (produce->pause == NULL)
         return false;
+    produce->pause->produce = produce;
     hold(produce);
     request_park(produce->request, NULL);
     return true;
@@ -312,8 +316,26 @@ static void make_folder(struct produce *produce, const struct partition *partiti
     folder_wait_begin(wait, produce->request->broker, partition);
 }
 
-/* Append the batch of the next partition; `verdict`, when it is not NULL, is what the pool says of it. False: the pool
- * has something to do for it. */
+static void go_on(struct produce *produce);
+
+static void go_on_loading(struct long_work *work)
+{
+    long_work_end(work);
+    go_on(CONTAINER_OF(work, struct produce_pause, loads)->produce);
+}
+
+/* Have the log loaded. False: in a later turn. Without memory for waiting it is loaded in this one. */
+static bool load(struct produce *produce, const struct partition *partition)
+{
+    struct broker *broker = produce->request->broker;
+    if (log_is_loaded(partition->log) || broker_has_time(broker) || !park(produce))
+        return true;
+    long_work_begin(broker, &produce->pause->loads, go_on_loading);
+    return false;
+}
+
+/* Append the batch of the next partition; `verdict`, when it is not NULL, is what the pool says of it. False: something
+ * is to be done for it first. */
 static bool produce_partition(struct produce *produce, const struct batch_verdict *verdict,
                               partition_response *response)
 {
@@ -330,6 +352,8 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
             free(verdict->rebuilt);
         return true;
     }
+    if (verdict == NULL && !load(produce, partition))
+        return false;
     struct log_append append = {
         .bytes = (uint8_t *)(uintptr_t)from->records.data, /* the frame is ours to write to */
         .size_bytes = from->records.size < 0 ? 0 : (size_t)from->records.size,

@@ -12,6 +12,7 @@
 #include "group_coordinator.h"
 #include "limits.h"
 #include "logger.h"
+#include "long_work.h"
 #include "producer_ids.h"
 #include "purgatory.h"
 #include "recovery.h"
@@ -142,6 +143,7 @@ void broker_turn_end(struct broker *broker)
 {
     purgatory_run(broker);
     turn_did(broker->env->turn, "requests that waited");
+    long_works_run(broker);
     log_store_begin_turn(broker->store, TURN_WORK_BYTES);
     int64_t due_wall_ms = log_store_next_ms(broker->store);
     if (due_wall_ms < broker->store_due_wall_ms) /* what was appended is to be synced sooner, or a topic was deleted */
@@ -187,6 +189,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     list_init(&broker->waits);
     list_init(&broker->woken);
     list_init(&broker->ready);
+    list_init(&broker->long_works);
     list_init(&broker->spare_requests);
     timers_init(&broker->timers);
     broker->store_timer.expired = store_due;
@@ -228,6 +231,7 @@ void broker_stop(struct broker *broker)
     log_store_stop(broker->store);
     purgatory_expire(broker);
     group_coordinator_stop(broker->groups);
+    long_works_finish(broker);
 }
 
 bool broker_close(struct broker *broker)

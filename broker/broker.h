@@ -32,9 +32,11 @@ struct broker {
     struct metadata_log *metadata_log;
     struct catalog *catalog;
     struct timers timers;
-    struct list waits; /* struct purgatory_wait, all of them */
-    struct list woken; /* struct partition that changed in this turn */
-    struct list ready; /* struct purgatory_wait that watches one of those */
+    struct list waits;      /* struct purgatory_wait, all of them */
+    struct list woken;      /* struct partition that changed in this turn */
+    struct list ready;      /* struct purgatory_wait that watches one of those */
+    struct list long_works; /* struct long_work: goes on at the end of turns */
+    bool part_owed;         /* the one that goes on has done nothing yet in this turn */
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
     struct group_coordinator *groups; /* NULL before all is recovered */

@@ -77,6 +77,8 @@ static const char *handle_frame(struct peer *peer, uint8_t *frame, size_t size)
     static const char refused[] = "a refused request";
     struct request *request = request_new(peer);
     struct kp_reader reader;
+    request->frame = frame;
+    request->frame_bytes = size;
     kp_reader_init(&reader, frame, size);
     if (!kp_request_header_decode(&request->header, &reader)) {
         refuse(request, "its request header cannot be decoded: %s", kp_read_error_text(reader.error));

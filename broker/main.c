@@ -58,6 +58,7 @@ static void signal_cb(uv_signal_t *handle, int number)
     loop_cancel_jobs(&program->loop, JOB_CHECK_LONG);
     broker_stop(program->broker);
     server_stop(&program->server);
+    turn_did(&program->loop.turn, "the begin of the stop");
 }
 
 /* Signals do not keep the loop going: it ends when the last connection and job have. */

@@ -29,7 +29,9 @@
 
 struct broker;
 struct listener;
+struct postponed;
 struct request;
+struct topic;
 
 /* A piece of an answer: memory, or a slice of a log. */
 struct out_piece {
@@ -74,6 +76,10 @@ struct request {
     bool is_parked;
     void (*canceled)(struct request *request); /* while parked; NULL: it goes on without its peer */
     void *parked;                              /* what belongs to who parked it */
+    const uint8_t *frame;                      /* valid while the handler runs */
+    size_t frame_bytes;
+    struct postponed *postponed; /* NULL: it never was; see request_postpone() */
+    int32_t loads;               /* of the logs that it is about, in its order, so many need not be loaded any more */
 };
 
 /* ---- for the owner of a peer (conn.c, tests) ------------------------------------------------------------------------ */
@@ -115,6 +121,15 @@ void request_unhold(struct request *request);
  * When the peer goes, `canceled` is called once: leave all queues, call nothing on the request any more. NULL: the
  * request goes on without its peer, for which the caller holds it; what was sent behind it is carried out as well. */
 void request_park(struct request *request, void (*canceled)(struct request *request));
+
+/* There is no time for it in this turn: call its handler again at the end of a later one, as if it had come then. To be
+ * called by the handler before it has changed anything; each further call must have got on (see long_work.h), or the
+ * request is never answered. The connection waits. */
+void request_postpone(struct request *request);
+/* Have the log of a partition loaded before it is asked for anything: the first use of a thousand logs would take many
+ * milliseconds. `number` counts the partitions of the request from 0, `topic` may be NULL. False: no time, and the
+ * request is postponed. */
+bool request_load(struct request *request, int32_t number, const struct topic *topic, int32_t index) WARN_UNUSED;
 
 /* It waits for nothing but durability any more: later requests start, and the answer is given while it is held. */
 void request_unpark(struct request *request);

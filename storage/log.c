@@ -529,6 +529,11 @@ bool log_is_offline(const struct log *log)
     return log->state == LOG_OFFLINE;
 }
 
+bool log_is_loaded(const struct log *log)
+{
+    return log->state != LOG_UNLOADED;
+}
+
 bool log_epoch_end(struct log *log, int32_t epoch, int32_t *found_epoch, int64_t *end_offset)
 {
     return has_offsets(log) && leader_epochs_end(&log->epochs, epoch, log->end_offset, found_epoch, end_offset);

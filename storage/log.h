@@ -267,6 +267,8 @@ int64_t log_high_watermark(struct log *log);
 int64_t log_last_stable_offset(struct log *log);
 int64_t log_size_bytes(struct log *log);
 bool log_is_offline(const struct log *log);
+/* False: whatever is asked of the log loads it first, which takes some 30 microseconds, or as long as the disk. */
+bool log_is_loaded(const struct log *log);
 
 /* DeleteRecords: nothing below `offset` is to be read any more; what is wholly below goes with the next retention.
  * Nothing happens when the log start is there already. Returns 0, STORAGE_OFFSET_OUT_OF_RANGE above the high watermark,

@@ -3,6 +3,11 @@
 
 #include "protocol/base.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
 static struct now test_now(struct env *env)
 {
     return CONTAINER_OF(env, struct test_env, env)->now;
@@ -32,6 +37,24 @@ static void test_submit(struct executor *executor, struct job *job)
     struct test_env *test = CONTAINER_OF(executor, struct test_env, executor);
     list_init(&job->queue);
     list_append(&test->jobs, &job->queue);
+}
+
+static bool test_has_time(struct turn *turn)
+{
+    (void)turn;
+    return false;
+}
+
+static void test_did(struct turn *turn, const char *what)
+{
+    (void)turn;
+    assert_non_null(what);
+}
+
+void test_env_short_turns(struct test_env *env)
+{
+    env->turn = (struct turn){.has_time = test_has_time, .did = test_did};
+    env->env.turn = &env->turn;
 }
 
 void test_env_init(struct test_env *env, struct file_io *files)

@@ -11,11 +11,15 @@ struct test_env {
     struct list jobs; /* struct job, submitted and not yet run */
     struct now now;
     uint64_t seed;
-    int64_t wake_ms; /* the earliest wake that was wished for since the test last set it; INT64_MAX: none */
+    struct turn turn; /* without time */
+    int64_t wake_ms;  /* the earliest wake that was wished for since the test last set it; INT64_MAX: none */
 };
 
 /* The clock begins at wall 1,700,000,000,000 ms and mono 1,000,000 ms. */
 void test_env_init(struct test_env *env, struct file_io *files);
+/* From now on no turn has time for work in parts, which so does one part at each turn's end. Else all is done at once.
+ */
+void test_env_short_turns(struct test_env *env);
 /* Move both clocks. */
 void test_env_advance(struct test_env *env, int64_t ms);
 /* Run the jobs that were submitted, and those that these submit, in order. Returns how many. */

@@ -1,0 +1,230 @@
+/* Work that takes long goes on in the next turns, and others are served in between. Here a turn has time for one part.
+ */
+#include "lib/broker_fixture.h"
+
+#include "protocol/errors.h"
+#include "storage/log.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define LOGS 5
+
+struct test {
+    struct broker_fixture broker;
+    struct test_peer peer, other;
+};
+
+static void open_peers(struct test *test)
+{
+    test_peer_open(&test->peer, &test->broker);
+    test_peer_open(&test->other, &test->broker);
+}
+
+static void close_peers(struct test *test)
+{
+    test_peer_close(&test->peer);
+    test_peer_close(&test->other);
+}
+
+/* A topic with a record in each partition, after a restart: nobody has used its logs since. */
+static int setup(void **state)
+{
+    struct test *test = xcalloc(1, sizeof *test);
+    broker_fixture_init(&test->broker);
+    broker_fixture_open(&test->broker);
+    open_peers(test);
+    assert_int_equal(test_create_topic(&test->peer, "t", LOGS), KAFKA_NONE);
+    for (int32_t i = 0; i < LOGS; i++)
+        assert_int_equal(test_produce(&test->peer, "t", i, 1), KAFKA_NONE);
+    close_peers(test);
+    broker_fixture_close(&test->broker);
+    broker_fixture_open(&test->broker);
+    open_peers(test);
+    test_env_short_turns(&test->broker.env);
+    *state = test;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct test *test = *state;
+    close_peers(test);
+    if (test->broker.broker != NULL)
+        broker_fixture_close(&test->broker);
+    broker_fixture_release(&test->broker);
+    free(test);
+    return 0;
+}
+
+static int loaded(const struct test *test)
+{
+    const struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
+    int count = 0;
+    for (int32_t i = 0; topic != NULL && i < topic->partitions_count; i++)
+        count += log_is_loaded(topic_partition(topic, i)->log);
+    return count;
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------------- */
+
+static int32_t send_fetch(struct test_peer *peer)
+{
+    static struct kp_fetch_request_topics_partitions partitions[LOGS];
+    for (int32_t i = 0; i < LOGS; i++) {
+        partitions[i] = kp_fetch_request_topics_partitions_default;
+        partitions[i].partition = i;
+        partitions[i].partition_max_bytes = 1000;
+    }
+    struct kp_fetch_request_topics topic = test_fetch_topic("t", partitions);
+    topic.partitions_count = LOGS;
+    struct kp_fetch_request request = kp_fetch_request_default;
+    request.topics = &topic;
+    request.topics_count = 1;
+    request.max_bytes = 1000000;
+    request.min_bytes = 1;
+    return test_peer_send(peer, KP_API_FETCH, 11, &request);
+}
+
+static int32_t send_list_offsets(struct test_peer *peer, const char *name, int32_t count)
+{
+    struct kp_list_offsets_request_topics_partitions partitions[LOGS];
+    for (int32_t i = 0; i < count; i++) {
+        partitions[i] = kp_list_offsets_request_topics_partitions_default;
+        partitions[i].partition_index = i;
+        partitions[i].timestamp = -1;
+    }
+    struct kp_list_offsets_request_topics topic = {
+        .name = kp_string_of(name), .partitions = partitions, .partitions_count = count};
+    struct kp_list_offsets_request request = kp_list_offsets_request_default;
+    request.topics = &topic;
+    request.topics_count = 1;
+    return test_peer_send(peer, KP_API_LIST_OFFSETS, 7, &request);
+}
+
+/* ---- tests ---------------------------------------------------------------------------------------------------------- */
+
+static void a_fetch_loads_logs_over_several_turns(void **state)
+{
+    struct test *test = *state;
+    struct kp_fetch_response response;
+    int32_t id = send_fetch(&test->peer);
+    for (int turns = 0; turns < LOGS; turns++) {
+        assert_int_equal(loaded(test), turns);
+        assert_false(test_peer_receive(&test->peer, KP_API_FETCH, 11, id, &response));
+        assert_int_equal(test->broker.env.wake_ms <= test->broker.env.now.mono_ms, 1); /* without waiting for events */
+        broker_fixture_turn(&test->broker);
+    }
+    assert_true(test_peer_receive(&test->peer, KP_API_FETCH, 11, id, &response));
+    assert_int_equal(response.responses[0].partitions_count, LOGS);
+    for (int32_t i = 0; i < LOGS; i++) {
+        assert_int_equal(response.responses[0].partitions[i].error_code, KAFKA_NONE);
+        assert_true(response.responses[0].partitions[i].records.size > 0);
+    }
+}
+
+static void others_are_answered_in_between_and_both_get_on(void **state)
+{
+    struct test *test = *state;
+    struct kp_fetch_response fetched;
+    struct kp_list_offsets_response listed;
+    struct kp_metadata_request metadata = kp_metadata_request_default;
+    struct kp_metadata_response described;
+    int32_t fetch = send_fetch(&test->peer);
+    test_peer_ask(&test->other, KP_API_METADATA, 9, &metadata, &described);
+    int32_t list = send_list_offsets(&test->other, "t", LOGS);
+    assert_int_equal(loaded(test), 0);
+    for (int turns = 0; turns < LOGS + 1; turns++) /* they take turns, and what one loads the other need not */
+        broker_fixture_turn(&test->broker);
+    assert_true(test_peer_receive(&test->peer, KP_API_FETCH, 11, fetch, &fetched));
+    assert_true(test_peer_receive(&test->other, KP_API_LIST_OFFSETS, 7, list, &listed));
+    assert_int_equal(listed.topics[0].partitions_count, LOGS);
+    assert_int_equal(listed.topics[0].partitions[LOGS - 1].offset, 1);
+}
+
+static void a_request_that_waits_for_turns_may_lose_its_peer(void **state)
+{
+    struct test *test = *state;
+    send_fetch(&test->peer);
+    broker_fixture_turn(&test->broker);
+    test_peer_close(&test->peer);
+    test_peer_open(&test->peer, &test->broker);
+    int had = loaded(test);
+    broker_fixture_turn(&test->broker);
+    assert_int_equal(loaded(test), had);
+    assert_true(list_empty(&test->broker.broker->long_works));
+}
+
+static void a_stop_answers_what_waits_for_turns(void **state)
+{
+    struct test *test = *state;
+    struct kp_fetch_response response;
+    int32_t id = send_fetch(&test->peer);
+    broker_stop(test->broker.broker);
+    assert_true(test_peer_receive(&test->peer, KP_API_FETCH, 11, id, &response));
+}
+
+static void a_log_that_cannot_be_loaded_keeps_no_request_waiting(void **state)
+{
+    struct test *test = *state;
+    struct kp_list_offsets_response response;
+    memory_io_fail(test->broker.memory, CALL_ANY, 1, EMFILE, true);
+    int32_t id = send_list_offsets(&test->peer, "t", LOGS);
+    for (int turns = 0; turns < LOGS; turns++)
+        broker_fixture_turn(&test->broker);
+    memory_io_fail(test->broker.memory, 0, 0, 0, false);
+    assert_true(test_peer_receive(&test->peer, KP_API_LIST_OFFSETS, 7, id, &response));
+    assert_int_equal(loaded(test), 0);
+}
+
+static void a_produce_loads_logs_over_several_turns_also_without_its_peer(void **state)
+{
+    struct test *test = *state;
+    static const uint8_t value[10] = {'v'};
+    const struct kp_bytes null = {NULL, -1};
+    struct batch_builder builders[LOGS];
+    struct kp_produce_request_topic_data_partition_data data[LOGS];
+    const struct batch_header header = BATCH_HEADER_PLAIN;
+    for (int32_t i = 0; i < LOGS; i++) {
+        batch_builder_init(&builders[i], 1700000000000);
+        batch_builder_add(&builders[i], 1700000000000, null, (struct kp_bytes){value, sizeof value},
+                          (struct kp_bytes){NULL, 0}, 0);
+        assert_true(batch_builder_finish(&builders[i], &header));
+        data[i] = (struct kp_produce_request_topic_data_partition_data){
+            .index = i, .records = {.data = builders[i].bytes, .size = (int32_t)builders[i].size_bytes}
+        };
+    }
+    struct kp_produce_request_topic_data topic = {
+        .name = kp_string_of("t"), .partition_data = data, .partition_data_count = LOGS};
+    struct kp_produce_request request = kp_produce_request_default;
+    request.topic_data = &topic;
+    request.topic_data_count = 1;
+    test_peer_send(&test->peer, KP_API_PRODUCE, 9, &request); /* acks 0 */
+    for (int32_t i = 0; i < LOGS; i++)
+        batch_builder_release(&builders[i]);
+    assert_int_equal(loaded(test), 0);
+    test_peer_close(&test->peer);
+    test_peer_open(&test->peer, &test->broker);
+    for (int turns = 0; turns < LOGS; turns++)
+        broker_fixture_turn(&test->broker);
+    const struct topic *found = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
+    for (int32_t i = 0; i < LOGS; i++)
+        assert_int_equal(log_end_offset(topic_partition(found, i)->log), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_fetch_loads_logs_over_several_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(others_are_answered_in_between_and_both_get_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_request_that_waits_for_turns_may_lose_its_peer, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_answers_what_waits_for_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_log_that_cannot_be_loaded_keeps_no_request_waiting, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_produce_loads_logs_over_several_turns_also_without_its_peer, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
