@@ -245,12 +245,29 @@ struct log_found {
     int32_t leader_epoch; /* -1: unknown */
 };
 
-/* The first record at or after `timestamp_ms` below the bound of the isolation. */
-int log_find_timestamp(struct log *log, int64_t timestamp_ms, enum isolation isolation, struct log_found *found,
-                       struct storage_fault *fault) WARN_UNUSED;
+/* A lookup by timestamp that does no more work than its turn has left: a batch may decompress to gigabytes. */
+struct log_lookup {
+    int64_t from_offset; /* records below it are not looked at; 0 at first */
+    /* with STORAGE_BATCH_UNDECIDED: */
+    struct log_slice batch; /* one batch, to be looked through by log_lookup_batch(); pinned; to be released */
+    int64_t timestamp_ms, offset;
+    int32_t record_bytes_max;
+};
+
+/* The first record at or after `timestamp_ms` below the bound of the isolation. With `lookup`, which may be NULL,
+ * STORAGE_BATCH_UNDECIDED when there is a batch to be looked through elsewhere. */
+int log_find_timestamp(struct log *log, int64_t timestamp_ms, enum isolation isolation, struct log_lookup *lookup,
+                       struct log_found *found, struct storage_fault *fault) WARN_UNUSED;
 /* The first record that has the largest timestamp of the log's segments; in Kafka, and so here, it may lie below the
  * log start. */
-int log_find_max_timestamp(struct log *log, struct log_found *found, struct storage_fault *fault) WARN_UNUSED;
+int log_find_max_timestamp(struct log *log, struct log_lookup *lookup, struct log_found *found,
+                           struct storage_fault *fault) WARN_UNUSED;
+/* On any thread: read and look through lookup->batch, which may decompress walk->work_bytes. 0, and then *found says
+ * which record it is, or has offset -1 and the lookup is to be made again, which goes on behind the batch.
+ * STORAGE_BATCH_UNDECIDED above that work; STORAGE_IO or STORAGE_CORRUPT. */
+int log_lookup_batch(struct log_lookup *lookup, struct record_walk *walk, struct log_found *found) WARN_UNUSED;
+/* Is this record, found in a turn before, below the bound of the isolation? */
+bool log_shows(struct log *log, int64_t offset, enum isolation isolation);
 
 /* End offset of the largest epoch at or below `epoch` (OffsetForLeaderEpoch, diverging epochs). False: none is known.
  */

@@ -12,7 +12,8 @@
  * is the one, if need be in a later segment.
  *
  * A timestamp is looked for in three steps: the first segment with one at least as large, its time index, then the
- * batch whose header says it, and only then in the records of that batch. */
+ * batch whose header says it, and only then in the records of that batch. Where these are more than the turn may
+ * decompress, they are left to the pool. */
 #include "log_internal.h"
 
 #include <errno.h>
@@ -170,43 +171,112 @@ void log_slice_release(struct log_slice *slice)
 
 /* ---- timestamps ------------------------------------------------------------------------------------------------ */
 
-/* The first record in the batch at hand that is at or behind `offset` and at or after `timestamp_ms`. */
-static bool find_in_batch(struct log *log, const struct record_batch *batch, int64_t offset, int64_t timestamp_ms,
-                          struct log_found *found)
+/* The first record of the batch that is at or behind `offset` and at or after `timestamp_ms`. False: there was more to
+ * decompress than the walk may. A damaged batch has no such record. */
+static bool find_in_batch(const struct record_batch *batch, int64_t offset, int64_t timestamp_ms,
+                          int32_t record_bytes_max, struct record_walk *walk, struct log_found *found)
 {
     struct record_iterator iterator;
     struct record record;
     bool hit = false;
-    record_iterator_init(&iterator, batch, log->config->rules.max_decompressed_message_bytes, &log->store->walk);
+    record_iterator_init(&iterator, batch, record_bytes_max, walk);
     iterator.skim = true; /* a record may be as large as memory */
     while (!hit && record_iterator_next(&iterator, &record))
         hit = record.offset >= offset && record.timestamp_ms >= timestamp_ms;
     if (hit)
         *found = (struct log_found){record.offset, record.timestamp_ms, batch->leader_epoch};
+    bool decided = iterator.error != BATCH_WORK;
     record_iterator_release(&iterator);
-    return hit;
+    return decided;
+}
+
+/* The batch at hand is to be looked through elsewhere. */
+static int leave_batch(struct segment *segment, const struct segment_scan *headers, struct log_lookup *lookup)
+{
+    lookup->batch = (struct log_slice){.segment = segment_ref(segment),
+                                       .position = headers->position,
+                                       .size_bytes = (int32_t)(headers->next - headers->position)};
+    int error = cached_file_pin(&segment->log);
+    lookup->batch.pinned = error == 0;
+    if (error < 0)
+        log_slice_release(&lookup->batch);
+    return error < 0 ? error : STORAGE_BATCH_UNDECIDED;
+}
+
+/* The same in the batch at `headers`, which is read. Returns 1, STORAGE_BATCH_UNDECIDED, or a negative errno. */
+static int find_in_next(struct log *log, struct segment *segment, const struct segment_scan *headers,
+                        struct log_lookup *lookup, int64_t offset, int64_t timestamp_ms, struct log_found *found)
+{
+    struct log_store *store = log->store;
+    int32_t record_bytes_max = log->config->rules.max_decompressed_message_bytes;
+    size_t batch_bytes = (size_t)headers->batch.size_bytes;
+    if (lookup != NULL) {
+        lookup->timestamp_ms = timestamp_ms;
+        lookup->offset = offset;
+        lookup->record_bytes_max = record_bytes_max;
+        if (batch_bytes > store->work_bytes)
+            return leave_batch(segment, headers, lookup);
+        store->work_bytes -= store->work_bytes == SIZE_MAX ? 0 : batch_bytes;
+    }
+    struct segment_scan records;
+    segment_scan_init(&records, segment, headers->position, headers->next, SCAN_RECORDS);
+    int step = segment_scan_next(&records);
+    bool decided = true;
+    if (step == 1) {
+        store->walk.work_bytes = lookup != NULL ? store->work_bytes : SIZE_MAX;
+        decided = find_in_batch(&records.batch, offset, timestamp_ms, record_bytes_max, &store->walk, found);
+        if (lookup != NULL)
+            store->work_bytes = store->walk.work_bytes;
+        store->walk.work_bytes = SIZE_MAX;
+    }
+    segment_scan_release(&records);
+    return decided ? step : leave_batch(segment, headers, lookup);
 }
 
 /* The same over the batches of a segment, from `position` on. */
-static int find_in_segment(struct log *log, struct segment *segment, int64_t position, int64_t offset,
-                           int64_t timestamp_ms, struct log_found *found, struct storage_fault *fault)
+static int find_in_segment(struct log *log, struct segment *segment, int64_t position, struct log_lookup *lookup,
+                           int64_t offset, int64_t timestamp_ms, struct log_found *found, struct storage_fault *fault)
 {
     struct segment_scan headers;
     segment_scan_init(&headers, segment, position, segment->size_bytes, SCAN_HEADERS);
+    if (lookup != NULL && lookup->from_offset > offset)
+        offset = lookup->from_offset;
     int step = 0;
     while (found->offset < 0 && (step = segment_scan_next(&headers)) == 1) {
-        if (headers.batch.max_timestamp_ms < timestamp_ms)
+        if (headers.batch.max_timestamp_ms < timestamp_ms || record_batch_last_offset(&headers.batch) < offset)
             continue;
-        struct segment_scan records;
-        segment_scan_init(&records, segment, headers.position, headers.next, SCAN_RECORDS);
-        step = segment_scan_next(&records);
-        if (step == 1)
-            (void)find_in_batch(log, &records.batch, offset, timestamp_ms, found);
-        segment_scan_release(&records);
+        step = find_in_next(log, segment, &headers, lookup, offset, timestamp_ms, found);
+        if (step == STORAGE_BATCH_UNDECIDED)
+            return step;
         if (step < 0)
             break;
     }
     return found->offset < 0 && step < 0 ? log_fail_file(log, fault, "read", &segment->log, step) : 0;
+}
+
+int log_lookup_batch(struct log_lookup *lookup, struct record_walk *walk, struct log_found *found)
+{
+    const struct log_slice *slice = &lookup->batch;
+    struct record_batch batch;
+    *found = (struct log_found){-1, -1, -1};
+    uint8_t *bytes = malloc((size_t)slice->size_bytes);
+    if (bytes == NULL)
+        return STORAGE_IO;
+    int error = log_slice_read(slice, 0, bytes, (size_t)slice->size_bytes) < 0 ? STORAGE_IO : 0;
+    if (error == 0 && record_batch_view(&batch, bytes, (size_t)slice->size_bytes) != BATCH_OK)
+        error = STORAGE_CORRUPT;
+    if (error == 0 &&
+        !find_in_batch(&batch, lookup->offset, lookup->timestamp_ms, lookup->record_bytes_max, walk, found))
+        error = STORAGE_BATCH_UNDECIDED;
+    if (error == 0 && found->offset < 0)
+        lookup->from_offset = record_batch_last_offset(&batch) + 1;
+    free(bytes);
+    return error;
+}
+
+bool log_shows(struct log *log, int64_t offset, enum isolation isolation)
+{
+    return log_ready(log, NULL) == 0 && offset < log_bound(log, isolation);
 }
 
 /* Where in a segment to begin the search for a timestamp. */
@@ -220,23 +290,26 @@ static int position_for_timestamp(struct segment *segment, int64_t timestamp_ms,
     return offset_index_floor(&segment->offset_index, offset > start_offset ? offset : start_offset, position);
 }
 
-int log_find_timestamp(struct log *log, int64_t timestamp_ms, enum isolation isolation, struct log_found *found,
-                       struct storage_fault *fault)
+int log_find_timestamp(struct log *log, int64_t timestamp_ms, enum isolation isolation, struct log_lookup *lookup,
+                       struct log_found *found, struct storage_fault *fault)
 {
     *found = (struct log_found){-1, -1, -1};
     int error = log_ready(log, fault);
     if (error < 0)
         return error;
-    int32_t number = log_segment_at(log, log->start_offset);
+    int64_t from_offset = log->start_offset;
+    if (lookup != NULL && lookup->from_offset > from_offset)
+        from_offset = lookup->from_offset;
+    int32_t number = log_segment_at(log, from_offset);
     for (number = number < 0 ? 0 : number; number < log->segments_count && found->offset < 0; number++) {
         struct segment *segment = log->segments[number];
         if (segment->max_timestamp_ms < timestamp_ms)
             continue;
         int64_t position;
-        error = position_for_timestamp(segment, timestamp_ms, log->start_offset, &position);
+        error = position_for_timestamp(segment, timestamp_ms, from_offset, &position);
         if (error < 0)
             return log_fail_file(log, fault, "read index", &segment->log, error);
-        error = find_in_segment(log, segment, position, log->start_offset, timestamp_ms, found, fault);
+        error = find_in_segment(log, segment, position, lookup, from_offset, timestamp_ms, found, fault);
         if (error < 0)
             return error;
     }
@@ -245,7 +318,8 @@ int log_find_timestamp(struct log *log, int64_t timestamp_ms, enum isolation iso
     return 0;
 }
 
-int log_find_max_timestamp(struct log *log, struct log_found *found, struct storage_fault *fault)
+int log_find_max_timestamp(struct log *log, struct log_lookup *lookup, struct log_found *found,
+                           struct storage_fault *fault)
 {
     *found = (struct log_found){-1, -1, -1};
     int error = log_ready(log, fault);
@@ -261,7 +335,7 @@ int log_find_max_timestamp(struct log *log, struct log_found *found, struct stor
     error = offset_index_floor(&best->offset_index, best->max_timestamp_offset, &position);
     if (error < 0)
         return log_fail_file(log, fault, "read index", &best->log, error);
-    return find_in_segment(log, best, position, best->base_offset, best->max_timestamp_ms, found, fault);
+    return find_in_segment(log, best, position, lookup, best->base_offset, best->max_timestamp_ms, found, fault);
 }
 
 /* ---- replay ---------------------------------------------------------------------------------------------------- */

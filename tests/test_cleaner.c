@@ -233,7 +233,8 @@ static void records_beside_a_tombstone_keep_their_timestamps(void **state)
     append_batch(test, (struct batch_spec){.text = "a b=1", .timestamp_ms = 1600000000000});
     roll_and_clean(test);
     struct log_found found;
-    assert_int_equal(log_find_timestamp(test->fixture.log, 1600000000001, ISOLATION_READ_UNCOMMITTED, &found, NULL), 0);
+    assert_int_equal(
+        log_find_timestamp(test->fixture.log, 1600000000001, ISOLATION_READ_UNCOMMITTED, NULL, &found, NULL), 0);
     assert_int_equal(found.offset, 1);
     assert_int_equal(found.timestamp_ms, 1600000000001);
 }

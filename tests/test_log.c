@@ -142,7 +142,7 @@ static void append_stamps_with_log_append_time(void **state)
     f->config.rules.timestamp_type = TIMESTAMP_LOG_APPEND_TIME;
     assert_int_equal(log_fixture_append(f, (struct batch_spec){.timestamp_ms = 1, .records = 3}, &append), 0);
     assert_int_equal(append.append_time_ms, f->now_ms);
-    assert_int_equal(log_find_max_timestamp(f->log, &found, NULL), 0);
+    assert_int_equal(log_find_max_timestamp(f->log, NULL, &found, NULL), 0);
     assert_int_equal(found.timestamp_ms, f->now_ms);
 }
 
@@ -307,9 +307,9 @@ static void read_committed_ends_before_an_open_transaction(void **state)
     assert_int_equal(log_read(f->log, 2, 10000, true, ISOLATION_READ_COMMITTED, &slice, NULL), 0);
     assert_null(slice.segment);
     struct log_found found;
-    assert_int_equal(log_find_timestamp(f->log, f->now_ms, ISOLATION_READ_COMMITTED, &found, NULL), 0);
+    assert_int_equal(log_find_timestamp(f->log, f->now_ms, ISOLATION_READ_COMMITTED, NULL, &found, NULL), 0);
     assert_int_equal(found.offset, -1);
-    assert_int_equal(log_find_timestamp(f->log, f->now_ms, ISOLATION_READ_UNCOMMITTED, &found, NULL), 0);
+    assert_int_equal(log_find_timestamp(f->log, f->now_ms, ISOLATION_READ_UNCOMMITTED, NULL, &found, NULL), 0);
     assert_int_equal(found.offset, 3);
     assert_int_equal(log_fixture_append_marker(f, 9, 0, true), 0);
     assert_int_equal(log_last_stable_offset(f->log), 5);
@@ -393,7 +393,8 @@ static void find_timestamp_gives_the_first_record_at_or_after(void **state)
     assert_true(f->log->segments_count > 1);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct log_found found;
-        assert_int_equal(log_find_timestamp(f->log, rows[i].asked_ms, ISOLATION_READ_UNCOMMITTED, &found, NULL), 0);
+        assert_int_equal(log_find_timestamp(f->log, rows[i].asked_ms, ISOLATION_READ_UNCOMMITTED, NULL, &found, NULL),
+                         0);
         assert_int_equal(found.offset, rows[i].offset);
         assert_int_equal(found.timestamp_ms, rows[i].found_ms);
     }
@@ -404,14 +405,14 @@ static void find_max_timestamp_gives_the_first_record_that_has_it(void **state)
     struct log_fixture *f = &((struct log_test *)*state)->f;
     struct log_found found;
     f->config.index_interval_bytes = 0;
-    assert_int_equal(log_find_max_timestamp(f->log, &found, NULL), 0);
+    assert_int_equal(log_find_max_timestamp(f->log, NULL, &found, NULL), 0);
     assert_int_equal(found.offset, -1);
     assert_int_equal(log_fixture_append(f, (struct batch_spec){.records = 3, .timestamp_ms = 1000}, NULL), 0);
     assert_int_equal(
         log_fixture_append(f, (struct batch_spec){.records = 3, .timestamp_ms = 9000, .leader_epoch = 4}, NULL), 0);
     assert_int_equal(
         log_fixture_append(f, (struct batch_spec){.records = 1, .timestamp_ms = 9002, .leader_epoch = 4}, NULL), 0);
-    assert_int_equal(log_find_max_timestamp(f->log, &found, NULL), 0);
+    assert_int_equal(log_find_max_timestamp(f->log, NULL, &found, NULL), 0);
     assert_int_equal(found.offset, 5);
     assert_int_equal(found.timestamp_ms, 9002);
     assert_int_equal(found.leader_epoch, 4);

@@ -96,7 +96,7 @@ static void clean_load_scans_nothing_and_finds_everything(void **state)
     assert_int_equal(log_latest_epoch(test->f.log), 3);
     assert_int_equal(log_fixture_count_records(&test->f, 700), 80);
     struct log_found found;
-    assert_int_equal(log_find_max_timestamp(test->f.log, &found, NULL), 0);
+    assert_int_equal(log_find_max_timestamp(test->f.log, NULL, &found, NULL), 0);
     assert_int_equal(found.offset, 79);
 }
 
@@ -590,7 +590,7 @@ static void log_start_inside_a_segment_hides_what_is_below(void **state)
     assert_int_equal(log_read(test->f.log, 4, 100, true, ISOLATION_READ_UNCOMMITTED, &slice, NULL),
                      STORAGE_OFFSET_OUT_OF_RANGE);
     struct log_found found;
-    assert_int_equal(log_find_timestamp(test->f.log, 0, ISOLATION_READ_UNCOMMITTED, &found, NULL), 0);
+    assert_int_equal(log_find_timestamp(test->f.log, 0, ISOLATION_READ_UNCOMMITTED, NULL, &found, NULL), 0);
     assert_int_equal(found.offset, 5);
     assert_int_equal(test->f.log->epochs.entries[0].start_offset, 5); /* as Kafka after DeleteRecords */
     log_fixture_reload(&test->f, true);                               /* the checkpoint keeps it */

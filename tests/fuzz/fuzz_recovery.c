@@ -162,8 +162,8 @@ static void read_all(struct log *log)
         offset = record_batch_last_offset(&batch) + 1;
     }
     for (int64_t timestamp_ms = LOG_FIXTURE_NOW_MS - 1; timestamp_ms < LOG_FIXTURE_NOW_MS + 300; timestamp_ms += 50)
-        (void)(log_find_timestamp(log, timestamp_ms, ISOLATION_READ_COMMITTED, &found, NULL) == 0);
-    (void)(log_find_max_timestamp(log, &found, NULL) == 0);
+        (void)(log_find_timestamp(log, timestamp_ms, ISOLATION_READ_COMMITTED, NULL, &found, NULL) == 0);
+    (void)(log_find_max_timestamp(log, NULL, &found, NULL) == 0);
     (void)log_last_stable_offset(log);
     (void)log_epoch_at(log, log_start_offset(log));
     if (log_ready(log, NULL) == 0)
