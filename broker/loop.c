@@ -165,6 +165,11 @@ static void turn_end_cb(uv_prepare_t *prepare)
     turn_times_end(&loop->times, busy_ns(loop), thread_cpu_ns);
 }
 
+void loop_signaled(struct loop *loop)
+{
+    turn_times_restart(&loop->times, busy_ns(loop));
+}
+
 void loop_begin(struct loop *loop, struct broker *broker)
 {
     loop->broker = broker;

@@ -58,6 +58,10 @@ void loop_cancel_jobs(struct loop *loop, enum job_kind kind);
 /* Serve: the first turn begins, for `broker`. */
 void loop_begin(struct loop *loop, struct broker *broker);
 
+/* A signal has come, which ends the wait for events: libuv forgets how long that had been when it is interrupted, and
+ * the turn would be measured with it. */
+void loop_signaled(struct loop *loop);
+
 /* Have another turn without waiting for events. */
 void loop_run_again(struct loop *loop);
 

@@ -51,6 +51,7 @@ static void signal_cb(uv_signal_t *handle, int number)
     if (program->stop_signal != 0)
         _exit(128 + number);
     program->stop_signal = number;
+    loop_signaled(&program->loop);
     LOG_INFO("Stopping", "signal=%s connections=%" PRId64, number == SIGTERM ? "SIGTERM" : "SIGINT",
              program->server.conns_count);
     notify_service_manager("STOPPING=1");

@@ -29,6 +29,12 @@ void turn_times_begin(struct turn_times *times, int64_t busy_ns, int64_t cpu_ns)
     };
 }
 
+void turn_times_restart(struct turn_times *times, int64_t busy_ns)
+{
+    times->now = (struct turn_time){.piece = "nothing"};
+    times->began_ns = times->piece_ns = busy_ns;
+}
+
 void turn_times_did(struct turn_times *times, int64_t busy_ns, const char *what)
 {
     int64_t took_ns = busy_ns - times->piece_ns;
@@ -86,6 +92,5 @@ void turn_times_end(struct turn_times *times, int64_t busy_ns, int64_t (*cpu_ns)
         times->long_count++;
         tell(times, busy_ns);
     }
-    *turn = (struct turn_time){.piece = "nothing"};
-    times->began_ns = busy_ns;
+    turn_times_restart(times, busy_ns);
 }

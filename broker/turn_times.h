@@ -38,6 +38,8 @@ struct turn_times {
 
 /* The first turn begins. */
 void turn_times_begin(struct turn_times *times, int64_t busy_ns, int64_t cpu_ns);
+/* What came before in this turn does not count: it was a wait that the clock did not see. */
+void turn_times_restart(struct turn_times *times, int64_t busy_ns);
 /* A piece of work is done, and another one begins. */
 void turn_times_did(struct turn_times *times, int64_t busy_ns, const char *what);
 /* May the turn go on with work in parts? */

@@ -67,6 +67,17 @@ static void waiting_is_told_from_working(void **state)
     assert_int_equal(times->long_count, 2);
 }
 
+static void a_wait_that_the_clock_did_not_see_can_be_left_out(void **state)
+{
+    struct turn_times *times = *state;
+    turn_times_did(times, 1100, "a");
+    turn_times_restart(times, 1000 + 5 * LONG_TURN_NS);
+    turn_times_did(times, 1000 + 5 * LONG_TURN_NS + 50, "b");
+    turn_times_end(times, 1000 + 5 * LONG_TURN_NS + 60, cpu_clock);
+    assert_int_equal(times->longest.took_ns, 60);
+    assert_string_equal(times->longest.piece, "b");
+}
+
 static void parts_get_their_share_of_each_turn(void **state)
 {
     struct turn_times *times = *state;
@@ -82,6 +93,7 @@ int main(void)
         cmocka_unit_test_setup(longest_turn_is_named_by_its_longest_piece, begin),
         cmocka_unit_test_setup(what_nobody_named_is_other_work, begin),
         cmocka_unit_test_setup(waiting_is_told_from_working, begin),
+        cmocka_unit_test_setup(a_wait_that_the_clock_did_not_see_can_be_left_out, begin),
         cmocka_unit_test_setup(parts_get_their_share_of_each_turn, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
