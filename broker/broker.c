@@ -12,7 +12,6 @@
 #include "group_coordinator.h"
 #include "limits.h"
 #include "logger.h"
-#include "long_work.h"
 #include "producer_ids.h"
 #include "purgatory.h"
 #include "recovery.h"
@@ -190,6 +189,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     list_init(&broker->woken);
     list_init(&broker->ready);
     list_init(&broker->long_works);
+    list_init(&broker->deletions.link);
     list_init(&broker->spare_requests);
     timers_init(&broker->timers);
     broker->store_timer.expired = store_due;
@@ -240,6 +240,7 @@ bool broker_close(struct broker *broker)
     broker->stopping = true;
     controller_resign(broker);
     bool clean = metadata_log_sync_now(broker->metadata_log) == 0;
+    catalog_delete_last_logs(broker->catalog);
     if (clean)
         log_store_carry_out(broker->store, log_store_deletions(broker->store), true);
     clean = close_store(broker) && clean;

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "data_folder.h"
 #include "env.h"
+#include "long_work.h"
 #include "request.h"
 #include "timers.h"
 
@@ -32,11 +33,12 @@ struct broker {
     struct metadata_log *metadata_log;
     struct catalog *catalog;
     struct timers timers;
-    struct list waits;      /* struct purgatory_wait, all of them */
-    struct list woken;      /* struct partition that changed in this turn */
-    struct list ready;      /* struct purgatory_wait that watches one of those */
-    struct list long_works; /* struct long_work: goes on at the end of turns */
-    bool part_owed;         /* the one that goes on has done nothing yet in this turn */
+    struct list waits;          /* struct purgatory_wait, all of them */
+    struct list woken;          /* struct partition that changed in this turn */
+    struct list ready;          /* struct purgatory_wait that watches one of those */
+    struct list long_works;     /* struct long_work: goes on at the end of turns */
+    bool part_owed;             /* the one that goes on has done nothing yet in this turn */
+    struct long_work deletions; /* of logs of removed topics */
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
     struct group_coordinator *groups; /* NULL before all is recovered */

@@ -29,6 +29,7 @@ struct catalog {
     int32_t features_count;
     int64_t next_producer_id;
     struct kept_records kept;
+    struct list deleted; /* topic.deleted: removed, but not all of their logs */
 };
 
 struct catalog *catalog_new(const struct catalog_options *options)
@@ -39,6 +40,7 @@ struct catalog *catalog_new(const struct catalog_options *options)
     hash_map_init(&catalog->lookalikes, options->seed);
     resource_configs_init(&catalog->configs, options->seed);
     kept_records_init(&catalog->kept, options->seed);
+    list_init(&catalog->deleted);
     return catalog;
 }
 
@@ -57,6 +59,8 @@ void catalog_free(struct catalog *catalog)
         return;
     for (int32_t i = 0; i < catalog->topics_count; i++)
         topic_free(catalog->topics[i]);
+    list_for_each (&catalog->deleted, node)
+        topic_free(CONTAINER_OF(node, struct topic, deleted));
     free(catalog->topics);
     for (int32_t i = 0; i < catalog->features_count; i++)
         free(catalog->features[i].name);
@@ -259,6 +263,50 @@ static bool replay_config(struct catalog *catalog, const struct kp_config_record
 
 /* ---- topics and partitions ------------------------------------------------------------------------------------------ */
 
+/* Delete logs of a topic that was removed, one at least; all of them or while there is time. True when none is left,
+ * and the topic is freed. */
+static bool delete_logs(struct catalog *catalog, struct topic *topic, bool all)
+{
+    while (topic->partitions_count > 0) {
+        if (!all && !catalog->options.has_time(catalog->options.context))
+            return false;
+        struct partition *partition = topic->partitions[--topic->partitions_count];
+        log_delete(partition->log, topic->deleted_ms);
+        free(partition);
+    }
+    list_remove(&topic->deleted);
+    topic_free(topic);
+    return true;
+}
+
+bool catalog_delete_logs(struct catalog *catalog)
+{
+    while (!list_empty(&catalog->deleted)) {
+        if (!delete_logs(catalog, CONTAINER_OF(catalog->deleted.next, struct topic, deleted), false))
+            return false;
+        catalog->options.logs_deleted(catalog->options.context);
+    }
+    return true;
+}
+
+void catalog_delete_last_logs(struct catalog *catalog)
+{
+    while (!list_empty(&catalog->deleted))
+        (void)delete_logs(catalog, CONTAINER_OF(catalog->deleted.next, struct topic, deleted), true);
+}
+
+/* A new topic of the name of one that was removed: nothing may be left to be mistaken for its own. */
+static void make_way(struct catalog *catalog, struct kp_string name)
+{
+    list_for_each (&catalog->deleted, node) {
+        struct topic *topic = CONTAINER_OF(node, struct topic, deleted);
+        if (!kp_string_is(name, topic->name))
+            continue;
+        (void)delete_logs(catalog, topic, true);
+        catalog->options.logs_deleted(catalog->options.context);
+    }
+}
+
 static bool replay_topic(struct catalog *catalog, const struct kp_topic_record *record, char *error)
 {
     bool found;
@@ -270,7 +318,9 @@ static bool replay_topic(struct catalog *catalog, const struct kp_topic_record *
         catalog->topics_capacity = catalog->topics_capacity > 0 ? 2 * catalog->topics_capacity : 16;
         catalog->topics = xrealloc(catalog->topics, (size_t)catalog->topics_capacity * sizeof(struct topic *));
     }
+    make_way(catalog, record->name);
     struct topic *topic = xcalloc(1, sizeof *topic);
+    list_init(&topic->deleted);
     topic->name = xmalloc((size_t)record->name.size + 1);
     memcpy(topic->name, record->name.data, (size_t)record->name.size);
     topic->name[record->name.size] = '\0';
@@ -379,13 +429,8 @@ static bool replay_remove_topic(struct catalog *catalog, const struct kp_remove_
     struct topic *topic = catalog_topic_by_id(catalog, record->topic_id);
     if (!topic)
         return fail(error, "a topic is removed that is not there");
-    for (int32_t i = 0; i < topic->partitions_count && catalog->store; i++) {
-        struct partition *partition = topic->partitions[i];
-        catalog->options.partition_gone(catalog->options.context, partition);
-        log_delete(partition->log, now_ms);
-    }
-    if (catalog->store)
-        catalog->options.logs_deleted(catalog->options.context);
+    for (int32_t i = 0; i < topic->partitions_count && catalog->store; i++)
+        catalog->options.partition_gone(catalog->options.context, topic->partitions[i]);
     struct kp_string name = kp_string_of(topic->name);
     resource_configs_remove(&catalog->configs, RESOURCE_TOPIC, name);
     hash_map_remove(&catalog->by_id, &topic->node);
@@ -393,9 +438,14 @@ static bool replay_remove_topic(struct catalog *catalog, const struct kp_remove_
     struct topic **at = &catalog->topics[catalog_position(catalog, name)];
     catalog->topics_count--;
     memmove(at, at + 1, (size_t)(catalog->topics_count - (at - catalog->topics)) * sizeof(struct topic *));
-    if (catalog->store)
-        catalog->options.topic_gone(catalog->options.context, topic);
-    topic_free(topic);
+    if (!catalog->store) {
+        topic_free(topic);
+        return true;
+    }
+    catalog->options.topic_gone(catalog->options.context, topic);
+    topic->deleted_ms = now_ms;
+    list_append(&catalog->deleted, &topic->deleted);
+    catalog->options.logs_to_delete(catalog->options.context);
     return true;
 }
 

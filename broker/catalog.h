@@ -46,6 +46,8 @@ struct topic {
     int32_t partitions_count, partitions_capacity;
     bool disordered;              /* while the log is read: some partition is not at the place of its index */
     struct log_config log_config; /* effective values; the logs borrow it */
+    struct list deleted;          /* in the catalog's list of those whose logs are still to go; else in none */
+    int64_t deleted_ms;           /* wall clock */
 };
 
 struct catalog_options {
@@ -58,6 +60,9 @@ struct catalog_options {
     void (*topic_gone)(void *context, const struct topic *topic);
     /* Logs were deleted: log_store_carry_out() is to be called when the record that says so is on the disk. */
     void (*logs_deleted)(void *context);
+    /* Logs are left to be deleted: catalog_delete_logs() is to be called in later turns, until it says that none is. */
+    void (*logs_to_delete)(void *context);
+    bool (*has_time)(void *context); /* broker_has_time() */
     void *context;
 };
 
@@ -74,6 +79,11 @@ bool catalog_replay(struct catalog *catalog, const struct metadata_record *recor
 bool catalog_check(struct catalog *catalog, char *error) WARN_UNUSED;
 /* Then: compute settings, and make the logs of all partitions in `store`. */
 void catalog_start(struct catalog *catalog, struct log_store *store);
+
+/* Topics that are removed are gone at once. Their logs go in parts, while there is time. True when none is left. */
+bool catalog_delete_logs(struct catalog *catalog);
+/* Delete all that are left, for the stop: logs_deleted() is not called. */
+void catalog_delete_last_logs(struct catalog *catalog);
 
 /* NULL when there is none. Valid until the next turn of the loop. */
 struct topic *catalog_topic(const struct catalog *catalog, struct kp_string name);

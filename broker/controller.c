@@ -58,8 +58,8 @@ static void topic_gone(void *context, const struct topic *topic)
         group_coordinator_topic_gone(broker->groups, topic);
 }
 
-/* Logs whose folders are renamed when the record that says so is durable: a topic that a power cut brings back has its
- * records. */
+/* Logs of removed topics go in parts, in this turn and the next ones. Their folders are renamed when the record that
+ * says so is durable: a topic that a power cut brings back has its records. */
 struct deletion {
     struct metadata_wait wait;
     struct broker *broker;
@@ -82,6 +82,26 @@ static void logs_deleted(void *context)
         .wait.done = deletion_durable, .broker = broker, .number = log_store_deletions(broker->store)};
     if (!metadata_log_wait(broker->metadata_log, &deletion->wait))
         deletion_durable(&deletion->wait, 0);
+}
+
+static void delete_logs(struct long_work *work)
+{
+    struct broker *broker = CONTAINER_OF(work, struct broker, deletions);
+    if (catalog_delete_logs(broker->catalog))
+        long_work_end(work);
+    turn_did(broker->env->turn, "logs deleted");
+}
+
+static void logs_to_delete(void *context)
+{
+    struct broker *broker = context;
+    if (!catalog_delete_logs(broker->catalog) && list_empty(&broker->deletions.link))
+        long_work_begin(broker, &broker->deletions, delete_logs);
+}
+
+static bool has_time(void *context)
+{
+    return broker_has_time(context);
 }
 
 /* ---- start ---------------------------------------------------------------------------------------------------------- */
@@ -327,6 +347,8 @@ bool controller_open(struct broker *broker, const struct controller_options *opt
                                                     .partition_gone = partition_gone,
                                                     .topic_gone = topic_gone,
                                                     .logs_deleted = logs_deleted,
+                                                    .logs_to_delete = logs_to_delete,
+                                                    .has_time = has_time,
                                                     .context = broker};
     const struct metadata_log_options log_options = {
         .env = broker->env,

@@ -21,7 +21,7 @@ struct log_deletion {
     int64_t remove_ms; /* wall clock: when its files go */
     bool renaming;     /* in the pool */
     int error;
-    char from[STORAGE_PATH_MAX], to[STORAGE_PATH_MAX]; /* copies for the pool */
+    char *from, *to; /* paths: copies for the pool */
 };
 
 /* ---- carrying out ---------------------------------------------------------------------------------------------- */
@@ -36,6 +36,8 @@ static void rename_work(struct job *job)
 static void deletion_free(struct log_deletion *deletion)
 {
     list_remove(&deletion->link);
+    free(deletion->from);
+    free(deletion->to);
     free(deletion);
 }
 
@@ -114,7 +116,7 @@ static void note_folder(struct log *log, int64_t now_ms)
 {
     struct log_store *store = log->store;
     struct log_deletion *deletion = xmalloc(sizeof *deletion);
-    char name[256];
+    char name[256], to[STORAGE_PATH_MAX];
     *deletion = (struct log_deletion){
         .store = store,
         .dir = log->dir,
@@ -123,9 +125,10 @@ static void note_folder(struct log *log, int64_t now_ms)
         .remove_ms = now_ms + log->config->file_delete_delay_ms,
     };
     folder_name_aside(log->topic, log->partition, log->topic_id, "-delete", name);
-    snprintf(deletion->from, sizeof deletion->from, "%s", log->folder->path);
-    bool fits = snprintf(deletion->to, sizeof deletion->to, "%s/%s", log->dir->path, name) < STORAGE_PATH_MAX;
+    bool fits = snprintf(to, sizeof to, "%s/%s", log->dir->path, name) < STORAGE_PATH_MAX;
     ASSERT(fits); /* a folder leaves room for the names of its files */
+    deletion->from = xstrdup(log->folder->path);
+    deletion->to = xstrdup(to);
     list_init(&deletion->link);
     list_append(&store->deletions, &deletion->link);
     if (!store->has_turns)

@@ -25,7 +25,7 @@ struct removal {
     bool pinned;             /* segment->log is */
     int64_t due_ms;
     bool busy;
-    char path[STORAGE_PATH_MAX]; /* of the folder: a copy for the pool, which must not look at what is shared */
+    char *path; /* of the folder: a copy for the pool, which must not look at what is shared; NULL until it is busy */
     int error;
 };
 
@@ -94,6 +94,7 @@ static void removal_free(struct removal *removal)
         segment_unref(removal->segment);
     if (removal->folder != NULL)
         folder_unref(removal->folder);
+    free(removal->path);
     free(removal);
 }
 
@@ -183,7 +184,7 @@ int64_t store_removals_tick(struct log_store *store, int64_t now_ms)
         if (now_ms >= removal->due_ms) {
             if (!still_read(removal)) {
                 const struct folder *folder = removal->segment != NULL ? removal->segment->folder : removal->folder;
-                snprintf(removal->path, sizeof removal->path, "%s", folder->path);
+                removal->path = xstrdup(folder->path);
                 if (removal->pinned)
                     cached_file_unpin(&removal->segment->log);
                 removal->pinned = false;

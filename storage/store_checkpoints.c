@@ -99,7 +99,7 @@ static struct checkpoint_entry *find_entry(const struct log *log, const struct l
 int64_t store_checkpointed(const struct log *log, const struct log_dir *dir, enum checkpoint_kind kind)
 {
     const struct checkpoint_entry *entry = find_entry(log, dir, kind);
-    return entry != NULL ? entry->offset : -1;
+    return entry != NULL && !entry->taken ? entry->offset : -1; /* taken: by an earlier log of the name, too */
 }
 
 void store_take_checkpoints(struct log *log)

@@ -216,6 +216,85 @@ static void a_produce_loads_logs_over_several_turns_also_without_its_peer(void *
         assert_int_equal(log_end_offset(topic_partition(found, i)->log), 2);
 }
 
+/* ---- deletions ------------------------------------------------------------------------------------------------------ */
+
+static int folders(const struct test *test)
+{
+    int count = 0;
+    for (int i = 0; i < LOGS; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "/data/t-%d", i);
+        count += memory_io_exists(test->broker.memory, path);
+    }
+    return count;
+}
+
+static void a_topic_is_gone_at_once_and_its_logs_over_several_turns(void **state)
+{
+    struct test *test = *state;
+    assert_int_equal(test_delete_topic(&test->peer, "t"), KAFKA_NONE);
+    assert_null(catalog_topic(test->broker.broker->catalog, kp_string_of("t")));
+    assert_int_equal(folders(test), LOGS);
+    for (int turns = 0; turns < LOGS; turns++) {
+        assert_false(list_empty(&test->broker.broker->long_works));
+        broker_fixture_turn(&test->broker);
+    }
+    assert_true(list_empty(&test->broker.broker->long_works));
+    broker_fixture_run_jobs(&test->broker);
+    assert_int_equal(folders(test), 0);
+}
+
+static void a_new_topic_of_the_name_finds_nothing_of_the_old_one(void **state)
+{
+    struct test *test = *state;
+    struct kp_list_offsets_response listed;
+    assert_int_equal(test_delete_topic(&test->peer, "t"), KAFKA_NONE);
+    broker_fixture_turn(&test->broker);
+    assert_int_equal(test_create_topic(&test->peer, "t", LOGS), KAFKA_NONE);
+    broker_fixture_run_jobs(&test->broker);
+    int32_t id = send_list_offsets(&test->peer, "t", LOGS);
+    for (int turns = 0; turns < LOGS; turns++)
+        broker_fixture_turn(&test->broker);
+    assert_true(test_peer_receive(&test->peer, KP_API_LIST_OFFSETS, 7, id, &listed));
+    for (int32_t i = 0; i < LOGS; i++) {
+        assert_int_equal(listed.topics[0].partitions[i].offset, 0);
+        assert_int_equal(listed.topics[0].partitions[i].leader_epoch, 0); /* which lost records would have raised */
+    }
+    assert_int_equal(folders(test), 0);
+}
+
+static void a_stop_deletes_what_is_left(void **state)
+{
+    struct test *test = *state;
+    assert_int_equal(test_delete_topic(&test->peer, "t"), KAFKA_NONE);
+    broker_fixture_turn(&test->broker);
+    close_peers(test);
+    broker_stop(test->broker.broker);
+    broker_fixture_close(&test->broker);
+    assert_int_equal(folders(test), 0);
+    broker_fixture_open(&test->broker);
+    open_peers(test);
+}
+
+/* A crash while logs go: the topic does not come back, and a new one of its name is empty. */
+static void a_crash_amid_a_deletion_leaves_no_topic(void **state)
+{
+    struct test *test = *state;
+    assert_int_equal(test_delete_topic(&test->peer, "t"), KAFKA_NONE);
+    broker_fixture_turn(&test->broker);
+    close_peers(test);
+    broker_fixture_power_cut(&test->broker, 1);
+    broker_fixture_open(&test->broker);
+    open_peers(test);
+    assert_null(catalog_topic(test->broker.broker->catalog, kp_string_of("t")));
+    test->broker.env.env.turn = NULL;
+    assert_int_equal(test_create_topic(&test->peer, "t", LOGS), KAFKA_NONE);
+    broker_fixture_run_jobs(&test->broker);
+    const struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
+    for (int32_t i = 0; i < LOGS; i++)
+        assert_int_equal(log_end_offset(topic_partition(topic, i)->log), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +304,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stop_answers_what_waits_for_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(a_log_that_cannot_be_loaded_keeps_no_request_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(a_produce_loads_logs_over_several_turns_also_without_its_peer, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_topic_is_gone_at_once_and_its_logs_over_several_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_topic_of_the_name_finds_nothing_of_the_old_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_deletes_what_is_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_crash_amid_a_deletion_leaves_no_topic, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
