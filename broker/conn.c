@@ -543,7 +543,7 @@ void conn_flush(struct conn *conn)
     size_t sent = 0;
     uv_os_fd_t descriptor;
     while (!conn->closed && conn->write_size == 0 && !conn->warming) {
-        if (sent >= SEND_BYTES_PER_TURN) {
+        if (sent >= SEND_BYTES_PER_TURN || (sent > 0 && !turn_has_time(&conn->server->loop->turn))) {
             conn_wants_turn(conn);
             return;
         }

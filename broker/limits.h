@@ -51,7 +51,8 @@ static_assert(WAITING_INPUT_BYTES_MAX <= READ_BUFFER_BYTES,
 #else
 #define WRITE_CHUNK_BYTES KIB(64)
 #endif
-/* What one connection sends before the others have their turn. */
+/* What one connection sends before the others have their turn; less when the turn has no time left, as with an answer
+ * of a thousand slices. */
 #define SEND_BYTES_PER_TURN MIB(4)
 
 /* What the appends of one turn may decompress before the others are validated by the pool: about a millisecond. Writing
