@@ -1,6 +1,7 @@
 /* CRC-32C: the polynomial 0x1EDC6F41 of Castagnoli, reflected, begun and ended with all bits inverted.
  *
- * Two ways to one result. Instructions, where the processor has them (x86: SSE 4.2, arm64: CRC32): one takes 8 bytes
+ * Three ways to one result. Folding, where the processor multiplies 64 bytes at once (crc32c_fold.c): 35 to 50 GB/s of
+ * what is in its cache. CRC instructions, where it has them (x86: SSE 4.2, arm64: CRC32), 15 GB/s: one takes 8 bytes
  * but has its result only 3 cycles later, so three streams side by side keep it busy:
  *
  *     |<- stride ->|<- stride ->|<- stride ->|        crc(A B C) = shift(shift(crc(A)) ^ crc(B)) ^ crc(C)
@@ -178,5 +179,7 @@ bool crc32c_hardware_present(void)
 
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t size)
 {
+    if (crc32c_folded_present())
+        return crc32c_folded(crc, bytes, size);
     return crc32c_hardware_present() ? crc32c_hardware(crc, bytes, size) : crc32c_portable(crc, bytes, size);
 }

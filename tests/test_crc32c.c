@@ -77,6 +77,14 @@ static void crc32c_by_instructions_agrees_with_the_definition_at_every_size_and_
     agrees_with_the_definition(crc32c_hardware);
 }
 
+static void crc32c_by_folding_agrees_with_the_definition_at_every_size_and_alignment(void **state)
+{
+    (void)state;
+    if (!crc32c_folded_present())
+        skip();
+    agrees_with_the_definition(crc32c_folded);
+}
+
 static void crc32c_of_pieces_is_that_of_the_whole(void **state)
 {
     (void)state;
@@ -93,6 +101,7 @@ int main(void)
         cmocka_unit_test(crc32c_gives_the_published_values),
         cmocka_unit_test(crc32c_by_tables_agrees_with_the_definition_at_every_size_and_alignment),
         cmocka_unit_test(crc32c_by_instructions_agrees_with_the_definition_at_every_size_and_alignment),
+        cmocka_unit_test(crc32c_by_folding_agrees_with_the_definition_at_every_size_and_alignment),
         cmocka_unit_test(crc32c_of_pieces_is_that_of_the_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
