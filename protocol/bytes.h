@@ -6,12 +6,14 @@
 #ifndef DOHLE_PROTOCOL_BYTES_H
 #define DOHLE_PROTOCOL_BYTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#define VARINT_BYTES_MAX  5  /* 32 bits in groups of 7 */
-#define VARLONG_BYTES_MAX 10 /* 64 bits in groups of 7 */
+#define VARINT_BYTES_MAX   5  /* 32 bits in groups of 7 */
+#define VARLONG_BYTES_MAX  10 /* 64 bits in groups of 7 */
+#define VARINT_SHORT_BYTES 3  /* what uvarint_load_short() reads at most */
 
 static inline uint16_t load_be16(const void *from)
 {
@@ -98,6 +100,24 @@ static inline size_t uvarint_load(const uint8_t *from, size_t left, uint32_t *va
         }
     }
     return 0;
+}
+
+/* Read an unsigned varint of one, two or three bytes, the shortest fastest, and move *from behind it. Reads up to
+ * VARINT_SHORT_BYTES without asking what is left. False for a longer one; then *from stays. */
+static inline __attribute__((always_inline)) bool uvarint_load_short(const uint8_t **from, uint32_t *value)
+{
+    const uint8_t *at = *from;
+    uint32_t both = at[0] | (uint32_t)at[1] << 8, more = both >> 7 & 1;
+    if (__builtin_expect((both & 0x8080) == 0x8080, 0)) {
+        if (at[2] >= 0x80)
+            return false;
+        *from = at + 3;
+        *value = (both & 0x7f) | (both >> 1 & 0x3f80) | (uint32_t)at[2] << 14;
+        return true;
+    }
+    *from = at + 1 + more;
+    *value = (both & 0x7f) | (both >> 1 & 0x3f80 & (0 - more));
+    return true;
 }
 
 /* As uvarint_load() for 64 bits. */

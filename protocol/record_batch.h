@@ -94,6 +94,10 @@ struct record {
     int32_t header_count;
 };
 
+/* The numbers before the key of a record at their longest, if they are short: length, attributes, both deltas, size of
+ * the key. */
+#define RECORD_SHORT_HEAD_BYTES (1 + 4 * VARINT_SHORT_BYTES)
+
 /* Walks the records of a batch, whatever its codec, with memory of one record and a window; never of the whole batch.
  * Fields are open for the stack; use the functions. */
 struct record_iterator {
@@ -132,6 +136,17 @@ void record_iterator_init(struct record_iterator *iterator, const struct record_
 /* The next record; its key, value and headers are valid until the next call. False at the end or on an error, which
  * iterator->error tells. */
 bool record_iterator_next(struct record_iterator *iterator, struct record *record);
+/* As many of the next records as are usual, passed over at once: with numbers of at most three bytes, and with the
+ * offset delta that is their index (record_run.c). */
+struct record_run {
+    int32_t count;
+    int32_t timestamp_delta_min, timestamp_delta_max; /* within +- 2^20; when there are some */
+    int32_t timestamp_delta_max_index;                /* of the first record in the batch that has it */
+    bool keys_missing;                                /* one of them has no key */
+};
+/* False: the next record, if there is one, is for record_iterator_next(). A run is what stands in memory: neither an
+ * error nor the end of the batch is found here. */
+bool record_iterator_run(struct record_iterator *iterator, struct record_run *run);
 void record_iterator_release(struct record_iterator *iterator);
 /* Take one header from the front of record->headers. False when there is none or it is damaged. */
 bool record_header_next(struct kp_bytes *headers, struct record_header *header);

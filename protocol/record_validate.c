@@ -150,6 +150,55 @@ static void list_error(struct record_check *check, int32_t index, const char *me
         verdict->record_errors[verdict->record_errors_count++] = (struct batch_record_error){index, message};
 }
 
+static void check_record(struct record_check *check, const struct record *record, int32_t index)
+{
+    struct batch_verdict *verdict = check->verdict;
+    const char *fault = record_fault(check, record);
+    if (fault != NULL)
+        list_error(check, index, fault);
+    if (record->timestamp_ms > verdict->max_timestamp_ms) {
+        verdict->max_timestamp_ms = record->timestamp_ms;
+        verdict->max_timestamp_offset_delta = index;
+    }
+    check->offsets_wrong |= record->offset != index;
+}
+
+/* Does no record of a run break a rule? False as well where that is not seen at once: with timestamps before 1970,
+ * whose differences wrap around. */
+static bool run_is_faultless(const struct record_check *check, const struct record_run *run)
+{
+    const struct batch_rules *rules = check->rules;
+    int64_t base_ms = check->batch->base_timestamp_ms;
+    if ((rules->keys_required && run->keys_missing) || base_ms < -(int64_t)run->timestamp_delta_min ||
+        base_ms > INT64_MAX - INT32_MAX || check->now_ms < 0)
+        return false;
+    return rules->timestamp_type != TIMESTAMP_CREATE_TIME ||
+           (check->now_ms - (base_ms + run->timestamp_delta_min) <= rules->timestamp_before_max_ms &&
+            base_ms + run->timestamp_delta_max - check->now_ms <= rules->timestamp_after_max_ms);
+}
+
+/* Check the usual records that come next together. Returns how many records are then to be checked one by one before
+ * this is worth another try. */
+static int32_t check_run(struct record_check *check, struct record_iterator *iterator)
+{
+    struct batch_verdict *verdict = check->verdict;
+    struct record_iterator before = *iterator;
+    struct record_run run;
+    if (check->batch->attributes & BATCH_LOG_APPEND_TIME || iterator->error != BATCH_OK ||
+        !record_iterator_run(iterator, &run))
+        return 1;
+    if (!run_is_faultless(check, &run)) {
+        *iterator = before;
+        return run.count;
+    }
+    int64_t max_timestamp_ms = check->batch->base_timestamp_ms + run.timestamp_delta_max;
+    if (max_timestamp_ms > verdict->max_timestamp_ms) {
+        verdict->max_timestamp_ms = max_timestamp_ms;
+        verdict->max_timestamp_offset_delta = run.timestamp_delta_max_index;
+    }
+    return 1;
+}
+
 static void refuse_records(struct batch_verdict *verdict, enum batch_error error)
 {
     switch (error) {
@@ -186,15 +235,12 @@ static bool check_records(struct record_check *check, struct record_walk *walk)
     }
     record_iterator_init(&iterator, check->batch, check->rules->max_decompressed_message_bytes, walk);
     iterator.skim = true;
-    for (int32_t index = 0; record_iterator_next(&iterator, &record); index++) {
-        const char *fault = record_fault(check, &record);
-        if (fault != NULL)
-            list_error(check, index, fault);
-        if (record.timestamp_ms > verdict->max_timestamp_ms) {
-            verdict->max_timestamp_ms = record.timestamp_ms;
-            verdict->max_timestamp_offset_delta = index;
-        }
-        check->offsets_wrong |= record.offset != index;
+    for (int32_t alone = 0;; alone--) {
+        if (alone == 0)
+            alone = check_run(check, &iterator);
+        if (!record_iterator_next(&iterator, &record))
+            break;
+        check_record(check, &record, iterator.index - 1);
     }
     enum batch_error error = iterator.error;
     record_iterator_release(&iterator);

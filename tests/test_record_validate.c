@@ -305,6 +305,25 @@ static void the_verdict_says_where_the_max_timestamp_is(void **state)
     }
 }
 
+static void all_records_may_be_before_the_base_timestamp(void **state)
+{
+    (void)state;
+    struct batch_builder builder;
+    struct batch_verdict verdict;
+    const struct batch_header header = BATCH_HEADER_PLAIN;
+    const struct kp_bytes none = {NULL, -1};
+    batch_builder_init(&builder, NOW_MS);
+    batch_builder_add(&builder, NOW_MS - 50, none, none, none, 0);
+    batch_builder_add(&builder, NOW_MS - 20, none, (struct kp_bytes){(const uint8_t *)"a value", 7}, none, 0);
+    batch_builder_add(&builder, NOW_MS - 30, none, (struct kp_bytes){(const uint8_t *)"a value", 7}, none, 0);
+    assert_true(batch_builder_finish(&builder, &header));
+    batch_validate(&verdict, builder.bytes, builder.size_bytes, &default_rules, true, NOW_MS, NULL, NULL);
+    assert_int_equal(verdict.refusal, BATCH_ACCEPTED);
+    assert_int_equal(verdict.max_timestamp_ms, NOW_MS - 20);
+    assert_int_equal(verdict.max_timestamp_offset_delta, 1);
+    batch_builder_release(&builder);
+}
+
 static void a_rebuilt_batch_stays_transactional(void **state)
 {
     (void)state;
@@ -435,6 +454,7 @@ int main(void)
         cmocka_unit_test(batches_are_accepted_refused_and_stored_as_kafka_does),
         cmocka_unit_test(the_list_of_bad_records_is_bounded),
         cmocka_unit_test(the_verdict_says_where_the_max_timestamp_is),
+        cmocka_unit_test(all_records_may_be_before_the_base_timestamp),
         cmocka_unit_test(a_rebuilt_batch_stays_transactional),
         cmocka_unit_test(a_transactional_batch_without_producer_id_is_not_rebuilt),
         cmocka_unit_test(a_record_above_100_mib_is_not_rebuilt),
