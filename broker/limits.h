@@ -8,8 +8,9 @@
 #define KIB(n) ((size_t)(n)*1024)
 #define MIB(n) ((size_t)(n)*1024 * 1024)
 
-/* What one read takes at most from a socket into the loop's shared buffer: many small requests, served in place. */
-#define READ_BUFFER_BYTES KIB(64)
+/* What one read takes at most from a socket into the loop's shared buffer: many small requests, or the few batches of
+ * 64 KiB that a producer has in flight, served in place. */
+#define READ_BUFFER_BYTES KIB(256)
 
 /* Frames that have not arrived whole or wait, of all connections together, unless queued.max.request.bytes says
  * otherwise. Two of the largest requests (socket.request.max.bytes, 100 MiB) fit; above it, the connections whose
@@ -17,9 +18,12 @@
 #define INPUT_BYTES_MAX MIB(256)
 static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 
-/* Buffers of finished frames that are kept for the next ones: memory touched for the first time costs triple. */
-#define SPARE_BUFFERS      4
-#define SPARE_BUFFER_BYTES MIB(2)
+/* Buffers of finished frames, from the first of these sizes to the second, that are kept for the next ones: memory
+ * touched for the first time costs triple. A frame of which SPARE_BUFFER_USE_BYTES have arrived may have one. */
+#define SPARE_BUFFERS          4
+#define SPARE_BUFFER_BYTES_MIN KIB(32)
+#define SPARE_BUFFER_BYTES     MIB(2)
+#define SPARE_BUFFER_USE_BYTES KIB(4)
 
 /* Decoded body and answer of one request. A body of 100 MiB whose array elements take 4 bytes on the wire could ask for
  * gigabytes of structs. */
@@ -33,8 +37,6 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
 /* Bytes of a pipelining client that wait behind a parked request before we stop reading its socket, and have its end
  * watched instead. */
 #define WAITING_INPUT_BYTES_MAX KIB(64)
-static_assert(WAITING_INPUT_BYTES_MAX <= READ_BUFFER_BYTES,
-              "a frame with a buffer of its own that is whole is not read on");
 
 /* Requests in memory whose answers a client has not taken: above it no further one of the connection starts... */
 #define OUTPUT_BYTES_HIGH MIB(1)

@@ -79,7 +79,7 @@ uint8_t *server_buffer_get(struct server *server, const struct conn *asks, size_
         return NULL;
     uint8_t *buffer = NULL;
     *capacity = size;
-    for (int i = 0; i < SPARE_BUFFERS && size >= READ_BUFFER_BYTES && buffer == NULL; i++) {
+    for (int i = 0; i < SPARE_BUFFERS && size >= SPARE_BUFFER_USE_BYTES && buffer == NULL; i++) {
         if (server->spare[i].capacity < size ||
             server->spare[i].capacity > server->input_bytes_max - server->input_bytes)
             continue;
@@ -109,7 +109,7 @@ uint8_t *server_buffer_grow(struct server *server, const struct conn *asks, uint
 void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity)
 {
     server->input_bytes -= capacity;
-    if (capacity > READ_BUFFER_BYTES && capacity <= SPARE_BUFFER_BYTES) {
+    if (capacity >= SPARE_BUFFER_BYTES_MIN && capacity <= SPARE_BUFFER_BYTES) {
         for (int i = 0; i < SPARE_BUFFERS; i++) {
             if (server->spare[i].bytes == NULL) {
                 server->spare[i].bytes = buffer;
