@@ -102,21 +102,22 @@ static inline size_t uvarint_load(const uint8_t *from, size_t left, uint32_t *va
     return 0;
 }
 
-/* Read an unsigned varint of one, two or three bytes, the shortest fastest, and move *from behind it. Reads up to
- * VARINT_SHORT_BYTES without asking what is left. False for a longer one; then *from stays. */
-static inline __attribute__((always_inline)) bool uvarint_load_short(const uint8_t **from, uint32_t *value)
+/* Read an unsigned varint of one, two or three bytes at from[*at], and move *at behind it. Reads up to
+ * VARINT_SHORT_BYTES without asking what is left. False for a longer one; then *at means nothing. */
+static inline __attribute__((always_inline)) bool uvarint_load_short(const uint8_t *from, size_t *at, uint32_t *value)
 {
-    const uint8_t *at = *from;
-    uint32_t both = at[0] | (uint32_t)at[1] << 8, more = both >> 7 & 1;
-    if (__builtin_expect((both & 0x8080) == 0x8080, 0)) {
-        if (at[2] >= 0x80)
-            return false;
-        *from = at + 3;
-        *value = (both & 0x7f) | (both >> 1 & 0x3f80) | (uint32_t)at[2] << 14;
-        return true;
+    uint32_t sum = from[(*at)++];
+    if (sum & 0x80) {
+        uint32_t byte = from[(*at)++];
+        sum += (byte << 7) - 0x80; /* the bit that said that one more follows is taken off again */
+        if (__builtin_expect(byte & 0x80, 0)) {
+            byte = from[(*at)++];
+            sum += (byte << 14) - (0x80 << 7);
+            if (byte & 0x80)
+                return false;
+        }
     }
-    *from = at + 1 + more;
-    *value = (both & 0x7f) | (both >> 1 & 0x3f80 & (0 - more));
+    *value = sum;
     return true;
 }
 

@@ -291,10 +291,13 @@ static __attribute__((noinline)) bool take_any(struct record_iterator *iterator,
 
 HOT bool load_short(const uint8_t **from, int32_t *value)
 {
+    size_t size = 0;
     uint32_t raw;
-    bool is_short = uvarint_load_short(from, &raw);
-    *value = is_short ? unzigzag32(raw) : 0;
-    return is_short;
+    if (!uvarint_load_short(*from, &size, &raw))
+        return false;
+    *from += size;
+    *value = unzigzag32(raw);
+    return true;
 }
 
 /* A record as nearly all are: in memory, its numbers short. False for any other and for a damaged one, and then nothing

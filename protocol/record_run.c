@@ -34,52 +34,50 @@ static bool headers_fill(const uint8_t *from, const uint8_t *next)
 
 bool record_iterator_run(struct record_iterator *iterator, struct record_run *run)
 {
-    const uint8_t *at = iterator->at, *end = iterator->end;
-    int32_t first = iterator->index, index = first, count = iterator->batch->record_count;
-    int32_t delta_min = INT32_MAX, delta_max = INT32_MIN, delta_max_index = index;
-    uint32_t keys = 0;
-    if (iterator->walk != NULL && end - at > iterator->record_bytes_max)
+    const uint8_t *bytes = iterator->at;
+    size_t at = 0, size = (size_t)(iterator->end - bytes);
+    uint32_t index = (uint32_t)iterator->index, count = (uint32_t)iterator->batch->record_count;
+    uint32_t last_timestamp = UINT32_MAX, keys = 0;
+    struct record_run found = {.timestamp_delta_min = INT32_MAX, .timestamp_delta_max = INT32_MIN};
+    if (iterator->error != BATCH_OK || (iterator->walk != NULL && size > (size_t)iterator->record_bytes_max))
         count = 0; /* one of them might be too large */
-    while (index < count && end - at >= RECORD_SHORT_HEAD_BYTES) {
+    for (; index < count && size - at >= RECORD_SHORT_HEAD_BYTES; index++) {
         uint32_t length, timestamp, offset, key, value;
-        const uint8_t *from = at;
-        if (!uvarint_load_short(&from, &length) || length & 1 || length / 2 > end - from)
+        size_t from = at;
+        if (!uvarint_load_short(bytes, &from, &length))
             break;
-        const uint8_t *next = from + length / 2;
+        size_t next = from + length / 2;
         from++; /* attributes: none are defined */
-        if (!uvarint_load_short(&from, &timestamp) || !uvarint_load_short(&from, &offset) ||
-            !uvarint_load_short(&from, &key) || offset != 2 * (uint32_t)index)
+        if (!uvarint_load_short(bytes, &from, &timestamp) || !uvarint_load_short(bytes, &from, &offset) ||
+            !uvarint_load_short(bytes, &from, &key))
             break;
-        ptrdiff_t key_bytes = key & 1 ? 0 : key / 2;
-        if (key_bytes > end - from - VARINT_SHORT_BYTES)
+        if (next > size || ((length & 1) | (offset ^ index * 2)) != 0)
             break;
-        from += key_bytes;
-        if (!uvarint_load_short(&from, &value))
+        if (!(key & 1))
+            from += key / 2;
+        if (from > size - VARINT_SHORT_BYTES || !uvarint_load_short(bytes, &from, &value))
             break;
-        ptrdiff_t value_bytes = value & 1 ? 0 : value / 2;
-        if (value_bytes >= next - from)
+        if (!(value & 1))
+            from += value / 2;
+        if ((from + 1 != next || bytes[from] != 0) && (from >= next || !headers_fill(bytes + from, bytes + next)))
             break;
-        from += value_bytes;
-        if ((from[0] != 0 || from + 1 != next) && !headers_fill(from, next))
-            break;
-        int32_t delta = unzigzag32(timestamp);
-        delta_min = delta < delta_min ? delta : delta_min;
-        if (delta > delta_max) {
-            delta_max = delta;
-            delta_max_index = index;
+        if (timestamp != last_timestamp) {
+            int32_t delta = unzigzag32(timestamp);
+            last_timestamp = timestamp;
+            if (delta < found.timestamp_delta_min)
+                found.timestamp_delta_min = delta;
+            if (delta > found.timestamp_delta_max) {
+                found.timestamp_delta_max = delta;
+                found.timestamp_delta_max_index = (int32_t)index;
+            }
         }
         keys |= key;
-        index++;
         at = next;
     }
-    *run = (struct record_run){
-        .count = index - first,
-        .timestamp_delta_min = delta_min,
-        .timestamp_delta_max = delta_max,
-        .timestamp_delta_max_index = delta_max_index,
-        .keys_missing = keys & 1,
-    };
-    iterator->at = at;
-    iterator->index = index;
-    return index > first;
+    found.keys_missing = keys & 1;
+    found.count = (int32_t)index - iterator->index;
+    iterator->at = bytes + at;
+    iterator->index = (int32_t)index;
+    *run = found;
+    return found.count > 0;
 }
