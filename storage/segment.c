@@ -390,14 +390,15 @@ int segment_scan_check(struct segment_scan *scan)
 {
     uint32_t crc = 0;
     for (int64_t at = scan->position + BATCH_CRC_START; at < scan->next;) {
-        size_t size = scan->window_capacity;
-        if ((int64_t)size > scan->next - at)
-            size = (size_t)(scan->next - at);
-        int error = fill_window(scan, at, size);
+        int error = fill_window(scan, at, 1);
         if (error < 0)
             return error;
-        crc = crc32c(crc, in_window(scan, at), size);
-        at += (int64_t)size;
+        int64_t size =
+            scan->window_position + (int64_t)scan->window_bytes - at; /* what is there, before more is read */
+        if (size > scan->next - at)
+            size = scan->next - at;
+        crc = crc32c(crc, in_window(scan, at), (size_t)size);
+        at += size;
     }
     return crc == scan->batch.crc;
 }

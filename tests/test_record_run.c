@@ -39,7 +39,7 @@ static int64_t some_timestamp(void)
 /* Records as a client may send them, or may not: the caller frees their bytes. */
 static uint8_t *some_records(int32_t *count, size_t *size)
 {
-    static const uint8_t headers[] = {4, 'h', '1', 2, 'x', 4, 'h', '2', 1};
+    static const uint8_t headers[] = {4, 'h', '1', 2, 'x', 4, 'h', '2', 1}, without_key[] = {1, 2, 'x'};
     static uint8_t value[VALUE_BYTES];
     struct batch_builder builder;
     batch_builder_init(&builder, BASE_MS);
@@ -47,6 +47,8 @@ static uint8_t *some_records(int32_t *count, size_t *size)
     for (int32_t i = 0; i < *count; i++) {
         int32_t headers_count = below(4) == 0 ? 1 + (int32_t)below(2) : 0;
         struct kp_bytes some_headers = {headers, headers_count == 1 ? 5 : headers_count == 2 ? sizeof headers : 0};
+        if (headers_count == 1 && below(32) == 0)
+            some_headers = (struct kp_bytes){without_key, sizeof without_key};
         batch_builder_add(&builder, some_timestamp(), some_bytes(value), some_bytes(value), some_headers,
                           headers_count);
     }
