@@ -249,7 +249,7 @@ nightly: ## All of .ci/run, thousands of kills, many swaps, every failure point,
 	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=1800
 
 bench: all ## Measure CPU time, memory and start of dohle beside Apache Kafka and the machine's floor
-	$(Q)$(MAKE) --no-print-directory $(B)/bin/bench_load $(B)/bin/bench_machine
+	$(Q)$(MAKE) --no-print-directory $(B)/bin/bench_load $(B)/bin/bench_floor $(B)/bin/bench_machine
 	$(Q)tests/bench/run $(B)/bin
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
