@@ -10,9 +10,10 @@
  * those that wait, which is as if the batches behind the last entry had none: a start without a clean stop scans them
  * and makes their entries anew.
  *
- * A lookup halves the range by reading single entries until what is left fits
- * one block, then reads that block. A gigabyte segment has 260,000 offset entries, so that is ten small reads, and most
- * lookups do not come here because they ask for what the last entry, kept by the owner, answers.
+ * A lookup reads the block where the entry is if keys grow evenly, as offsets and positions nearly do. When it is not
+ * there it halves the range by reading single entries until what is left fits one block, then reads that block. A
+ * gigabyte segment has 260,000 offset entries, so that would be ten small reads. Most lookups do not come here because
+ * they ask for what the last entry, kept by the owner, answers.
  *
  * An entry that could not be written whole is not counted, and the next one is written over it. Apache Kafka fills the
  * files of an active segment up with zeros behind the last entry, and cuts them when it rolls or stops: but not when it
@@ -134,11 +135,60 @@ int index_file_entry(struct index_file *index, int32_t number, uint8_t *entry)
     return file_read_all(index->file.folder->cache->io, file, entry, index->entry_bytes, position_of(index, number));
 }
 
-int index_file_floor(struct index_file *index, index_key key, int64_t target, uint8_t *entry)
+/* Read the entries from `first` up to `end`, a block of them at most. */
+static int read_block(struct index_file *index, int32_t first, int32_t end, uint8_t block[BLOCK_BYTES])
+{
+    struct file *file;
+    int error = index_file_write(index);
+    if (error == 0)
+        error = cached_file_get(&index->file, &file);
+    if (error < 0)
+        return error;
+    size_t size = (size_t)(end - first) * index->entry_bytes;
+    return file_read_all(index->file.folder->cache->io, file, block, size, position_of(index, first));
+}
+
+/* Where the block begins that has `target` in its middle when keys grow evenly from 0 to `last_key`. */
+static int32_t guess_block(const struct index_file *index, int64_t target, int64_t last_key, int32_t block_entries)
+{
+    int64_t guess = target < last_key ? target * index->entries / last_key : index->entries;
+    guess -= block_entries / 2;
+    if (guess > index->entries - block_entries)
+        guess = index->entries - block_entries;
+    return guess < 0 ? 0 : (int32_t)guess;
+}
+
+/* index_file_floor() among the entries of a block. */
+static int floor_in_block(const struct index_file *index, const uint8_t *block, int32_t entries, index_key key,
+                          int64_t target, uint8_t *entry)
+{
+    for (int32_t left = entries; left > 0; left--) {
+        const uint8_t *at = block + (size_t)(left - 1) * index->entry_bytes;
+        if (key(at) <= target) {
+            memcpy(entry, at, index->entry_bytes);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int index_file_floor(struct index_file *index, index_key key, int64_t target, int64_t last_key, uint8_t *entry)
 {
     uint8_t block[BLOCK_BYTES];
     int32_t block_entries = BLOCK_BYTES / index->entry_bytes;
     int32_t first = 0, end = index->entries; /* the answer is below `end`, and at or behind `first` if there is one */
+    if (end > block_entries && target >= 0 && target <= INT32_MAX && last_key > 0) {
+        int32_t guess = guess_block(index, target, last_key, block_entries), behind = guess + block_entries;
+        int error = read_block(index, guess, behind, block);
+        if (error < 0)
+            return error;
+        if (key(block) > target)
+            end = guess;
+        else if (behind < end && key(block + (size_t)(block_entries - 1) * index->entry_bytes) <= target)
+            first = behind - 1;
+        else
+            return floor_in_block(index, block, block_entries, key, target, entry);
+    }
     while (end - first > block_entries) {
         int32_t middle = first + (end - first) / 2;
         int error = index_file_entry(index, middle, block);
@@ -151,24 +201,10 @@ int index_file_floor(struct index_file *index, index_key key, int64_t target, ui
     }
     if (end == first)
         return 0;
-    struct file *file;
-    int error = index_file_write(index);
-    if (error == 0)
-        error = cached_file_get(&index->file, &file);
+    int error = read_block(index, first, end, block);
     if (error < 0)
         return error;
-    size_t size = (size_t)(end - first) * index->entry_bytes;
-    error = file_read_all(index->file.folder->cache->io, file, block, size, position_of(index, first));
-    if (error < 0)
-        return error;
-    for (int32_t left = end - first; left > 0; left--) {
-        const uint8_t *at = block + (size_t)(left - 1) * index->entry_bytes;
-        if (key(at) <= target) {
-            memcpy(entry, at, index->entry_bytes);
-            return 1;
-        }
-    }
-    return 0;
+    return floor_in_block(index, block, end - first, key, target, entry);
 }
 
 int index_file_trim(struct index_file *index)

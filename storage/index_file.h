@@ -38,8 +38,9 @@ int index_file_write(struct index_file *index) WARN_UNUSED;
 /* Read entry `number`, which exists. */
 int index_file_entry(struct index_file *index, int32_t number, uint8_t *entry) WARN_UNUSED;
 /* The last entry whose key is at or below `target`, into `entry`. Returns 1, 0 when there is none, or a negative errno.
- */
-int index_file_floor(struct index_file *index, index_key key, int64_t target, uint8_t *entry) WARN_UNUSED;
+ * `last_key` is that of the last entry where keys grow about evenly from 0, which saves reads; else 0. */
+int index_file_floor(struct index_file *index, index_key key, int64_t target, int64_t last_key,
+                     uint8_t *entry) WARN_UNUSED;
 /* Write what waits and give the file exactly the size of its entries. */
 int index_file_trim(struct index_file *index) WARN_UNUSED;
 /* Of a loaded file: drop the zeros that Apache Kafka leaves behind the last entry. The file may turn out to be empty.

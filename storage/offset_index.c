@@ -85,10 +85,10 @@ int offset_index_append(struct offset_index *index, int64_t offset, int64_t posi
 }
 
 /* The position of the last entry whose `key` is at or below `target`, 0 without one. */
-static int floor_by(struct offset_index *index, index_key key, int64_t target, int64_t *position)
+static int floor_by(struct offset_index *index, index_key key, int64_t target, int64_t last_key, int64_t *position)
 {
     uint8_t entry[OFFSET_INDEX_ENTRY_BYTES];
-    int found = index_file_floor(&index->entries, key, target, entry);
+    int found = index_file_floor(&index->entries, key, target, last_key, entry);
     if (found < 0)
         return found;
     *position = found == 1 ? position_of(entry) : 0;
@@ -104,7 +104,7 @@ int offset_index_floor(struct offset_index *index, int64_t offset, int64_t *posi
         *position = index->last_position;
         return 0;
     }
-    return floor_by(index, offset_of, relative, position);
+    return floor_by(index, offset_of, relative, index->last_offset, position);
 }
 
 int offset_index_floor_position(struct offset_index *index, int64_t position, int64_t *floor)
@@ -113,7 +113,7 @@ int offset_index_floor_position(struct offset_index *index, int64_t position, in
         *floor = index->last_position;
         return 0;
     }
-    return floor_by(index, position_of, position, floor);
+    return floor_by(index, position_of, position, index->last_position, floor);
 }
 
 int offset_index_ceiling(struct offset_index *index, int64_t position, int64_t *offset)

@@ -93,7 +93,7 @@ int time_index_append(struct time_index *index, int64_t timestamp_ms, int64_t of
 int time_index_floor(struct time_index *index, int64_t timestamp_ms, int64_t *offset)
 {
     uint8_t entry[TIME_INDEX_ENTRY_BYTES];
-    int found = index_file_floor(&index->entries, timestamp_of, timestamp_ms, entry);
+    int found = index_file_floor(&index->entries, timestamp_of, timestamp_ms, 0, entry);
     if (found < 0)
         return found;
     *offset = index->entries.file.base_offset + (found == 1 ? offset_of(entry) : 0);

@@ -75,6 +75,28 @@ static void offset_floor_is_the_last_entry_at_or_below(void **state)
     }
 }
 
+/* Where a lookup guesses wrong: offsets grow slowly at first and fast at the end, positions the other way round. */
+static void uneven_floors_are_the_last_entry_at_or_below(void **state)
+{
+    enum { UNEVEN = 3000 };
+    struct index_test *test = *state;
+    for (int64_t i = 1, position = 0; i <= UNEVEN; i++) {
+        position += UNEVEN + 1 - i;
+        assert_int_equal(offset_index_append(&test->offsets, BASE + i * i, position), 0);
+    }
+    int64_t position = 0;
+    for (int64_t i = 0; i < UNEVEN; position += UNEVEN - i, i++) { /* the position of entry i, 0 before the first */
+        const int64_t offsets[] = {i * i, (i + 1) * (i + 1) - 1}, positions[] = {position, position + UNEVEN - i - 1};
+        for (int k = 0; k < 2; k++) {
+            int64_t found;
+            assert_int_equal(offset_index_floor(&test->offsets, BASE + offsets[k], &found), 0);
+            assert_int_equal(found, position);
+            assert_int_equal(offset_index_floor_position(&test->offsets, positions[k], &found), 0);
+            assert_int_equal(found, position);
+        }
+    }
+}
+
 static void position_floor_is_the_last_entry_at_or_below(void **state)
 {
     struct index_test *test = *state;
@@ -219,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(offset_floor_is_the_last_entry_at_or_below, setup, teardown),
+        cmocka_unit_test_setup_teardown(uneven_floors_are_the_last_entry_at_or_below, setup, teardown),
         cmocka_unit_test_setup_teardown(position_floor_is_the_last_entry_at_or_below, setup, teardown),
         cmocka_unit_test_setup_teardown(position_ceiling_is_the_first_entry_at_or_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(time_floor_is_the_last_entry_at_or_below, setup, teardown),
