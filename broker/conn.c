@@ -350,6 +350,10 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
         return;
     input_keep(conn, bytes + used, size - used);
     reading_adjust(conn);
+    if (conn->reading && !turn_has_time(&conn->server->loop->turn)) {
+        reading_stop(conn); /* libuv would read on, up to 32 times; others have their turn first */
+        conn_wants_turn(conn);
+    }
 }
 
 /* Say that no more answers come, and take what the peer still sends until it closes too. Closing with unread bytes
