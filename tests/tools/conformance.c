@@ -4,8 +4,9 @@
  *
  *     --bootstrap HOST:PORT   the broker to ask
  *     --start COMMAND         start the broker: a command that prints "... ready on HOST:PORT"; stopped at the end. It
- *                             serves on $PORT and may keep its data in $FOLDER/data
- *     --launcher COMMAND      how the broker at --bootstrap is stopped and started: COMMAND start, stop or kill
+ *                             serves on $PORT, may keep its data in $FOLDER/data, and takes settings by $OVERRIDES
+ *     --launcher COMMAND      how the broker at --bootstrap is stopped and started: COMMAND start, stop or kill;
+ *                             settings stand behind start
  *     --data FOLDER           and where its data is
  *     --kafka                 the broker is Apache Kafka: no differences on purpose, and changes may take a moment
  *     --record                write the answers beside the scenarios, as FILE.answers, instead of comparing
