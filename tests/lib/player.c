@@ -57,7 +57,7 @@ static struct connection *game_connection(struct game *game, const char *name)
             game_fail(game, "too many connections");
             return NULL;
         }
-        *connection = (struct connection){.name = name, .client.socket = -1};
+        *connection = (struct connection){.name = name, .client.socket = -1, .client_id = kp_string_of(CLIENT_ID)};
         game->connections_count++;
     }
     if (connection->client.socket < 0) {
@@ -105,7 +105,7 @@ static bool game_send(struct game *game, const char *connection_name, const stru
     struct connection *connection = game_connection(game, connection_name);
     if (!connection)
         return false;
-    struct kp_request_header header = {api->key, version, ++game->player->correlation_id, kp_string_of(CLIENT_ID)};
+    struct kp_request_header header = {api->key, version, ++game->player->correlation_id, connection->client_id};
     size_t head_size = kp_request_header_size(&header);
     uint8_t *head = value_alloc(game->arena, head_size);
     struct kp_writer writer;
@@ -494,6 +494,13 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
         if (connection)
             kafka_client_close(&connection->client);
         return connection != NULL;
+    case STEP_CLIENT: {
+        const struct value *client_id = names_expand(&game->names, step->value, &error);
+        connection = client_id ? game_connection(game, step->connection) : NULL;
+        if (connection)
+            connection->client_id = client_id->text;
+        return connection != NULL || game_fail(game, error);
+    }
     case STEP_PASS:
         poll(NULL, 0, (int)step->number);
         return true;

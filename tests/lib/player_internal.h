@@ -20,6 +20,7 @@ struct asked {
 struct connection {
     const char *name;
     struct kafka_client client;
+    struct kp_string client_id;
     struct asked asked[ASKED_MAX];
     int32_t asked_count;
 };

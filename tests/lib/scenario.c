@@ -199,6 +199,10 @@ static bool read_exchange(struct value_reader *reader, struct arena *arena, stru
         step->kind = STEP_CLOSE;
         return true;
     }
+    if (value_accept_word(reader, "client")) {
+        step->kind = STEP_CLIENT;
+        return (step->value = read_of_type(reader, arena, VALUE_STRING, "a client id")) != NULL;
+    }
     bool frame = value_accept_word(reader, "frame");
     if (frame || value_accept_word(reader, "raw")) {
         step->kind = frame ? STEP_FRAME : STEP_RAW;

@@ -15,6 +15,7 @@ enum step_kind {
     STEP_RAW,       /* send bytes */
     STEP_WAITING,   /* the broker has not answered what was sent, nor closed */
     STEP_CLOSE,     /* close our side */
+    STEP_CLIENT,    /* the connection's further requests name this client id */
     STEP_PASS,      /* let time pass */
     STEP_STOP,      /* the broker ends, properly; all connections end with it */
     STEP_KILL,      /* the broker's process is killed */
@@ -47,7 +48,7 @@ struct step {
     const char *api;        /* such as "Fetch" */
     int32_t version;        /* -1: the scenario's when it is for this API, else the newest */
     const char *name;       /* STEP_LET, STEP_TOPIC, STEP_GROUP; STEP_FILES and STEP_GROUP_LOG: as these named it */
-    struct value *value;    /* request body; value; topic's configs; settings of a start; bytes */
+    struct value *value;    /* request body; value; topic's configs; settings of a start; bytes; client id */
     int64_t number;         /* milliseconds; partitions of a topic; the partition */
     int64_t at_least_ms;    /* the answer may not come sooner; 0: any time */
     bool expect_closed;     /* the connection is closed instead of an answer */
