@@ -37,6 +37,10 @@ void api_list_offsets(struct request *request);
 /* api_delete_records.c */
 void api_delete_records(struct request *request);
 
+/* api_quotas.c */
+void api_describe_client_quotas(struct request *request);
+void api_alter_client_quotas(struct request *request);
+
 /* api_log_dirs.c */
 void api_alter_replica_log_dirs(struct request *request);
 void api_describe_log_dirs(struct request *request);

@@ -255,20 +255,28 @@ static bool read_items(struct fetch *fetch)
 
 /* ---- answering ------------------------------------------------------------------------------------------------------ */
 
-/* What is new for the client in an incremental answer; notes what it is told. */
-static bool tells_news(struct fetch_session *session, struct fetch_read *read)
+/* Is there something new for the client in an incremental answer? */
+static bool tells_news(const struct fetch_read *read)
 {
-    struct fetch_item *item = read->item;
-    bool news = read->slice.segment != NULL || read->error != KAFKA_NONE || read->diverging_end_offset >= 0 ||
-                read->high_watermark != item->high_watermark || read->log_start_offset != item->log_start_offset;
-    item->log_start_offset = read->log_start_offset;
-    /* after an error the next answer without one is news again */
-    item->high_watermark = read->error != KAFKA_NONE ? -1 : read->high_watermark;
-    if (read->slice.segment != NULL) {
-        list_remove(&item->order);
-        list_append(&session->items, &item->order);
+    const struct fetch_item *item = read->item;
+    return read->slice.segment != NULL || read->error != KAFKA_NONE || read->diverging_end_offset >= 0 ||
+           read->high_watermark != item->high_watermark || read->log_start_offset != item->log_start_offset;
+}
+
+/* The client is told what was read: the session notes it. */
+static void note_told(struct fetch *fetch)
+{
+    for (int32_t i = 0; i < fetch->items_count; i++) {
+        const struct fetch_read *read = &fetch->reads[i];
+        struct fetch_item *item = read->item;
+        item->log_start_offset = read->log_start_offset;
+        /* after an error the next answer without one is news again */
+        item->high_watermark = read->error != KAFKA_NONE ? -1 : read->high_watermark;
+        if (read->slice.segment != NULL) {
+            list_remove(&item->order);
+            list_append(&fetch->session->items, &item->order);
+        }
     }
-    return news;
 }
 
 /* The error as a client of this version knows it: KIP-112 brought KAFKA_STORAGE_ERROR. */
@@ -360,7 +368,7 @@ static bool fill_response(struct fetch *fetch, struct kp_fetch_response *respons
     struct kp_fetch_response_responses *topic = NULL;
     for (int32_t i = 0; i < fetch->items_count; i++) {
         struct fetch_read *read = &fetch->reads[i];
-        if (fetch->session != NULL && !tells_news(fetch->session, read))
+        if (fetch->session != NULL && !tells_news(read))
             continue;
         if (previous == NULL || !same_topic(previous, read->item)) {
             topic = &topics[response->responses_count++];
@@ -378,18 +386,45 @@ static bool fill_response(struct fetch *fetch, struct kp_fetch_response *respons
     return !names_leader || fill_endpoint(fetch, response);
 }
 
+#define RESPONSE_LENGTH_BYTES 4 /* Kafka counts it with the body, and not the header between */
+
+/* Count the answer. True: its client is above its quota, and is told that alone; what was read counts for nothing. */
+static bool is_throttled(const struct fetch *fetch, const struct kp_fetch_response *response)
+{
+    struct request *request = fetch->request;
+    struct quotas *quotas = &request->broker->quotas;
+    struct kp_size size = {0};
+    int32_t throttle_ms = 0;
+    if (!request->counted || fetch->replica_id >= 0)
+        return false;
+    int64_t now_ms = request->broker->env->now(request->broker->env).mono_ms;
+    if (quota_is_on(quotas, QUOTA_FETCH) &&
+        kp_measure(request->api->response, response, request->header.api_version, &size)) {
+        size.wire_bytes += RESPONSE_LENGTH_BYTES;
+        throttle_ms = quota_record(quotas, QUOTA_FETCH, request_client(request), (double)size.wire_bytes, now_ms);
+    }
+    if (request_throttle(request, throttle_ms) == 0)
+        return false;
+    quota_unrecord(quotas, QUOTA_FETCH, request_client(request), (double)size.wire_bytes, now_ms);
+    return true;
+}
+
 static void answer(struct fetch *fetch)
 {
     struct request *request = fetch->request;
     struct kp_fetch_response response = kp_fetch_response_default;
-    /* the session's part of the answer first: filling it may change the order of the session's items */
-    if (fetch->session != NULL)
-        response.session_id = fetch->session->id;
     request_hold(request); /* the slices that the answer does not take are given back below */
     if (!fill_response(fetch, &response)) {
         request_close(request, "its fetch needs more memory than a request may use");
     } else {
-        if (fetch->wants_session)
+        bool throttled = is_throttled(fetch, &response);
+        if (throttled)
+            response = kp_fetch_response_default;
+        if (fetch->session != NULL)
+            response.session_id = fetch->session->id;
+        if (fetch->session != NULL && !throttled)
+            note_told(fetch);
+        if (fetch->wants_session && !throttled)
             response.session_id = open_session(fetch);
         request_respond(request, &response);
     }
@@ -599,6 +634,15 @@ static bool load_logs(struct request *request)
     return true;
 }
 
+/* No more at once than the quota allows after a silence: more would always be throttled, and never be read. */
+static void cap_by_quota(struct fetch *fetch)
+{
+    struct broker *broker = fetch->request->broker;
+    int32_t most = quota_value_max(&broker->quotas, QUOTA_FETCH, request_client(fetch->request),
+                                   broker->env->now(broker->env).mono_ms);
+    fetch->max_bytes = most < fetch->max_bytes ? most : fetch->max_bytes;
+}
+
 void api_fetch(struct request *request)
 {
     if (!load_logs(request))
@@ -616,6 +660,8 @@ void api_fetch(struct request *request)
         body->isolation_level == ISOLATION_READ_COMMITTED ? ISOLATION_READ_COMMITTED : ISOLATION_READ_UNCOMMITTED;
     fetch->replica_id = request->header.api_version >= 15 ? body->replica_state.replica_id : body->replica_id;
     fetch->max_bytes = body->max_bytes < max_bytes_allowed ? body->max_bytes : max_bytes_allowed;
+    if (request->counted && fetch->replica_id < 0)
+        cap_by_quota(fetch);
     fetch->min_bytes = body->min_bytes < fetch->max_bytes ? body->min_bytes : fetch->max_bytes;
     enum kafka_error error = find_session(fetch, body);
     if (error == KAFKA_NONE && fetch->session != NULL && !update_session(fetch, body))

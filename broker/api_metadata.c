@@ -78,6 +78,17 @@ static bool may_create(const struct metadata *metadata, struct kp_string name)
            !catalog_colliding_topic(broker->catalog, name);
 }
 
+/* Kafka's broker asks its controller for such a topic in the client's name: one beyond the client's
+ * controller_mutation_rate is not made, and the client is not told to wait. */
+static bool take_permits(const struct request *request)
+{
+    struct broker *broker = request->broker;
+    int32_t throttle_ms = 0;
+    return !request->counted ||
+           quota_take(&broker->quotas, request_client(request), true, broker->config->num_partitions,
+                      broker->env->now(broker->env).mono_ms, &throttle_ms);
+}
+
 /* Make the topics that are asked for and missing, all in one change, and no more than one request may make; the answer
  * is held until it is durable. */
 static enum kafka_error create_missing(struct metadata *metadata, const struct kp_metadata_request_topics **asked,
@@ -87,7 +98,8 @@ static enum kafka_error create_missing(struct metadata *metadata, const struct k
     struct metadata_batch batch;
     controller_begin(broker, &batch);
     for (int32_t i = 0; i < count && metadata_batch_count(&batch) < PARTITIONS_PER_REQUEST_MAX; i++) {
-        if (!catalog_topic(broker->catalog, asked[i]->name) && may_create(metadata, asked[i]->name))
+        if (!catalog_topic(broker->catalog, asked[i]->name) && may_create(metadata, asked[i]->name) &&
+            take_permits(metadata->request))
             controller_add_topic(broker, &batch, asked[i]->name, broker->config->num_partitions, NULL);
     }
     if (metadata_batch_count(&batch) > 0 && broker->config->default_replication_factor > 1) {

@@ -129,6 +129,21 @@ static void answer_unasked(struct produce *produce)
     request_close(produce->request, reason);
 }
 
+/* Count the request, whether or not its client hears of it. */
+static void count_bytes(struct produce *produce)
+{
+    struct request *request = produce->request;
+    struct broker *broker = request->broker;
+    if (!request->counted)
+        return;
+    int32_t throttle_ms = quota_record(&broker->quotas, QUOTA_PRODUCE, request_client(request),
+                                       (double)request->frame_bytes, broker->env->now(broker->env).mono_ms);
+    if (produce->acks != 0)
+        request_throttle(request, throttle_ms);
+    else if (throttle_ms > 0) /* its time is not counted */
+        peer_mute(request->peer, throttle_ms);
+}
+
 /* One thing less to wait for; the last one answers. */
 static void waited(struct produce *produce)
 {
@@ -137,6 +152,7 @@ static void waited(struct produce *produce)
         return;
     bool held = produce->held;
     if (request->peer != NULL) {
+        count_bytes(produce);
         if (produce->failure != NULL)
             request_close(request, produce->failure);
         else if (produce->acks == 0)

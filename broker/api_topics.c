@@ -2,11 +2,24 @@
  *
  * All three work alike: each item of the request is checked by Kafka's rules, in Kafka's order; what passes becomes
  * records of one batch; the batch is committed unless the request only validates; the answer is held until it is
- * durable. An item that fails does not keep the others from being done. */
+ * durable. An item that fails does not keep the others from being done. Partitions that come or go count against the
+ * client's controller_mutation_rate; since the versions below an item beyond it is refused, before it only waits. */
 #include "api.h"
 #include "controller.h"
 #include "outcome.h"
 #include "topic_name.h"
+
+#define CREATION_STRICT_SINCE 6
+#define DELETION_STRICT_SINCE 5
+#define GROWTH_STRICT_SINCE   3
+
+/* Count the partitions of an item that is well otherwise. */
+static struct outcome take_permits(struct request *request, int16_t strict_since, int32_t partitions)
+{
+    if (request_take_permits(request, request->header.api_version >= strict_since, partitions))
+        return ACCEPTED;
+    return refused(KAFKA_THROTTLING_QUOTA_EXCEEDED, NULL);
+}
 
 /* ---- items that a request names twice -------------------------------------------------------------------------------- */
 
@@ -225,8 +238,10 @@ static struct outcome create_topic(struct creation *creation, const struct kp_cr
     if (outcome.error != KAFKA_NONE)
         return outcome;
     outcome = topic->assignments_count > 0 ? check_assignments(request, topic) : check_counts(request, topic);
+    int32_t partitions = asked_partitions(request->broker, topic);
+    if (outcome.error == KAFKA_NONE)
+        outcome = take_permits(request, CREATION_STRICT_SINCE, partitions);
     if (outcome.error == KAFKA_NONE) {
-        int32_t partitions = asked_partitions(request->broker, topic);
         struct kp_uuid id =
             controller_add_topic(request->broker, &creation->batch, topic->name, partitions, &overrides);
         if (!answer_created(creation, to, id, partitions, &overrides))
@@ -366,8 +381,10 @@ static struct outcome delete_topic(struct deletion *deletion, const struct kp_de
         return has_name ? refused(KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "There is no topic of this name.")
                         : refused(KAFKA_UNKNOWN_TOPIC_ID, "There is no topic of this id.");
     answer_topic(deletion, topic, to);
-    controller_remove_topic(&deletion->batch, topic->id);
-    return ACCEPTED;
+    struct outcome outcome = take_permits(deletion->request, DELETION_STRICT_SINCE, topic->partitions_count);
+    if (outcome.error == KAFKA_NONE)
+        controller_remove_topic(&deletion->batch, topic->id);
+    return outcome;
 }
 
 static struct outcome delete_when_enabled(struct deletion *deletion, const struct kp_delete_topics_request_topics *item,
@@ -442,13 +459,8 @@ struct growth {
     int32_t count;
 };
 
-static struct outcome check_new_replicas(struct growth *growth, const struct kp_create_partitions_request_topics *item,
-                                         int32_t added)
+static struct outcome check_new_replicas(struct growth *growth, const struct kp_create_partitions_request_topics *item)
 {
-    if (item->assignments_count >= 0 && item->assignments_count != added)
-        return refused(KAFKA_INVALID_REPLICA_ASSIGNMENT,
-                       arena_printf(&growth->request->arena, "%d partitions are to be added, and %d are assigned.",
-                                    added, item->assignments_count));
     for (int32_t i = 0; i < item->assignments_count; i++) {
         struct outcome outcome =
             check_replicas(growth->request, item->assignments[i].broker_ids, item->assignments[i].broker_ids_count);
@@ -474,7 +486,14 @@ static struct outcome grow_topic(struct growth *growth, const struct kp_create_p
                                     topic->partitions_count, item->count));
     if (growth->partitions > PARTITIONS_PER_REQUEST_MAX)
         return refused(KAFKA_POLICY_VIOLATION, "One request must not add more than 10000 partitions.");
-    struct outcome outcome = check_new_replicas(growth, item, item->count - topic->partitions_count);
+    int32_t added = item->count - topic->partitions_count;
+    if (item->assignments_count >= 0 && item->assignments_count != added)
+        return refused(KAFKA_INVALID_REPLICA_ASSIGNMENT,
+                       arena_printf(&growth->request->arena, "%d partitions are to be added, and %d are assigned.",
+                                    added, item->assignments_count));
+    struct outcome outcome = take_permits(growth->request, GROWTH_STRICT_SINCE, added);
+    if (outcome.error == KAFKA_NONE)
+        outcome = check_new_replicas(growth, item);
     if (outcome.error == KAFKA_NONE)
         controller_add_partitions(broker, &growth->batch, topic->id, topic->partitions_count, item->count);
     return outcome;

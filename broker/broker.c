@@ -160,6 +160,8 @@ static void release(struct broker *broker)
         fetch_sessions_free(broker->fetch_sessions);
     if (broker->producer_ids != NULL)
         producer_ids_free(broker->producer_ids);
+    if (broker->quotas.values != NULL)
+        quotas_release(&broker->quotas);
     timer_stop(&broker->timers, &broker->store_timer);
     timers_release(&broker->timers);
     requests_release(broker);
@@ -177,6 +179,17 @@ static bool close_store(struct broker *broker)
                   "reason=\"%s\" operation=%s path=%s errno=%d", storage_error_text(error), fault.operation, fault.path,
                   fault.error);
     return error == 0;
+}
+
+static void open_quotas(struct broker *broker)
+{
+    const struct config *config = broker->config;
+    const struct quota_windows windows = {config->quota_window_num, (int64_t)config->quota_window_size_seconds * 1000};
+    const struct quota_windows mutation_windows = {config->controller_quota_window_num,
+                                                   (int64_t)config->controller_quota_window_size_seconds * 1000};
+    uint64_t seed;
+    broker->env->random(broker->env, &seed, sizeof seed);
+    quotas_init(&broker->quotas, catalog_client_quotas(broker->catalog), &windows, &mutation_windows, seed);
 }
 
 bool broker_open(struct broker **opened, struct config *config, struct env *env, int open_files_max)
@@ -218,6 +231,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     broker->fetch_sessions = fetch_sessions_new(env, config->max_incremental_fetch_session_cache_slots);
     broker->producer_ids = producer_ids_new(broker);
     broker->groups = group_coordinator_new(broker);
+    open_quotas(broker);
     store_due(&broker->store_timer);
     log_store_begin_turn(broker->store, TURN_WORK_BYTES);
     env->wake_at(env, timers_next(&broker->timers));

@@ -8,6 +8,7 @@
 #include "data_folder.h"
 #include "env.h"
 #include "long_work.h"
+#include "quota.h"
 #include "request.h"
 #include "timers.h"
 
@@ -46,8 +47,11 @@ struct broker {
     int32_t listeners_count;
     struct list spare_requests; /* recycled, with their arenas' first chunks */
     int32_t spare_requests_count;
-    size_t requests_bytes; /* of the arenas of all that are answered or parked; REQUESTS_BYTES_MAX */
-    bool stopping;         /* no new requests; parked ones are answered with what there is */
+    struct quotas quotas;
+    struct request *handling;  /* the counted request whose handler runs; NULL: none */
+    int64_t handling_began_ns; /* env->nanoseconds() then */
+    size_t requests_bytes;     /* of the arenas of all that are answered or parked; REQUESTS_BYTES_MAX */
+    bool stopping;             /* no new requests; parked ones are answered with what there is */
 };
 
 /* What the folder holds is replayed, recovered where needed, and ready to be served. `config` and `env` are borrowed

@@ -28,6 +28,7 @@ struct catalog {
     struct feature_level *features; /* by rising name */
     int32_t features_count;
     int64_t next_producer_id;
+    struct client_quotas quotas;
     struct kept_records kept;
     struct list deleted; /* topic.deleted: removed, but not all of their logs */
 };
@@ -39,6 +40,7 @@ struct catalog *catalog_new(const struct catalog_options *options)
     hash_map_init(&catalog->by_id, options->seed);
     hash_map_init(&catalog->lookalikes, options->seed);
     resource_configs_init(&catalog->configs, options->seed);
+    client_quotas_init(&catalog->quotas, options->seed);
     kept_records_init(&catalog->kept, options->seed);
     list_init(&catalog->deleted);
     return catalog;
@@ -68,6 +70,7 @@ void catalog_free(struct catalog *catalog)
     hash_map_release(&catalog->by_id);
     hash_map_release(&catalog->lookalikes);
     resource_configs_release(&catalog->configs);
+    client_quotas_release(&catalog->quotas);
     kept_records_release(&catalog->kept);
     free(catalog);
 }
@@ -183,6 +186,11 @@ int16_t catalog_feature_level(const struct catalog *catalog, const char *name)
             return catalog->features[i].level;
     }
     return 0;
+}
+
+const struct client_quotas *catalog_client_quotas(const struct catalog *catalog)
+{
+    return &catalog->quotas;
 }
 
 int64_t catalog_next_producer_id(const struct catalog *catalog)
@@ -500,6 +508,7 @@ union any_message {
     struct kp_config_record config;
     struct kp_feature_level_record feature_level;
     struct kp_producer_ids_record producer_ids;
+    struct kp_client_quota_record client_quota;
 };
 
 static bool replay_known(struct catalog *catalog, const struct metadata_record *record, int64_t now_ms,
@@ -524,6 +533,9 @@ static bool replay_known(struct catalog *catalog, const struct metadata_record *
         return replay_feature_level(catalog, &m.feature_level, error);
     case KP_TYPE_PRODUCER_IDS_RECORD:
         return replay_producer_ids(catalog, &m.producer_ids, error);
+    case KP_TYPE_CLIENT_QUOTA_RECORD:
+        client_quotas_replay(&catalog->quotas, &m.client_quota);
+        return true;
     }
     ASSERT(!"a type that the catalog acts on");
     return false;
@@ -533,7 +545,8 @@ static bool acts_on(int16_t type)
 {
     return type == KP_TYPE_TOPIC_RECORD || type == KP_TYPE_PARTITION_RECORD ||
            type == KP_TYPE_PARTITION_CHANGE_RECORD || type == KP_TYPE_REMOVE_TOPIC_RECORD ||
-           type == KP_TYPE_CONFIG_RECORD || type == KP_TYPE_FEATURE_LEVEL_RECORD || type == KP_TYPE_PRODUCER_IDS_RECORD;
+           type == KP_TYPE_CONFIG_RECORD || type == KP_TYPE_FEATURE_LEVEL_RECORD ||
+           type == KP_TYPE_PRODUCER_IDS_RECORD || type == KP_TYPE_CLIENT_QUOTA_RECORD;
 }
 
 bool catalog_replay(struct catalog *catalog, const struct metadata_record *record, int64_t now_ms, char *error)
@@ -617,6 +630,17 @@ static void emit_configs(struct emission *emission, const struct config_resource
     }
 }
 
+static void emit_quotas(struct emission *emission, const struct client_quota_entity *entity)
+{
+    for (int32_t i = 0; i < entity->values_count; i++) {
+        struct kp_client_quota_record record = {.entity = entity->parts,
+                                                .entity_count = entity->parts_count,
+                                                .key = kp_string_of(entity->values[i].key),
+                                                .value = entity->values[i].value};
+        emit(emission, &kp_client_quota_record_schema, 0, &record);
+    }
+}
+
 struct kp_partition_record catalog_partition_record(const struct catalog *catalog, struct partition *partition)
 {
     struct kp_partition_record record = kp_partition_record_default;
@@ -647,6 +671,9 @@ void catalog_each_record(const struct catalog *catalog, void (*each)(void *conte
     kept_records_each(&catalog->kept, each, context);
     for (int32_t i = 0; i < catalog->topics_count; i++)
         emit_topic(catalog, &emission, catalog->topics[i]);
+    const struct client_quota_entity *entity = NULL;
+    while ((entity = client_quotas_next(&catalog->quotas, entity)))
+        emit_quotas(&emission, entity);
     const struct config_resource *resource = NULL;
     while ((resource = resource_configs_next(&catalog->configs, resource)))
         emit_configs(&emission, resource);

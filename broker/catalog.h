@@ -1,5 +1,5 @@
 /* What the cluster consists of, as the metadata log tells it: topics by name and by id, their partitions and settings,
- * feature levels, the next block of producer ids, and what only needs to be kept.
+ * feature levels, client quotas, the next block of producer ids, and what only needs to be kept.
  *
  *     metadata log --- catalog_replay() ---> catalog <--- lookups --- handlers
  *
@@ -16,6 +16,7 @@
 #include "../protocol/hash_map.h"
 #include "../protocol/list.h"
 #include "../storage/log.h"
+#include "client_quotas.h"
 #include "kept_records.h"
 #include "metadata_record.h"
 #include "resource_configs.h"
@@ -104,6 +105,8 @@ const struct topic_overrides *catalog_configs(const struct catalog *catalog, enu
 
 /* A finalized level; 0 for a feature that is not there. */
 int16_t catalog_feature_level(const struct catalog *catalog, const char *name);
+/* The quotas that are set, for the life of the catalog. */
+const struct client_quotas *catalog_client_quotas(const struct catalog *catalog);
 /* The first producer id that no block has given out. */
 int64_t catalog_next_producer_id(const struct catalog *catalog);
 /* The last registration of this node; see kept_records.h. */

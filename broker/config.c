@@ -8,6 +8,9 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
+
+#define LISTENER_PREFIX "listener.name."
 
 #define STATIC_LAYER (CONFIG_STATIC_BROKER - CONFIG_DYNAMIC_BROKER)
 
@@ -42,7 +45,7 @@ int config_find(struct kp_string name)
 
 int config_find_prefixed(const char *name)
 {
-    if (strncmp(name, "listener.name.", strlen("listener.name.")) != 0) {
+    if (strncmp(name, LISTENER_PREFIX, strlen(LISTENER_PREFIX)) != 0) {
         return -1;
     }
     for (const char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
@@ -177,6 +180,9 @@ void config_release(struct config *config)
         free(config->settings[i].origin);
     }
     free(config->settings);
+    for (int32_t i = 0; i < config->of_listeners_count; i++)
+        free(config->of_listeners[i].name);
+    free(config->of_listeners);
     listener_config_release(config->listeners, config->listeners_count);
     for (int32_t i = 0; i < config->log_dirs_count; i++) {
         free(config->log_dirs[i]);
@@ -229,6 +235,21 @@ static bool parse_value(const struct config_definition *definition, const char *
     return true;
 }
 
+/* May one listener have a value of its own of the setting of that row? */
+static bool acts_for_listener(int row)
+{
+    return strcmp(config_definitions[row].name, "max.connections") == 0 ||
+           strcmp(config_definitions[row].name, "max.connection.creation.rate") == 0;
+}
+
+/* Later ones win. */
+static void set_of_listener(struct config *config, const char *name, int32_t value)
+{
+    size_t count = (size_t)config->of_listeners_count + 1;
+    config->of_listeners = xrealloc(config->of_listeners, count * sizeof *config->of_listeners);
+    config->of_listeners[config->of_listeners_count++] = (struct config_of_listener){xstrdup(name), value};
+}
+
 bool config_set(struct config *config, const char *name, const char *value, const char *origin, char *error)
 {
     int setting = config_find(kp_string_of(name));
@@ -242,6 +263,8 @@ bool config_set(struct config *config, const char *name, const char *value, cons
         return false;
     }
     if (setting < 0) {
+        if (acts_for_listener(row))
+            set_of_listener(config, name, (int32_t)strtol(parsed.text, NULL, 10));
         free(parsed.text);
         return true;
     }
@@ -361,6 +384,25 @@ void config_use_folder(struct config *config, const char *path)
     config->metadata_log_dir = config->log_dirs[0];
 }
 
+/* Give listeners what is set for them alone. One that there is not, perhaps that of controllers, needs nothing. */
+static void finish_of_listeners(struct config *config)
+{
+    for (int32_t i = 0; i < config->of_listeners_count; i++) {
+        const struct config_of_listener *set = &config->of_listeners[i];
+        const char *name = set->name + strlen(LISTENER_PREFIX);
+        size_t size = strcspn(name, ".");
+        for (int32_t j = 0; j < config->listeners_count; j++) {
+            struct listener *listener = &config->listeners[j];
+            if (strlen(listener->name) != size || strncasecmp(listener->name, name, size) != 0)
+                continue;
+            if (strcmp(name + size, ".max.connections") == 0)
+                listener->max_connections = set->value;
+            else if (strcmp(name + size, ".max.connection.creation.rate") == 0)
+                listener->max_connection_creation_rate = set->value;
+        }
+    }
+}
+
 static bool finish_listeners(struct config *config, char *error)
 {
     struct listener_settings settings = {
@@ -373,6 +415,7 @@ static bool finish_listeners(struct config *config, char *error)
     };
     char why[CONFIG_ERROR_SIZE];
     if (listener_config_parse(&settings, &config->listeners, &config->listeners_count, why)) {
+        finish_of_listeners(config);
         return true;
     }
     /* `why` begins with the name of a setting. */

@@ -71,8 +71,17 @@ struct config_setting {
     char *origin; /* of the static layer, for people: "server.properties:12", "KAFKA_NUM_PARTITIONS", "--port" */
 };
 
+/* listener.name.NAME.SETTING of a setting that one listener may have for itself. */
+struct config_of_listener {
+    char *name; /* the whole */
+    int32_t value;
+};
+
 struct config {
     struct config_setting *settings; /* one for each row of the table */
+
+    struct config_of_listener *of_listeners; /* settings of one listener that have an effect, as they were set */
+    int32_t of_listeners_count;
 
     /* Who and where. Set by config_finish(). */
     struct listener *listeners; /* for clients; at least one */
@@ -90,6 +99,9 @@ struct config {
     int64_t connections_max_idle_ms; /* negative: never */
     int32_t max_connections;
     int32_t max_connections_per_ip;
+    int32_t max_connection_creation_rate;
+    int32_t quota_window_num, quota_window_size_seconds;
+    int32_t controller_quota_window_num, controller_quota_window_size_seconds;
     int64_t queued_max_request_bytes; /* -1: the broker's own budget */
     int32_t socket_listen_backlog_size;
     int32_t socket_receive_buffer_bytes; /* -1: the system's */
@@ -144,8 +156,8 @@ const char *config_nearest(const char *name);
 int config_find_prefixed(const char *name);
 
 /* Set a static value. `origin` says where it stands, for people. On failure false, and `error` (CONFIG_ERROR_SIZE) is
- * what the value must be; an unknown name is a failure too. The form for one listener is checked like the plain one,
- * and has no effect. */
+ * what the value must be; an unknown name is a failure too. The form for one listener is checked like the plain one;
+ * it has an effect for max.connections and max.connection.creation.rate. */
 bool config_set(struct config *config, const char *name, const char *value, const char *origin,
                 char *error) WARN_UNUSED;
 

@@ -11,6 +11,8 @@
  * While a request that holds the connection is parked, frames wait here; we go on reading up to a bound, so that we
  * notice when the peer goes away. Behind the bound its going is watched for alone, on a second descriptor of the
  * socket: libuv does not watch one that it is not to read. A peer that does not take its answers is not read either.
+ * Behind an answer that throttles its client frames wait in the same way until that time is over; what came before the
+ * client's end is then still carried out.
  *
  * Writing, at the end of the turn. Memory pieces and small slices of logs go out in one sendmsg(), large slices by
  * sendfile() from the log's descriptor. What the socket does not take at once is handed to uv_write(), one bounded
@@ -113,7 +115,7 @@ void conn_close(struct conn *conn, const char *reason)
     input_drop(conn);
     peer_gone(&conn->peer);
     close_handles(conn);
-    server_conn_closed(conn->server);
+    server_conn_closed(conn->server, conn->peer.listener);
 }
 
 static void reading_stop(struct conn *conn)
@@ -316,7 +318,8 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     struct conn *conn = CONTAINER_OF(stream, struct conn, tcp);
     if (conn->closed || count == 0)
         return;
-    if (count == UV_EOF && conn->peer.working && conn->input_size > 0 && !conn->lingers) {
+    bool waits = conn->peer.working || conn->peer.muted;
+    if (count == UV_EOF && waits && conn->input_size > 0 && !conn->lingers) {
         conn->ended = true; /* it may have sent records with acks 0 and left */
         reading_stop(conn);
         return;
@@ -545,6 +548,10 @@ static ssize_t send_some(struct conn *conn, int descriptor, struct out_piece **f
 
 void conn_flush(struct conn *conn)
 {
+    if (conn->turned_away) {
+        conn_close(conn, "its address opens connections too fast (connection_creation_rate)");
+        return;
+    }
     size_t sent = 0;
     uv_os_fd_t descriptor;
     while (!conn->closed && conn->write_size == 0 && !conn->warming) {
@@ -654,6 +661,14 @@ void conn_accept(struct server *server, struct server_socket *socket, const char
         refusal = "its address has too many connections (max.connections.per.ip)";
     if (refusal != NULL) {
         conn_close(conn, refusal);
+        return;
+    }
+    int32_t listener = server_listener_index(server, socket->listener), wait_ms;
+    struct env *env = server->broker->env;
+    wait_ms = connection_quotas_record_address(&server->quotas, listener, conn->address->bytes, env->now(env).mono_ms);
+    if (wait_ms > 0) {
+        conn->turned_away = true;
+        peer_mute(&conn->peer, wait_ms);
         return;
     }
     int send_bytes = server->broker->config->socket_send_buffer_bytes;

@@ -36,11 +36,12 @@ struct conn {
     bool warming; /* nothing is sent meanwhile */
     bool warmed;  /* the next part is not asked about again: memory may be too short to keep it */
 
-    bool ended;    /* the peer sent its end while a request was worked on; those behind it are still to be started */
-    bool finished; /* no more requests are started: the peer sent its end, was refused, or we stop */
-    bool lingers;  /* everything is sent and our end is closed; the peer's is awaited */
-    bool closed;   /* uv_close() was called */
-    bool released; /* and all are called back: freed when no job is on its way */
+    bool turned_away; /* too many of its address came: nothing is read, and it is closed when the peer's mute ends */
+    bool ended;       /* the peer sent its end while a request was worked on; those behind it are still to be started */
+    bool finished;    /* no more requests are started: the peer sent its end, was refused, or we stop */
+    bool lingers;     /* everything is sent and our end is closed; the peer's is awaited */
+    bool closed;      /* uv_close() was called */
+    bool released;    /* and all are called back: freed when no job is on its way */
 };
 
 /* Take the connection that waits on `socket`. With `refusal` it is closed at once for that reason. */

@@ -471,3 +471,13 @@ void controller_set_config(struct metadata_batch *batch, enum resource_type type
         .resource_type = (int8_t)type, .resource_name = resource, .name = name, .value = value};
     metadata_batch_add(batch, &kp_config_record_schema, 0, &record);
 }
+
+void controller_set_quota(struct metadata_batch *batch, const quota_part *parts, int32_t parts_count,
+                          struct kp_string key, const double *value)
+{
+    struct kp_client_quota_record record = {
+        .entity = (quota_part *)(uintptr_t)parts, .entity_count = parts_count, .key = key, .remove = value == NULL};
+    if (value != NULL)
+        record.value = *value;
+    metadata_batch_add(batch, &kp_client_quota_record_schema, 0, &record);
+}

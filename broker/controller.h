@@ -66,4 +66,8 @@ void controller_remove_topic(struct metadata_batch *batch, struct kp_uuid topic_
 void controller_set_config(struct metadata_batch *batch, enum resource_type type, struct kp_string resource,
                            struct kp_string name, struct kp_string value);
 
+/* Set a client quota, or with a NULL value remove it. */
+void controller_set_quota(struct metadata_batch *batch, const quota_part *parts, int32_t parts_count,
+                          struct kp_string key, const double *value);
+
 #endif

@@ -41,6 +41,8 @@ static const struct {
     {KP_API_DELETE_GROUPS,             api_delete_groups            },
     {KP_API_INCREMENTAL_ALTER_CONFIGS, api_incremental_alter_configs},
     {KP_API_OFFSET_DELETE,             api_offset_delete            },
+    {KP_API_DESCRIBE_CLIENT_QUOTAS,    api_describe_client_quotas   },
+    {KP_API_ALTER_CLIENT_QUOTAS,       api_alter_client_quotas      },
     {KP_API_DESCRIBE_CLUSTER,          api_describe_cluster         },
     {KP_API_DESCRIBE_TOPIC_PARTITIONS, api_describe_topic_partitions},
 };
@@ -71,6 +73,40 @@ static void refuse(struct request *request, const char *format, ...)
     request_close(request, reason);
 }
 
+/* Have the request counted by quotas; one that is short of memory for that is not. */
+static void count(struct request *request)
+{
+    struct kp_string *client_id = &request->header.client_id;
+    request->counted = true;
+    if (client_id->size <= 0)
+        return;
+    client_id->data = arena_copy(&request->arena, client_id->data, (size_t)client_id->size);
+    request->counted = client_id->data != NULL;
+}
+
+/* Call the handler, and note for how long it keeps the loop busy: what is left when it is over is still to be answered.
+ */
+static void handle_counted(struct request *request, api_handler handle)
+{
+    struct broker *broker = request->broker;
+    struct env *env = broker->env;
+    broker->handling = request;
+    broker->handling_began_ns = env->nanoseconds(env);
+    handle(request);
+    if (broker->handling != NULL)
+        request->used_ns += env->nanoseconds(env) - broker->handling_began_ns;
+    broker->handling = NULL;
+}
+
+void dispatch_handle(struct request *request)
+{
+    api_handler handle = dispatch_handler(request->header.api_key);
+    if (request->counted)
+        handle_counted(request, handle);
+    else
+        handle(request);
+}
+
 /* Returns the name of what it did. */
 static const char *handle_frame(struct peer *peer, uint8_t *frame, size_t size)
 {
@@ -84,6 +120,8 @@ static const char *handle_frame(struct peer *peer, uint8_t *frame, size_t size)
         refuse(request, "its request header cannot be decoded: %s", kp_read_error_text(reader.error));
         return refused;
     }
+    if (quotas_set(&peer->broker->quotas))
+        count(request);
     int16_t key = request->header.api_key, version = request->header.api_version;
     api_handler handle = dispatch_handler(key);
     request->api = kp_api_find(key);
@@ -111,7 +149,7 @@ static const char *handle_frame(struct peer *peer, uint8_t *frame, size_t size)
     }
     request->body = body;
     const char *name = request->api->name; /* the request may be gone when it is handled */
-    handle(request);
+    dispatch_handle(request);
     return name;
 }
 

@@ -20,6 +20,8 @@ struct env {
     struct file_io *files;
     struct executor *executor;
     struct now (*now)(struct env *env);
+    /* Of a monotonic clock: what work takes is the difference of two. */
+    int64_t (*nanoseconds)(struct env *env);
     void (*random)(struct env *env, void *bytes, size_t size);
     /* Have broker_tick() called at `mono_ms` or soon after; an earlier wish stands. */
     void (*wake_at)(struct env *env, int64_t mono_ms);

@@ -115,14 +115,6 @@ static struct kp_bytes identity_of_credential(struct kp_string user, int8_t mech
     return identity_of_message(&kp_remove_user_scram_credential_record_schema, &name, arena);
 }
 
-static struct kp_bytes identity_of_quota(const struct kp_client_quota_record *quota, struct arena *arena)
-{
-    struct kp_client_quota_record name = *quota;
-    name.value = 0;
-    name.remove = false;
-    return identity_of_message(&kp_client_quota_record_schema, &name, arena);
-}
-
 bool kept_records_registration(const struct kept_records *kept, int32_t broker_id,
                                struct kp_register_broker_record *registration, struct arena *arena)
 {
@@ -174,7 +166,6 @@ union any_message {
     struct kp_remove_delegation_token_record remove_delegation_token;
     struct kp_user_scram_credential_record credential;
     struct kp_remove_user_scram_credential_record remove_credential;
-    struct kp_client_quota_record quota;
     struct kp_zk_migration_state_record zk_migration;
 };
 
@@ -223,13 +214,6 @@ static bool replay_known(struct kept_records *kept, const struct metadata_record
         identity = identity_of_credential(m.remove_credential.name, m.remove_credential.mechanism, arena);
         if (identity.size >= 0)
             drop(kept, KP_TYPE_USER_SCRAM_CREDENTIAL_RECORD, identity);
-        return identity.size >= 0;
-    case KP_TYPE_CLIENT_QUOTA_RECORD:
-        identity = identity_of_quota(&m.quota, arena);
-        if (identity.size >= 0 && m.quota.remove)
-            drop(kept, type, identity);
-        else if (identity.size >= 0)
-            keep(kept, type, identity, record->value);
         return identity.size >= 0;
     case KP_TYPE_ZK_MIGRATION_STATE_RECORD:
         keep(kept, type, (struct kp_bytes){NULL, 0}, record->value);

@@ -1,5 +1,5 @@
-/* Records of the metadata log that the broker itself does not act on: registrations, quotas, credentials, access
- * control, types that it does not know. They are kept as they stand, the newest of each thing that they speak of, so
+/* Records of the metadata log that the broker itself does not act on: registrations, credentials, access control,
+ * types that it does not know. They are kept as they stand, the newest of each thing that they speak of, so
  * that a checkpoint has all that the log had and the next owner of the folder loses nothing. */
 #ifndef DOHLE_BROKER_KEPT_RECORDS_H
 #define DOHLE_BROKER_KEPT_RECORDS_H

@@ -77,6 +77,11 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
  * refused. What a start finds is read whatever its size. */
 #define COMMITTED_OFFSETS_BYTES_MAX MIB(512)
 
+/* Clients, or groups of them, whose use of one kind of quota is remembered: at most 8192 of four kinds, of about half a
+ * kilobyte each and their names. Beyond that the one that was quiet longest is forgotten. Kafka's bound is time alone.
+ */
+#define QUOTA_SENSORS_MAX 8192
+
 /* Recycled request structs with their arenas' first chunks. */
 #define SPARE_REQUESTS 256
 

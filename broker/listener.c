@@ -6,12 +6,14 @@
  *
  * Connections are in a list by activity. From its quiet end are taken: those that were idle for
  * connections.max.idle.ms; the stalled ones when a budget of limits.h is used up or the connections are too many. A new
- * connection beyond max.connections or max.connections.per.ip is closed at once, so that the client is told rather than
- * left waiting. */
+ * connection beyond max.connections, of all or of its listener, or max.connections.per.ip is closed at once, so that
+ * the client is told rather than left waiting. One that is too many for this second waits in the system's hands, and
+ * with it the listener's next ones (connection_quotas.h). */
 #include "listener.h"
 
 #include "conn.h"
 #include "config.h"
+#include "connection_quotas.h"
 #include "logger.h"
 
 #include <errno.h>
@@ -135,7 +137,7 @@ bool server_has_room(struct server *server, const struct conn *asks)
 
 struct server_address *server_address_get(struct server *server, const struct sockaddr_storage *address)
 {
-    uint8_t bytes[16] = {[10] = 0xff, [11] = 0xff};
+    uint8_t bytes[IP_ADDRESS_BYTES] = {[10] = 0xff, [11] = 0xff};
     if (address->ss_family == AF_INET6)
         memcpy(bytes, &((const struct sockaddr_in6 *)address)->sin6_addr, 16);
     else
@@ -195,6 +197,38 @@ static void idle_cb(uv_timer_t *timer)
     watch_idle(server);
 }
 
+int32_t server_listener_index(const struct server *server, const struct listener *listener)
+{
+    return (int32_t)(listener - server->broker->listeners);
+}
+
+/* Take the connection that waits on the socket. */
+static void take_connection(struct server_socket *socket)
+{
+    struct server *server = socket->server;
+    int64_t *of_listener = &server->listener_conns[server_listener_index(server, socket->listener)];
+    int64_t conns_max = server->broker->config->max_connections;
+    conns_max = conns_max < server->conns_max ? conns_max : server->conns_max;
+    const char *refusal = NULL;
+    if (server->conns_count >= conns_max &&
+        !drop_quietest(server, stalls, NULL, "it stalled and the connections are too many"))
+        refusal = "the connections are too many (max.connections, or the limit of file descriptors)";
+    else if (socket->listener->max_connections >= 0 && *of_listener >= socket->listener->max_connections)
+        refusal = "the connections of its listener are too many (max.connections)";
+    bool first = list_empty(&server->conns);
+    server->conns_count++;
+    (*of_listener)++;
+    conn_accept(server, socket, refusal);
+    if (first)
+        watch_idle(server);
+}
+
+static void delay_over(struct timer *timer)
+{
+    take_connection(CONTAINER_OF(timer, struct server_socket, delay));
+}
+
+/* A connection waits. While it is not taken libuv asks for no other of this socket. */
 static void connection_cb(uv_stream_t *stream, int status)
 {
     struct server_socket *socket = CONTAINER_OF(stream, struct server_socket, tcp);
@@ -204,22 +238,22 @@ static void connection_cb(uv_stream_t *stream, int status)
                       uv_strerror(status));
         return;
     }
-    int64_t conns_max = server->broker->config->max_connections;
-    conns_max = conns_max < server->conns_max ? conns_max : server->conns_max;
-    const char *refusal = NULL;
-    if (server->conns_count >= conns_max &&
-        !drop_quietest(server, stalls, NULL, "it stalled and the connections are too many"))
-        refusal = "the connections are too many (max.connections, or the limit of file descriptors)";
-    bool first = list_empty(&server->conns);
-    server->conns_count++;
-    conn_accept(server, socket, refusal);
-    if (first)
-        watch_idle(server);
+    struct env *env = server->broker->env; /* whose clock the timers are of */
+    int64_t now_ms = env->now(env).mono_ms;
+    int32_t delay_ms =
+        connection_quotas_record(&server->quotas, server_listener_index(server, socket->listener), now_ms);
+    if (delay_ms == 0) {
+        take_connection(socket);
+        return;
+    }
+    timer_start(&server->broker->timers, &socket->delay, now_ms + delay_ms);
+    env->wake_at(env, now_ms + delay_ms);
 }
 
-void server_conn_closed(struct server *server)
+void server_conn_closed(struct server *server, const struct listener *listener)
 {
     server->conns_count--;
+    server->listener_conns[server_listener_index(server, listener)]--;
     if (server->stopping && server->conns_count == 0 && !uv_is_closing((uv_handle_t *)&server->stop_timer))
         uv_close((uv_handle_t *)&server->stop_timer, NULL);
 }
@@ -256,8 +290,7 @@ union address {
 static int listen_on(struct server *server, const struct listener *listener, const union address *address, bool v6_only)
 {
     struct server_socket *socket = &server->sockets[server->sockets_count];
-    socket->server = server;
-    socket->listener = listener;
+    *socket = (struct server_socket){.server = server, .listener = listener, .delay.expired = delay_over};
     uv_tcp_init(&server->loop->uv, &socket->tcp);
     int error = uv_tcp_bind(&socket->tcp, &address->any, v6_only ? UV_TCP_IPV6ONLY : 0);
     int receive_bytes = server->broker->config->socket_receive_buffer_bytes;
@@ -338,6 +371,8 @@ void server_release(struct server *server)
     for (int i = 0; i < SPARE_BUFFERS; i++)
         free(server->spare[i].bytes);
     hash_map_release(&server->by_address);
+    free(server->listener_conns);
+    connection_quotas_release(&server->quotas);
 }
 
 bool server_start(struct server *server, struct loop *loop, struct broker *broker, int64_t conns_max)
@@ -351,6 +386,8 @@ bool server_start(struct server *server, struct loop *loop, struct broker *broke
     uint64_t seed;
     loop->env.random(&loop->env, &seed, sizeof seed);
     hash_map_init(&server->by_address, seed);
+    connection_quotas_init(&server->quotas, broker->config, catalog_client_quotas(broker->catalog), seed);
+    server->listener_conns = xcalloc((size_t)broker->listeners_count, sizeof *server->listener_conns);
     list_init(&server->conns);
     list_init(&server->writable);
     uv_timer_init(&loop->uv, &server->idle_timer);
@@ -391,6 +428,7 @@ void server_stop(struct server *server)
 {
     server->stopping = true;
     for (int i = 0; i < server->sockets_count; i++) {
+        timer_stop(&server->broker->timers, &server->sockets[i].delay);
         if (!uv_is_closing((uv_handle_t *)&server->sockets[i].tcp))
             uv_close((uv_handle_t *)&server->sockets[i].tcp, NULL);
     }

@@ -5,6 +5,7 @@
 
 #include "../protocol/hash_map.h"
 #include "broker.h"
+#include "connection_quotas.h"
 #include "limits.h"
 #include "loop.h"
 
@@ -16,6 +17,7 @@ struct server_socket {
     uv_tcp_t tcp;
     struct server *server;
     const struct listener *listener;
+    struct timer delay; /* of the connection that waits to be taken, while there are too many in a second */
 };
 
 struct server {
@@ -26,6 +28,8 @@ struct server {
     struct list conns;    /* struct conn by activity: the one that was quiet longest first */
     struct list writable; /* struct conn with something to write or to start, this turn */
     int64_t conns_count, conns_max;
+    int64_t *listener_conns; /* of each listener, by index */
+    struct connection_quotas quotas;
     struct hash_map by_address; /* struct server_address: connections of each client address */
     uv_timer_t idle_timer;
     uv_timer_t stop_timer;
@@ -42,7 +46,7 @@ struct server {
 /* The connections of one client address. */
 struct server_address {
     struct hash_node node; /* in server->by_address */
-    uint8_t bytes[16];     /* IPv4 ones as IPv6 */
+    uint8_t bytes[IP_ADDRESS_BYTES];
     int32_t count;
 };
 
@@ -74,6 +78,8 @@ bool server_has_room(struct server *server, const struct conn *asks);
 struct server_address *server_address_get(struct server *server, const struct sockaddr_storage *address);
 void server_address_put(struct server *server, struct server_address *address);
 /* A connection is closed, though its struct may live on: it counts no more. */
-void server_conn_closed(struct server *server);
+void server_conn_closed(struct server *server, const struct listener *listener);
+/* Which of the configuration's listeners it is. */
+int32_t server_listener_index(const struct server *server, const struct listener *listener);
 
 #endif

@@ -269,8 +269,11 @@ bool listener_config_parse(const struct listener_settings *settings, struct list
             goto fail;
         }
         if (!list_has_name(settings->controller_names, endpoint->name)) {
-            (*listeners)[(*count)++] = (struct listener){
-                .name = xstrdup(endpoint->name), .host = xstrdup(endpoint->host), .port = endpoint->port};
+            (*listeners)[(*count)++] = (struct listener){.name = xstrdup(endpoint->name),
+                                                         .host = xstrdup(endpoint->host),
+                                                         .port = endpoint->port,
+                                                         .max_connections = -1,
+                                                         .max_connection_creation_rate = -1};
         }
     }
     if (*count == 0) {

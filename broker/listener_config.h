@@ -15,6 +15,8 @@ struct listener {
     int32_t port;            /* 0 while any free one is asked for; the bound one once listening */
     char *advertised_host;   /* without brackets; NULL: the address that each client connected to */
     int32_t advertised_port; /* 0: the port that each client connected to */
+    int32_t max_connections; /* listener.name.NAME.max.connections; -1: none of its own */
+    int32_t max_connection_creation_rate; /* the same; -1: the broker's */
 };
 
 /* The settings as text (canonical lists); NULL where not set. */

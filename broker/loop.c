@@ -24,6 +24,12 @@ static int64_t clock_ms(clockid_t clock)
     return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
+static int64_t env_nanoseconds(struct env *env)
+{
+    (void)env;
+    return (int64_t)uv_hrtime();
+}
+
 static struct now env_now(struct env *env)
 {
     (void)env;
@@ -187,9 +193,10 @@ void loop_init(struct loop *loop)
                 .executor = &loop->executor,
                 .now = env_now,
                 .random = env_random,
+                .nanoseconds = env_nanoseconds,
                 .wake_at = env_wake_at,
                 .turn = &loop->turn},
-        .turn = {.has_time = loop_has_time,     .did = loop_did     },
+        .turn = {.has_time = loop_has_time,     .did = loop_did},
     };
     char threads[12];
     snprintf(threads, sizeof threads, "%d", LOOP_THREADS);

@@ -23,7 +23,7 @@ static void handle_again(struct long_work *work)
     const char *name = request->api->name; /* the request may be gone when it is handled */
     long_work_end(work);
     request_unpark(request);
-    dispatch_handler(request->header.api_key)(request);
+    dispatch_handle(request);
     turn_did(turn, name);
 }
 

@@ -7,6 +7,8 @@
 #include "broker.h"
 #include "limits.h"
 
+#include <string.h>
+
 /* ---- requests ------------------------------------------------------------------------------------------------------- */
 
 struct request *request_new(struct peer *peer)
@@ -54,6 +56,8 @@ static void request_recycle(struct request *request)
 {
     struct broker *broker = request->broker;
     struct peer *peer = request->peer;
+    if (broker->handling == request)
+        broker->handling = NULL;
     release_pieces(request);
     list_remove(&request->link);
     broker->requests_bytes -= request->charged_bytes;
@@ -161,10 +165,71 @@ static const char *encode(struct request *request, const void *response)
     return make_pieces(request, &writer) ? NULL : "its answer needs more memory than a request may use";
 }
 
+/* ---- quotas --------------------------------------------------------------------------------------------------------- */
+
+struct quota_client request_client(const struct request *request)
+{
+    return (struct quota_client){peer_user(request->peer), request->header.client_id};
+}
+
+/* The share of a second, in percent, that the request has kept the loop busy. */
+static double percent_used(const struct request *request)
+{
+    const struct broker *broker = request->broker;
+    int64_t used_ns = request->used_ns;
+    if (broker->handling == request)
+        used_ns += broker->env->nanoseconds(broker->env) - broker->handling_began_ns;
+    return (double)used_ns * 100 / 1e9;
+}
+
+bool request_take_permits(struct request *request, bool strict, int32_t permits)
+{
+    struct broker *broker = request->broker;
+    return !request->counted || quota_take(&broker->quotas, request_client(request), strict, permits,
+                                           broker->env->now(broker->env).mono_ms, &request->throttle_ms);
+}
+
+int32_t request_throttle(struct request *request, int32_t throttle_ms)
+{
+    struct broker *broker = request->broker;
+    ASSERT(request->counted);
+    ASSERT(!request->throttled);
+    request->throttled = true;
+    throttle_ms = request->throttle_ms > throttle_ms ? request->throttle_ms : throttle_ms;
+    if (quota_is_on(&broker->quotas, QUOTA_REQUEST)) {
+        int32_t time_ms = quota_record(&broker->quotas, QUOTA_REQUEST, request_client(request), percent_used(request),
+                                       broker->env->now(broker->env).mono_ms);
+        throttle_ms = time_ms > throttle_ms ? time_ms : throttle_ms;
+    }
+    request->throttle_ms = throttle_ms;
+    if (throttle_ms > 0)
+        peer_mute(request->peer, throttle_ms);
+    return throttle_ms;
+}
+
+/* A copy of an answer that tells how long its client is silenced; the answer itself where there is no room for it, or
+ * no place in its API. */
+static const void *with_throttle_time(struct request *request, const void *response)
+{
+    const struct kp_schema *schema = request->api->response;
+    const struct kp_field *field = kp_schema_field(schema, kp_string_of("throttle_time_ms"));
+    char *copy = field != NULL ? arena_copy(&request->arena, response, schema->size) : NULL;
+    if (copy == NULL)
+        return response;
+    memcpy(copy + field->offset, &request->throttle_ms, sizeof request->throttle_ms);
+    return copy;
+}
+
+/* ---- what handlers do ------------------------------------------------------------------------------------------------ */
+
 void request_respond(struct request *request, const void *response)
 {
     ASSERT(request->peer != NULL);
     ASSERT(!request->answered);
+    if (request->counted && !request->throttled)
+        request_throttle(request, 0);
+    if (request->throttle_ms > 0)
+        response = with_throttle_time(request, response);
     const char *refusal = encode(request, response);
     if (refusal != NULL)
         request_close(request, refusal);
@@ -237,15 +302,39 @@ void request_unpark(struct request *request)
 
 /* ---- peers ---------------------------------------------------------------------------------------------------------- */
 
+static void mute_expired(struct timer *timer)
+{
+    struct peer *peer = CONTAINER_OF(timer, struct peer, mute);
+    peer->muted = false;
+    peer->output_ready(peer); /* its owner looks for requests that wait, too */
+}
+
 void peer_init(struct peer *peer, struct broker *broker, const struct listener *listener)
 {
-    *peer = (struct peer){.broker = broker, .listener = listener};
+    *peer = (struct peer){.broker = broker, .listener = listener, .mute.expired = mute_expired};
     list_init(&peer->requests);
 }
 
 bool peer_may_start(const struct peer *peer)
 {
-    return peer->parked_count == 0 && !peer->closing;
+    return peer->parked_count == 0 && !peer->closing && !peer->muted;
+}
+
+struct kp_string peer_user(const struct peer *peer)
+{
+    (void)peer; /* nobody logs in */
+    return kp_string_of("ANONYMOUS");
+}
+
+void peer_mute(struct peer *peer, int64_t ms)
+{
+    struct broker *broker = peer->broker;
+    int64_t until_ms = broker->env->now(broker->env).mono_ms + ms;
+    if (peer->muted && peer->mute.deadline_ms >= until_ms)
+        return;
+    peer->muted = true;
+    timer_start(&broker->timers, &peer->mute, until_ms);
+    broker->env->wake_at(broker->env, until_ms);
 }
 
 int peer_output(struct peer *peer, struct out_piece **pieces, int max)
@@ -278,6 +367,7 @@ void peer_sent(struct peer *peer)
 void peer_gone(struct peer *peer)
 {
     peer->closing = true;
+    timer_stop(&peer->broker->timers, &peer->mute);
     while (!list_empty(&peer->requests)) {
         struct request *request = CONTAINER_OF(peer->requests.next, struct request, link);
         if (request->canceled != NULL)

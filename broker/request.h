@@ -16,7 +16,8 @@
  *
  * Rules. (1) Requests of a connection start in order, answers leave in order. (2) One that is held lets the next start;
  * one that is parked does not. (3) When the peer is gone a parked request is canceled, a held one is
- * freed by its unhold. */
+ * freed by its unhold. (4) An answer that says throttle_time_ms leaves at once, and then no further request of its
+ * connection starts for so long (KIP-219). */
 #ifndef DOHLE_BROKER_REQUEST_H
 #define DOHLE_BROKER_REQUEST_H
 
@@ -26,6 +27,8 @@
 #include "../storage/log.h"
 
 #include "messages.h"
+#include "quota.h"
+#include "timers.h"
 
 struct broker;
 struct listener;
@@ -53,6 +56,8 @@ struct peer {
     bool working;             /* the parked one is in the pool, and goes on without its peer */
     size_t memory_bytes;      /* of the arenas of those that are answered or parked */
     bool closing;             /* the broker wants it closed: nothing more is started */
+    bool muted;               /* it is over its quota: none may start until `mute` expires */
+    struct timer mute;
     /* The broker's calls on the owner; both only note what the owner does at the end of its turn. */
     void (*output_ready)(struct peer *peer);              /* peer_output() has something new */
     void (*close)(struct peer *peer, const char *reason); /* once; `reason` is a sentence for the log, rate limited */
@@ -65,8 +70,13 @@ struct request {
     struct arena arena; /* decoded body, and what the handler builds for its answer */
     const struct kp_api *api;
     struct kp_request_header header; /* client_id borrows the frame */
-    const void *body; /* the decoded struct of this API: const struct kp_NAME_request *; NULL only for ApiVersions
-                         in a version that we do not know, to be answered in version 0 */
+    const void *body;    /* the decoded struct of this API: const struct kp_NAME_request *; NULL only for ApiVersions
+                            in a version that we do not know, to be answered in version 0 */
+    size_t frame_bytes;  /* of the frame that it came in */
+    bool counted;        /* by quotas: some were set when it came; header.client_id is a copy */
+    bool throttled;      /* what its quotas say is decided */
+    int32_t throttle_ms; /* that its answer tells, or will at least; 0: none */
+    int64_t used_ns;     /* of the loop's time, by what of its handler is over */
     int32_t holds;
     bool answered;            /* pieces are set; leaves when holds is 0 */
     size_t charged_bytes;     /* of the arena, that peer and broker count */
@@ -77,7 +87,6 @@ struct request {
     void (*canceled)(struct request *request); /* while parked; NULL: it goes on without its peer */
     void *parked;                              /* what belongs to who parked it */
     const uint8_t *frame;                      /* valid while the handler runs */
-    size_t frame_bytes;
     struct postponed *postponed; /* NULL: it never was; see request_postpone() */
     int32_t loads;               /* of the logs that it is about, in its order, so many need not be loaded any more */
 };
@@ -85,6 +94,10 @@ struct request {
 /* ---- for the owner of a peer (conn.c, tests) ------------------------------------------------------------------------ */
 
 void peer_init(struct peer *peer, struct broker *broker, const struct listener *listener);
+/* The principal of its requests. */
+struct kp_string peer_user(const struct peer *peer);
+/* Let no further request start for `ms` from now, or as long as was said before if that is longer. */
+void peer_mute(struct peer *peer, int64_t ms);
 /* May the next frame of this connection start? */
 bool peer_may_start(const struct peer *peer);
 /* Handle one frame (the bytes behind the length). `frame` is borrowed and may be written to. */
@@ -133,6 +146,18 @@ bool request_load(struct request *request, int32_t number, const struct topic *t
 
 /* It waits for nothing but durability any more: later requests start, and the answer is given while it is held. */
 void request_unpark(struct request *request);
+
+/* ---- quotas (quota.h) ----------------------------------------------------------------------------------------------- */
+
+/* Whom a request that is counted counts for. */
+struct quota_client request_client(const struct request *request);
+/* May the request make or delete so many partitions more? It has taken the tokens then. `strict`: no, while some are
+ * owed, and it is to be refused with KAFKA_THROTTLING_QUOTA_EXCEEDED; else yes, and its client waits (KIP-599). */
+bool request_take_permits(struct request *request, bool strict, int32_t permits);
+/* Count the time that the request took, and silence its connection for that, for the tokens that it owes, or for
+ * `throttle_ms`, what another quota demands, whichever is longest. Returns how long; its answer will tell. Once for
+ * each request: request_respond() does it for those that have not. */
+int32_t request_throttle(struct request *request, int32_t throttle_ms);
 
 /* The address that this client is to be told for this broker; valid as long as the peer. The one place that decides it:
  * advertised.listeners, or the address that the client connected to. */

@@ -13,6 +13,12 @@ static struct now test_now(struct env *env)
     return CONTAINER_OF(env, struct test_env, env)->now;
 }
 
+static int64_t test_nanoseconds(struct env *env)
+{
+    struct test_env *test = CONTAINER_OF(env, struct test_env, env);
+    return test->nanoseconds += test->work_ns;
+}
+
 /* xorshift64*: the same bytes for the same seed. */
 static void test_random(struct env *env, void *bytes, size_t size)
 {
@@ -65,8 +71,12 @@ void test_env_init(struct test_env *env, struct file_io *files)
         .seed = 1,
         .wake_ms = INT64_MAX,
     };
-    env->env = (struct env){
-        .files = files, .executor = &env->executor, .now = test_now, .random = test_random, .wake_at = test_wake_at};
+    env->env = (struct env){.files = files,
+                            .executor = &env->executor,
+                            .now = test_now,
+                            .nanoseconds = test_nanoseconds,
+                            .random = test_random,
+                            .wake_at = test_wake_at};
     list_init(&env->jobs);
 }
 

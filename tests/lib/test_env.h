@@ -10,6 +10,8 @@ struct test_env {
     struct executor executor;
     struct list jobs; /* struct job, submitted and not yet run */
     struct now now;
+    int64_t nanoseconds;
+    int64_t work_ns; /* what passes between two looks at env->nanoseconds(); 0 until the test sets it */
     uint64_t seed;
     struct turn turn; /* without time */
     int64_t wake_ms;  /* the earliest wake that was wished for since the test last set it; INT64_MAX: none */
