@@ -476,6 +476,150 @@ static void what_was_sent_behind_a_batch_in_the_pool_is_carried_out_although_the
     assert_int_equal(test->server.conns_count, 0);
 }
 
+/* ---- quotas --------------------------------------------------------------------------------------------------------- */
+
+/* Set a quota of an entity of one part; its name NULL: the default. */
+static void set_quota(struct test *test, const char *type, const char *name, const char *key, double value)
+{
+    struct kp_alter_client_quotas_request_entries_entity entity = {kp_string_of(type),
+                                                                   name == NULL ? KP_NULL_STRING : kp_string_of(name)};
+    struct kp_alter_client_quotas_request_entries_ops op = {.key = kp_string_of(key), .value = value};
+    struct kp_alter_client_quotas_request_entries entry = {
+        .entity = &entity, .entity_count = 1, .ops = &op, .ops_count = 1};
+    struct kp_alter_client_quotas_request request = {.entries = &entry, .entries_count = 1};
+    struct kp_alter_client_quotas_response response;
+    struct test_peer peer;
+    test_peer_open(&peer, &test->broker);
+    test_peer_ask(&peer, KP_API_ALTER_CLIENT_QUOTAS, 1, &request, &response);
+    assert_int_equal(response.entries[0].error_code, 0);
+    test_peer_close(&peer);
+}
+
+/* The answers of its first request come at once; what it sends then waits until its time is over. */
+static void a_throttled_client_is_answered_and_then_mute(void **state)
+{
+    struct test *test = *state;
+    int client = connect_client(test);
+    set_quota(test, "client-id", "test", "request_percentage", 0.001);
+    test->broker.env.work_ns = 1000000000;
+    ask(test, client);
+    assert_true(answered(test, client));
+    ask(test, client);
+    ask(test, client);
+    assert_false(answered(test, client));
+    broker_fixture_advance(&test->broker, 999);
+    assert_false(answered(test, client));
+    broker_fixture_advance(&test->broker, 1);
+    assert_true(answered(test, client));
+    assert_false(answered(test, client)); /* the third one waits for the second's time */
+    broker_fixture_advance(&test->broker, 1000);
+    assert_true(answered(test, client));
+}
+
+static void a_mute_connection_takes_in_no_more_than_a_waiting_one(void **state)
+{
+    struct test *test = *state;
+    int client = connect_client(test);
+    struct conn *conn = CONTAINER_OF(test->server.conns.next, struct conn, by_activity);
+    peer_mute(&conn->peer, 1000);
+    send_beginning(test, client, 100 << 20, KIB(64));
+    uint8_t *bytes = xcalloc(1, MIB(20));
+    size_t sent = 0;
+    for (int i = 0; i < 2000; i++) {
+        ssize_t part = send(client, bytes + sent, MIB(20) - sent, MSG_NOSIGNAL);
+        sent += part > 0 ? (size_t)part : 0;
+        turns(test, 1);
+    }
+    free(bytes);
+    assert_true(sent < MIB(20));
+    assert_in_range(test->server.input_bytes, 1, 4 * WAITING_INPUT_BYTES_MAX);
+}
+
+static void a_mute_connection_that_ends_goes_at_once(void **state)
+{
+    struct test *test = *state;
+    int client = connect_client(test);
+    struct conn *conn = CONTAINER_OF(test->server.conns.next, struct conn, by_activity);
+    peer_mute(&conn->peer, 1000);
+    shutdown(client, SHUT_WR);
+    assert_true(closed(test, client));
+    assert_int_equal(test->server.conns_count, 0);
+}
+
+/* As in Kafka, where it waits in the socket. */
+static void what_came_before_the_end_of_a_mute_connection_is_carried_out(void **state)
+{
+    struct test *test = *state;
+    int client = connect_client(test);
+    struct conn *conn = CONTAINER_OF(test->server.conns.next, struct conn, by_activity);
+    peer_mute(&conn->peer, 1000);
+    ask(test, client);
+    shutdown(client, SHUT_WR);
+    assert_false(closed(test, client));
+    broker_fixture_advance(&test->broker, 1000);
+    assert_true(answered(test, client));
+    assert_true(closed(test, client));
+}
+
+/* Ten in ten windows are within a rate of one; the next waits for a second, and is served then. */
+static void connections_above_the_rate_wait(void **state)
+{
+    struct test *test = *state;
+    test->broker.config.max_connection_creation_rate = 1;
+    for (int i = 0; i < 10; i++)
+        connect_client(test);
+    int late = connect_client(test);
+    ask(test, late);
+    assert_false(answered(test, late));
+    assert_int_equal(test->server.conns_count, 10);
+    broker_fixture_advance(&test->broker, 1000);
+    assert_true(answered(test, late));
+    assert_int_equal(test->server.conns_count, 11);
+}
+
+static void a_listener_has_a_rate_of_its_own(void **state)
+{
+    struct test *test = *state;
+    test->broker.config.listeners[0].max_connection_creation_rate = 1;
+    for (int i = 0; i < 11; i++)
+        connect_client(test);
+    assert_int_equal(test->server.conns_count, 10);
+}
+
+static void a_listener_has_a_number_of_connections_of_its_own(void **state)
+{
+    struct test *test = *state;
+    test->broker.config.listeners[0].max_connections = 1;
+    int first = connect_client(test), second = connect_client(test);
+    assert_true(closed(test, second));
+    assert_false(closed(test, first));
+    close(first);
+    test->clients[0] = connect_client(test); /* in the place of the first */
+    test->clients_count--;
+    assert_false(closed(test, test->clients[0]));
+}
+
+/* It is neither served nor told so until the time is over, and counts for nothing. */
+static void an_address_above_its_rate_is_kept_waiting_and_then_closed(void **state)
+{
+    struct test *test = *state;
+    set_quota(test, "ip", "127.0.0.1", "connection_creation_rate", 1);
+    set_quota(test, "ip", NULL, "connection_creation_rate", 1000);
+    for (int i = 0; i < 10; i++)
+        connect_client(test);
+    int late = connect_client(test);
+    ask(test, late);
+    assert_false(answered(test, late));
+    assert_false(closed(test, late));
+    broker_fixture_advance(&test->broker, 1000);
+    assert_true(closed(test, late));
+    assert_int_equal(test->server.conns_count, 10);
+    set_quota(test, "ip", "127.0.0.1", "connection_creation_rate", 2);
+    late = connect_client(test);
+    ask(test, late);
+    assert_true(answered(test, late));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,6 +643,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_sent_behind_a_batch_in_the_pool_is_carried_out_although_the_peer_left,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_stalled_connection_makes_room_for_a_new_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_throttled_client_is_answered_and_then_mute, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mute_connection_takes_in_no_more_than_a_waiting_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mute_connection_that_ends_goes_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_came_before_the_end_of_a_mute_connection_is_carried_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(connections_above_the_rate_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_listener_has_a_rate_of_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_listener_has_a_number_of_connections_of_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_above_its_rate_is_kept_waiting_and_then_closed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
