@@ -41,6 +41,10 @@ void api_delete_records(struct request *request);
 void api_describe_client_quotas(struct request *request);
 void api_alter_client_quotas(struct request *request);
 
+/* api_telemetry.c */
+void api_get_telemetry_subscriptions(struct request *request);
+void api_push_telemetry(struct request *request);
+
 /* api_log_dirs.c */
 void api_alter_replica_log_dirs(struct request *request);
 void api_describe_log_dirs(struct request *request);

@@ -160,8 +160,10 @@ static void release(struct broker *broker)
         fetch_sessions_free(broker->fetch_sessions);
     if (broker->producer_ids != NULL)
         producer_ids_free(broker->producer_ids);
-    if (broker->quotas.values != NULL)
+    if (broker->quotas.values != NULL) { /* both were begun */
         quotas_release(&broker->quotas);
+        telemetry_release(&broker->telemetry);
+    }
     timer_stop(&broker->timers, &broker->store_timer);
     timers_release(&broker->timers);
     requests_release(broker);
@@ -181,7 +183,7 @@ static bool close_store(struct broker *broker)
     return error == 0;
 }
 
-static void open_quotas(struct broker *broker)
+static void open_client_state(struct broker *broker)
 {
     const struct config *config = broker->config;
     const struct quota_windows windows = {config->quota_window_num, (int64_t)config->quota_window_size_seconds * 1000};
@@ -189,6 +191,7 @@ static void open_quotas(struct broker *broker)
                                                    (int64_t)config->controller_quota_window_size_seconds * 1000};
     uint64_t seed;
     broker->env->random(broker->env, &seed, sizeof seed);
+    telemetry_init(&broker->telemetry, seed);
     quotas_init(&broker->quotas, catalog_client_quotas(broker->catalog), &windows, &mutation_windows, seed);
 }
 
@@ -231,7 +234,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     broker->fetch_sessions = fetch_sessions_new(env, config->max_incremental_fetch_session_cache_slots);
     broker->producer_ids = producer_ids_new(broker);
     broker->groups = group_coordinator_new(broker);
-    open_quotas(broker);
+    open_client_state(broker);
     store_due(&broker->store_timer);
     log_store_begin_turn(broker->store, TURN_WORK_BYTES);
     env->wake_at(env, timers_next(&broker->timers));

@@ -10,6 +10,7 @@
 #include "long_work.h"
 #include "quota.h"
 #include "request.h"
+#include "telemetry.h"
 #include "timers.h"
 
 struct fetch_sessions;
@@ -48,6 +49,7 @@ struct broker {
     struct list spare_requests; /* recycled, with their arenas' first chunks */
     int32_t spare_requests_count;
     struct quotas quotas;
+    struct telemetry telemetry;
     struct request *handling;  /* the counted request whose handler runs; NULL: none */
     int64_t handling_began_ns; /* env->nanoseconds() then */
     size_t requests_bytes;     /* of the arenas of all that are answered or parked; REQUESTS_BYTES_MAX */

@@ -28,6 +28,7 @@ struct catalog {
     struct feature_level *features; /* by rising name */
     int32_t features_count;
     int64_t next_producer_id;
+    uint32_t client_metrics_version;
     struct client_quotas quotas;
     struct kept_records kept;
     struct list deleted; /* topic.deleted: removed, but not all of their logs */
@@ -179,6 +180,17 @@ const struct topic_overrides *catalog_configs(const struct catalog *catalog, enu
     return resource_configs_find(&catalog->configs, (int8_t)type, name);
 }
 
+const struct config_resource *catalog_config_resource_next(const struct catalog *catalog,
+                                                           const struct config_resource *resource)
+{
+    return resource_configs_next(&catalog->configs, resource);
+}
+
+uint32_t catalog_client_metrics_version(const struct catalog *catalog)
+{
+    return catalog->client_metrics_version;
+}
+
 int16_t catalog_feature_level(const struct catalog *catalog, const char *name)
 {
     for (int32_t i = 0; i < catalog->features_count; i++) {
@@ -260,6 +272,8 @@ static bool replay_config(struct catalog *catalog, const struct kp_config_record
     if (!name || (!removed && !value))
         return fail(error, "a value of %.*s is too long", (int)record->resource_name.size, record->resource_name.data);
     resource_configs_set(&catalog->configs, record->resource_type, record->resource_name, name, value);
+    if (record->resource_type == RESOURCE_CLIENT_METRICS)
+        catalog->client_metrics_version++;
     if (record->resource_type == RESOURCE_BROKER)
         apply_broker_config(catalog, record, value);
     struct topic *topic =

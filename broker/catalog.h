@@ -103,6 +103,12 @@ const struct topic *catalog_colliding_topic(const struct catalog *catalog, struc
 const struct topic_overrides *catalog_configs(const struct catalog *catalog, enum resource_type type,
                                               struct kp_string name);
 
+/* Walk all resources that have values, in no order: the first for NULL, then the one after `resource`. */
+const struct config_resource *catalog_config_resource_next(const struct catalog *catalog,
+                                                           const struct config_resource *resource);
+/* Rises with each change of a client metrics subscription. */
+uint32_t catalog_client_metrics_version(const struct catalog *catalog);
+
 /* A finalized level; 0 for a feature that is not there. */
 int16_t catalog_feature_level(const struct catalog *catalog, const char *name);
 /* The quotas that are set, for the life of the catalog. */

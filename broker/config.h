@@ -102,6 +102,7 @@ struct config {
     int32_t max_connection_creation_rate;
     int32_t quota_window_num, quota_window_size_seconds;
     int32_t controller_quota_window_num, controller_quota_window_size_seconds;
+    int32_t telemetry_max_bytes;
     int64_t queued_max_request_bytes; /* -1: the broker's own budget */
     int32_t socket_listen_backlog_size;
     int32_t socket_receive_buffer_bytes; /* -1: the system's */

@@ -15,36 +15,38 @@ static const struct {
     int16_t key;
     api_handler handle;
 } HANDLERS[] = {
-    {KP_API_PRODUCE,                   api_produce                  },
-    {KP_API_FETCH,                     api_fetch                    },
-    {KP_API_LIST_OFFSETS,              api_list_offsets             },
-    {KP_API_METADATA,                  api_metadata                 },
-    {KP_API_OFFSET_COMMIT,             api_offset_commit            },
-    {KP_API_OFFSET_FETCH,              api_offset_fetch             },
-    {KP_API_FIND_COORDINATOR,          api_find_coordinator         },
-    {KP_API_JOIN_GROUP,                api_join_group               },
-    {KP_API_HEARTBEAT,                 api_heartbeat                },
-    {KP_API_LEAVE_GROUP,               api_leave_group              },
-    {KP_API_SYNC_GROUP,                api_sync_group               },
-    {KP_API_DESCRIBE_GROUPS,           api_describe_groups          },
-    {KP_API_LIST_GROUPS,               api_list_groups              },
-    {KP_API_API_VERSIONS,              api_api_versions             },
-    {KP_API_CREATE_TOPICS,             api_create_topics            },
-    {KP_API_DELETE_TOPICS,             api_delete_topics            },
-    {KP_API_DELETE_RECORDS,            api_delete_records           },
-    {KP_API_OFFSET_FOR_LEADER_EPOCH,   api_offset_for_leader_epoch  },
-    {KP_API_INIT_PRODUCER_ID,          api_init_producer_id         },
-    {KP_API_DESCRIBE_CONFIGS,          api_describe_configs         },
-    {KP_API_ALTER_REPLICA_LOG_DIRS,    api_alter_replica_log_dirs   },
-    {KP_API_DESCRIBE_LOG_DIRS,         api_describe_log_dirs        },
-    {KP_API_CREATE_PARTITIONS,         api_create_partitions        },
-    {KP_API_DELETE_GROUPS,             api_delete_groups            },
-    {KP_API_INCREMENTAL_ALTER_CONFIGS, api_incremental_alter_configs},
-    {KP_API_OFFSET_DELETE,             api_offset_delete            },
-    {KP_API_DESCRIBE_CLIENT_QUOTAS,    api_describe_client_quotas   },
-    {KP_API_ALTER_CLIENT_QUOTAS,       api_alter_client_quotas      },
-    {KP_API_DESCRIBE_CLUSTER,          api_describe_cluster         },
-    {KP_API_DESCRIBE_TOPIC_PARTITIONS, api_describe_topic_partitions},
+    {KP_API_PRODUCE,                     api_produce                    },
+    {KP_API_FETCH,                       api_fetch                      },
+    {KP_API_LIST_OFFSETS,                api_list_offsets               },
+    {KP_API_METADATA,                    api_metadata                   },
+    {KP_API_OFFSET_COMMIT,               api_offset_commit              },
+    {KP_API_OFFSET_FETCH,                api_offset_fetch               },
+    {KP_API_FIND_COORDINATOR,            api_find_coordinator           },
+    {KP_API_JOIN_GROUP,                  api_join_group                 },
+    {KP_API_HEARTBEAT,                   api_heartbeat                  },
+    {KP_API_LEAVE_GROUP,                 api_leave_group                },
+    {KP_API_SYNC_GROUP,                  api_sync_group                 },
+    {KP_API_DESCRIBE_GROUPS,             api_describe_groups            },
+    {KP_API_LIST_GROUPS,                 api_list_groups                },
+    {KP_API_API_VERSIONS,                api_api_versions               },
+    {KP_API_CREATE_TOPICS,               api_create_topics              },
+    {KP_API_DELETE_TOPICS,               api_delete_topics              },
+    {KP_API_DELETE_RECORDS,              api_delete_records             },
+    {KP_API_OFFSET_FOR_LEADER_EPOCH,     api_offset_for_leader_epoch    },
+    {KP_API_INIT_PRODUCER_ID,            api_init_producer_id           },
+    {KP_API_DESCRIBE_CONFIGS,            api_describe_configs           },
+    {KP_API_ALTER_REPLICA_LOG_DIRS,      api_alter_replica_log_dirs     },
+    {KP_API_DESCRIBE_LOG_DIRS,           api_describe_log_dirs          },
+    {KP_API_CREATE_PARTITIONS,           api_create_partitions          },
+    {KP_API_DELETE_GROUPS,               api_delete_groups              },
+    {KP_API_INCREMENTAL_ALTER_CONFIGS,   api_incremental_alter_configs  },
+    {KP_API_OFFSET_DELETE,               api_offset_delete              },
+    {KP_API_DESCRIBE_CLIENT_QUOTAS,      api_describe_client_quotas     },
+    {KP_API_ALTER_CLIENT_QUOTAS,         api_alter_client_quotas        },
+    {KP_API_DESCRIBE_CLUSTER,            api_describe_cluster           },
+    {KP_API_DESCRIBE_TOPIC_PARTITIONS,   api_describe_topic_partitions  },
+    {KP_API_GET_TELEMETRY_SUBSCRIPTIONS, api_get_telemetry_subscriptions},
+    {KP_API_PUSH_TELEMETRY,              api_push_telemetry             },
 };
 
 api_handler dispatch_handler(int16_t api_key)
@@ -58,7 +60,9 @@ api_handler dispatch_handler(int16_t api_key)
 
 bool dispatch_serves(int16_t api_key)
 {
-    return dispatch_handler(api_key) != NULL;
+    /* Kafka answers these always, and says so only with a metrics reporter that takes what clients push */
+    bool is_silent = api_key == KP_API_GET_TELEMETRY_SUBSCRIPTIONS || api_key == KP_API_PUSH_TELEMETRY;
+    return !is_silent && dispatch_handler(api_key) != NULL;
 }
 
 /* Close with a reason made of text; it is used up within the call. */

@@ -82,6 +82,9 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
  */
 #define QUOTA_SENSORS_MAX 8192
 
+/* Clients that ask for telemetry subscriptions, about 150 bytes each; Kafka's number. The quietest is forgotten. */
+#define TELEMETRY_INSTANCES_MAX 16384
+
 /* Recycled request structs with their arenas' first chunks. */
 #define SPARE_REQUESTS 256
 

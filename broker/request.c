@@ -368,6 +368,7 @@ void peer_gone(struct peer *peer)
 {
     peer->closing = true;
     timer_stop(&peer->broker->timers, &peer->mute);
+    telemetry_peer_gone(&peer->broker->telemetry, peer);
     while (!list_empty(&peer->requests)) {
         struct request *request = CONTAINER_OF(peer->requests.next, struct request, link);
         if (request->canceled != NULL)

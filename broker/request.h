@@ -34,6 +34,7 @@ struct broker;
 struct listener;
 struct postponed;
 struct request;
+struct telemetry_instance;
 struct topic;
 
 /* A piece of an answer: memory, or a slice of a log. */
@@ -48,15 +49,16 @@ struct peer {
     const struct listener *listener; /* which of the listeners; decides the advertised address */
     char local_host[64];             /* the address that the client connected to, text without brackets */
     int32_t local_port;
-    char remote[80];          /* HOST:PORT of the client, for logs */
-    char client_software[64]; /* "name version" from ApiVersions 3+, for logs; empty until then */
-    struct list requests;     /* struct request, oldest first: in progress or not yet sent */
-    int32_t requests_count;   /* of that list */
-    int32_t parked_count;     /* of those: parked, so none may start */
-    bool working;             /* the parked one is in the pool, and goes on without its peer */
-    size_t memory_bytes;      /* of the arenas of those that are answered or parked */
-    bool closing;             /* the broker wants it closed: nothing more is started */
-    bool muted;               /* it is over its quota: none may start until `mute` expires */
+    char remote[80];                      /* HOST:PORT of the client, for logs */
+    char client_software[64];             /* "name version" from ApiVersions 3+, for logs; empty until then */
+    struct list requests;                 /* struct request, oldest first: in progress or not yet sent */
+    int32_t requests_count;               /* of that list */
+    int32_t parked_count;                 /* of those: parked, so none may start */
+    bool working;                         /* the parked one is in the pool, and goes on without its peer */
+    size_t memory_bytes;                  /* of the arenas of those that are answered or parked */
+    bool closing;                         /* the broker wants it closed: nothing more is started */
+    struct telemetry_instance *telemetry; /* the last that began on it, or NULL */
+    bool muted;                           /* it is over its quota: none may start until `mute` expires */
     struct timer mute;
     /* The broker's calls on the owner; both only note what the owner does at the end of its turn. */
     void (*output_ready)(struct peer *peer);              /* peer_output() has something new */

@@ -230,6 +230,25 @@ static void data_folders_must_be_there_and_differ(void **state)
     assert_refused(f, "here: log.dirs=/b,/b: each folder must be there once");
 }
 
+/* listener.name.NAME.SETTING, whatever the case of the name; the last one wins, other listeners keep theirs. */
+static void a_listener_has_limits_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    set(f, "listeners", "A://127.0.0.1:9092,B://127.0.0.1:9093");
+    set(f, "listener.security.protocol.map", "A:PLAINTEXT,B:PLAINTEXT");
+    set(f, "inter.broker.listener.name", "A");
+    set(f, "listener.name.b.max.connections", "7");
+    set(f, "listener.name.b.max.connections", "8");
+    set(f, "listener.name.B.max.connection.creation.rate", "9");
+    set(f, "listener.name.other.max.connections", "1");
+    assert_false(config_set(&f->config, "listener.name.b.max.connections", "-1", "here", f->error));
+    assert_true(config_finish(&f->config, f->error));
+    assert_int_equal(f->config.listeners[0].max_connections, -1);
+    assert_int_equal(f->config.listeners[0].max_connection_creation_rate, -1);
+    assert_int_equal(f->config.listeners[1].max_connections, 8);
+    assert_int_equal(f->config.listeners[1].max_connection_creation_rate, 9);
+}
+
 static void settings_that_promise_safety_refuse_to_start(void **state)
 {
     struct fixture *f = *state;
@@ -394,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(node_id_and_broker_id_must_not_differ, setup, teardown),
         cmocka_unit_test_setup_teardown(log_dirs_wins_over_log_dir, setup, teardown),
         cmocka_unit_test_setup_teardown(data_folders_must_be_there_and_differ, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_listener_has_limits_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(settings_that_promise_safety_refuse_to_start, setup, teardown),
         cmocka_unit_test_setup_teardown(their_defaults_may_be_spelled_out, setup, teardown),
         cmocka_unit_test_setup_teardown(contradictions_name_setting_and_origin, setup, teardown),
