@@ -3,11 +3,59 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #define CUT_MARK "..."
+
+/* ---- the threshold -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    int least; /* of enum log_level that passes; below all: none */
+} thresholds[] = {
+    {"FATAL", LOG_LEVEL_ERROR - 1},
+    {"ERROR", LOG_LEVEL_ERROR    },
+    {"WARN",  LOG_LEVEL_WARN     },
+    {"INFO",  LOG_LEVEL_INFO     },
+    {"DEBUG", LOG_LEVEL_DEBUG    },
+    {"TRACE", LOG_LEVEL_DEBUG    },
+};
+
+#define THRESHOLD_AT_START 3
+
+static atomic_int threshold = THRESHOLD_AT_START; /* index of thresholds */
+
+const char *log_threshold(void)
+{
+    return thresholds[atomic_load_explicit(&threshold, memory_order_relaxed)].name;
+}
+
+static int threshold_find(const char *name, size_t size)
+{
+    for (int i = 0; i < (int)COUNT_OF(thresholds); i++) {
+        if (strlen(thresholds[i].name) == size && memcmp(thresholds[i].name, name, size) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool log_threshold_known(const char *name, size_t size)
+{
+    return threshold_find(name, size) >= 0;
+}
+
+void log_set_threshold(const char *name, size_t size)
+{
+    int found = threshold_find(name, size);
+    ASSERT(found >= 0);
+    atomic_store_explicit(&threshold, found, memory_order_relaxed);
+}
+
+/* ---- lines ---------------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the UTF-8 sequence at `text` that may stand in a line as they are; 0: the first byte has to be escaped. */
 static size_t plain_bytes(const unsigned char *text)
@@ -95,6 +143,9 @@ static void write_line(enum log_level level, const char *sentence, const char *f
 
 void log_line(enum log_level level, const char *sentence, const char *format, ...)
 {
+    if ((int)level > thresholds[atomic_load_explicit(&threshold, memory_order_relaxed)].least) {
+        return;
+    }
     va_list arguments;
     va_start(arguments, format);
     write_line(level, sentence, format, arguments);

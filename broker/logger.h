@@ -5,13 +5,13 @@
  *     LOG_INFO("Rolled segment", "topic=%s partition=%d base_offset=%" PRId64, topic, partition, base_offset);
  *     LOG_INFO("Stopped", NULL);
  *
- * ERROR: a person should act. WARN: odd but handled. INFO: a day fits on a screen. DEBUG: per request, compiled in with
- * CPPFLAGS=-DDOHLE_LOG_DEBUG only. Secrets and record contents never.
+ * ERROR: a person should act. WARN: odd but handled. INFO: a day fits on a screen. DEBUG: what only a developer asks.
+ * Secrets and record contents never.
  *
  * A line is one write() on descriptor 2, so lines of several threads do not mix; it shows the system's clock, also in
- * tests where the broker's clock is another. There is no level, sink or buffer to set up, and no state but the counters
- * of LOG_PEER_WARN. What a peer sent may stand in a line: control characters and bytes that are not UTF-8 are escaped,
- * and a line is cut at LOG_LINE_MAX. */
+ * tests where the broker's clock is another. There is no sink or buffer to set up, and no state but the threshold and
+ * the counters of LOG_PEER_WARN. What a peer sent may stand in a line: control characters and bytes that are not UTF-8
+ * are escaped, and a line is cut at LOG_LINE_MAX. */
 #ifndef DOHLE_BROKER_LOGGER_H
 #define DOHLE_BROKER_LOGGER_H
 
@@ -28,13 +28,17 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 #define LOG_ERROR(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define LOG_WARN(...)  log_line(LOG_LEVEL_WARN, __VA_ARGS__)
 #define LOG_INFO(...)  log_line(LOG_LEVEL_INFO, __VA_ARGS__)
-#ifdef DOHLE_LOG_DEBUG
 #define LOG_DEBUG(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
-#else
-#define LOG_DEBUG(...) ((void)(0 && (log_line(LOG_LEVEL_DEBUG, __VA_ARGS__), 0)))
-#endif
 
-/* Write one line. `format` may be NULL: the sentence alone. Keeps errno. */
+/* What is written: nothing below the threshold, under the names of Kafka's loggers: FATAL (nothing at all), ERROR,
+ * WARN, INFO (at the start), DEBUG and TRACE (all). It is the process's, not a broker's, and changes nothing but what
+ * is logged, which is why it may be static. Any thread may ask. */
+const char *log_threshold(void);
+bool log_threshold_known(const char *name, size_t size);
+/* `name` is known. */
+void log_set_threshold(const char *name, size_t size);
+
+/* Write one line, if the threshold lets it pass. `format` may be NULL: the sentence alone. Keeps errno. */
 void log_line(enum log_level level, const char *sentence, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* The line that log_line() writes, ending in a newline and a zero byte, with the given wall clock. Returns its length.

@@ -94,7 +94,7 @@ static void a_line_is_written_to_standard_error_and_keeps_errno(void **state)
     dup2(ends[1], STDERR_FILENO);
     errno = 42;
     LOG_INFO("Started", "port=%d", 9092);
-    LOG_DEBUG("Not compiled in", "port=%d", 9092);
+    LOG_DEBUG("Below the threshold", "port=%d", 9092);
     assert_int_equal(errno, 42);
     dup2(before, STDERR_FILENO);
     close(before);
@@ -104,6 +104,48 @@ static void a_line_is_written_to_standard_error_and_keeps_errno(void **state)
     close(ends[0]);
     assert_int_equal(size, strlen("2023-11-14T22:13:20.007Z INFO  Started port=9092\n"));
     assert_string_equal(line + strlen("2023-11-14T22:13:20.007"), "Z INFO  Started port=9092\n");
+}
+
+/* What one line leaves on standard error. */
+static ssize_t written_size(enum log_level level)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    int before = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    log_line(level, "Started", NULL);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    close(ends[1]);
+    char line[LOG_LINE_MAX];
+    ssize_t size = read(ends[0], line, sizeof line);
+    close(ends[0]);
+    return size;
+}
+
+static void what_is_below_the_threshold_is_not_written(void **state)
+{
+    static const struct {
+        const char *name;
+        int levels; /* that pass */
+    } rows[] = {
+        {"FATAL", 0},
+        {"ERROR", 1},
+        {"WARN",  2},
+        {"INFO",  3},
+        {"DEBUG", 4},
+        {"TRACE", 4}
+    };
+    (void)state;
+    assert_string_equal(log_threshold(), "INFO");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        log_set_threshold(rows[i].name, strlen(rows[i].name));
+        assert_string_equal(log_threshold(), rows[i].name);
+        for (int level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++)
+            assert_int_equal(written_size((enum log_level)level) > 0, level < rows[i].levels);
+    }
+    log_set_threshold("INFO", 4);
+    assert_false(log_threshold_known("info", 4) || log_threshold_known("OFF", 3) || log_threshold_known("INF", 3));
 }
 
 static void a_limit_passes_so_many_lines_a_second_and_counts_the_others(void **state)
@@ -132,6 +174,7 @@ int main(void)
         cmocka_unit_test(control_characters_and_broken_utf8_are_escaped),
         cmocka_unit_test(a_long_line_is_cut_and_says_so),
         cmocka_unit_test(a_line_is_written_to_standard_error_and_keeps_errno),
+        cmocka_unit_test(what_is_below_the_threshold_is_not_written),
         cmocka_unit_test(a_limit_passes_so_many_lines_a_second_and_counts_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
