@@ -18,8 +18,12 @@ void api_create_topics(struct request *request);
 void api_delete_topics(struct request *request);
 void api_create_partitions(struct request *request);
 
-/* api_configs.c */
+/* api_describe_configs.c */
 void api_describe_configs(struct request *request);
+void api_list_config_resources(struct request *request);
+
+/* api_alter_configs.c */
+void api_alter_configs(struct request *request);
 void api_incremental_alter_configs(struct request *request);
 
 /* api_producer_id.c */

@@ -26,6 +26,9 @@ enum config_source {
     CONFIG_DYNAMIC_DEFAULT_BROKER = 3,
     CONFIG_STATIC_BROKER = 4,
     CONFIG_DEFAULT = 5,
+    CONFIG_DYNAMIC_LOGGER = 6,
+    CONFIG_DYNAMIC_CLIENT_METRICS = 7,
+    CONFIG_DYNAMIC_GROUP = 8,
 };
 
 enum config_dynamic {

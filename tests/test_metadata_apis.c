@@ -280,6 +280,62 @@ static void listeners_cannot_be_set_while_the_broker_runs(void **state)
     assert_null(catalog_configs(f->broker->catalog, RESOURCE_BROKER, kp_string_of("1")));
 }
 
+/* AlterConfigs: what is not named goes. */
+static void replaced_settings_are_those_of_the_request_alone(void **state)
+{
+    struct metadata_fixture *f = *state;
+    assert_int_equal(fixture_create_topic_with(f, "t", 1, "retention.ms", "5"), 0);
+    struct kp_alter_configs_request_resources_configs item = {kp_string_of("segment.ms"), kp_string_of("7")};
+    struct kp_alter_configs_request_resources of[] = {
+        {.resource_type = RESOURCE_TOPIC, .resource_name = kp_string_of("t"), .configs = &item, .configs_count = 1},
+        {.resource_type = RESOURCE_TOPIC, .resource_name = kp_string_of("t"), .configs = &item, .configs_count = 1}
+    };
+    struct kp_alter_configs_request request = {.resources = of, .resources_count = 1};
+    struct kp_alter_configs_response response;
+    assert_true(metadata_fixture_ask(f, KP_API_ALTER_CONFIGS, 2, &request, &response));
+    assert_int_equal(response.responses[0].error_code, KAFKA_NONE);
+    metadata_fixture_restart(f);
+    assert_int_equal(fixture_topic(f, "t")->log_config.segment_ms, 7);
+    assert_int_equal(fixture_topic(f, "t")->log_config.retention_ms, 604800000);
+
+    request.resources_count = 2; /* Kafka stumbles over it, and never answers */
+    assert_true(metadata_fixture_ask(f, KP_API_ALTER_CONFIGS, 2, &request, &response));
+    assert_int_equal(response.responses[0].error_code, KAFKA_INVALID_REQUEST);
+    assert_int_equal(response.responses[1].error_code, KAFKA_INVALID_REQUEST);
+}
+
+static void settings_of_groups_and_client_metrics_stay(void **state)
+{
+    struct metadata_fixture *f = *state;
+    assert_int_equal(alter(f, RESOURCE_GROUP, "g", "share.isolation.level", CONFIG_SET, "read_committed", false), 0);
+    assert_int_equal(alter(f, RESOURCE_CLIENT_METRICS, "m", "interval.ms", CONFIG_SET, "100", false), 0);
+    metadata_fixture_restart(f);
+    const struct catalog *catalog = f->broker->catalog;
+    assert_string_equal(
+        topic_overrides_get(catalog_configs(catalog, RESOURCE_GROUP, kp_string_of("g")), "share.isolation.level"),
+        "read_committed");
+    assert_string_equal(
+        topic_overrides_get(catalog_configs(catalog, RESOURCE_CLIENT_METRICS, kp_string_of("m")), "interval.ms"),
+        "100");
+}
+
+/* Names are kept as C strings; one that is cut would be another's. */
+static void a_name_with_a_zero_in_it_has_no_settings(void **state)
+{
+    struct metadata_fixture *f = *state;
+    struct kp_incremental_alter_configs_request_resources_configs item = {.name = kp_string_of("share.isolation.level"),
+                                                                          .value = kp_string_of("read_committed")};
+    struct kp_incremental_alter_configs_request_resources of = {
+        .resource_type = RESOURCE_GROUP, .resource_name = {"g\0h", 3},
+             .configs = &item, .configs_count = 1
+    };
+    struct kp_incremental_alter_configs_request request = {.resources = &of, .resources_count = 1};
+    struct kp_incremental_alter_configs_response response;
+    assert_true(metadata_fixture_ask(f, KP_API_INCREMENTAL_ALTER_CONFIGS, 1, &request, &response));
+    assert_int_equal(response.responses[0].error_code, KAFKA_INVALID_REQUEST);
+    assert_null(catalog_configs(f->broker->catalog, RESOURCE_GROUP, kp_string_of("g")));
+}
+
 /* ---- pages ---------------------------------------------------------------------------------------------------------- */
 
 /* KIP-966: following the cursor, a client sees each partition once. */
@@ -422,6 +478,9 @@ int main(void)
         TEST(a_validated_setting_does_not_count),
         TEST(setting_the_same_value_again_writes_nothing),
         TEST(listeners_cannot_be_set_while_the_broker_runs),
+        TEST(replaced_settings_are_those_of_the_request_alone),
+        TEST(settings_of_groups_and_client_metrics_stay),
+        TEST(a_name_with_a_zero_in_it_has_no_settings),
         TEST(following_the_cursor_shows_every_partition_once),
         TEST(a_partition_whose_log_is_offline_has_no_leader),
         TEST(an_old_consumer_is_told_that_there_is_no_leader_for_what_is_offline),

@@ -97,6 +97,7 @@ static const struct rule {
     {"DeleteGroups",            "results",                   RULE_UNORDERED, "group_id",              0},
     {"ListGroups",              "groups",                    RULE_UNORDERED, "group_id",              0},
     {"group_log",               "members",                   RULE_UNORDERED, "member_id",             0},
+    {"ListConfigResources",     "config_resources",          RULE_UNORDERED, "resource_name",         0},
 };
 
 static const struct rule *rule_of(const char *api, const char *field)

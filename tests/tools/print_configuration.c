@@ -1,14 +1,15 @@
 /* Prints docs/configuration.md from the tables of settings, so that the document cannot differ from the program.
  *
  * usage: print_configuration >docs/configuration.md */
-#include "broker/topic_config.h"
+#include "broker/resource_settings.h"
 
 #include <string.h>
 
 static const char head[] =
     "# Configuration\n"
     "\n"
-    "Printed from the tables in `broker/config_table.c` and `broker/topic_config.c` by `make docs`; do not edit.\n"
+    "Printed from the tables in `broker/config_table.c`, `broker/topic_config.c`, `broker/group_config.c` and "
+    "`broker/client_metrics_config.c` by `make docs`; do not edit.\n"
     "\n"
     "dohle takes Apache Kafka's settings, in Kafka's files:\n"
     "\n"
@@ -118,6 +119,26 @@ static void print_topic_settings(void)
     }
 }
 
+static void print_resource_settings(const char *title, const char *sentence, const struct resource_kind *kind)
+{
+    printf("\n## %s\n\n%s\n\n| name | type | default | allowed | broker setting | |\n"
+           "| --- | --- | --- | --- | --- | --- |\n",
+           title, sentence);
+    for (int i = 0; i < kind->settings_count; i++) {
+        const struct resource_setting *setting = &kind->settings[i];
+        if (setting->internal)
+            continue;
+        printf("| `%s` | %s | ", setting->name, config_type_name(setting->type));
+        if (setting->synonym != NULL)
+            printf("| ");
+        else
+            print_text(setting->default_text);
+        print_allowed(setting->allowed);
+        print_allowed(setting->synonym);
+        printf("%s |\n", setting->documentation);
+    }
+}
+
 static void print_broker_settings(const char *title, bool served)
 {
     static const char *const dynamic[] = {
@@ -144,6 +165,11 @@ int main(void)
     fputs(head, stdout);
     print_broker_settings("Broker settings that are served", true);
     print_topic_settings();
+    print_resource_settings("Settings of groups",
+                            "They are checked, kept and described. What they bound is not served yet.", &group_kind);
+    print_resource_settings("Settings of client metrics subscriptions",
+                            "They are checked, kept and described. Metrics of clients are not collected yet.",
+                            &client_metrics_kind);
     print_broker_settings("Other broker settings of Apache Kafka 4.4.0", false);
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
