@@ -53,6 +53,9 @@ void api_push_telemetry(struct request *request);
 void api_alter_replica_log_dirs(struct request *request);
 void api_describe_log_dirs(struct request *request);
 
+/* api_describe_producers.c */
+void api_describe_producers(struct request *request);
+
 /* api_offset_for_leader_epoch.c */
 void api_offset_for_leader_epoch(struct request *request);
 

@@ -45,6 +45,7 @@ static const struct {
     {KP_API_DESCRIBE_CLIENT_QUOTAS,      api_describe_client_quotas     },
     {KP_API_ALTER_CLIENT_QUOTAS,         api_alter_client_quotas        },
     {KP_API_DESCRIBE_CLUSTER,            api_describe_cluster           },
+    {KP_API_DESCRIBE_PRODUCERS,          api_describe_producers         },
     {KP_API_LIST_CONFIG_RESOURCES,       api_list_config_resources      },
     {KP_API_DESCRIBE_TOPIC_PARTITIONS,   api_describe_topic_partitions  },
     {KP_API_GET_TELEMETRY_SUBSCRIPTIONS, api_get_telemetry_subscriptions},

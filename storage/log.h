@@ -287,6 +287,20 @@ bool log_is_offline(const struct log *log);
 /* False: whatever is asked of the log loads it first, which takes some 30 microseconds, or as long as the disk. */
 bool log_is_loaded(const struct log *log);
 
+/* What a log knows of one of its producers. */
+struct log_producer {
+    int64_t id;
+    int64_t last_timestamp_ms;
+    int64_t txn_first_offset;  /* of the open transaction; -1: none */
+    int32_t last_sequence;     /* -1: only a marker was seen */
+    int32_t coordinator_epoch; /* of the last marker; -1: none */
+    int16_t epoch;
+};
+/* How many producers the log knows. Returns 0, or as log_load(). */
+int log_producers_count(struct log *log, int32_t *count, struct storage_fault *fault) WARN_UNUSED;
+/* The one at `position` (below the count of this turn), by rising id. */
+struct log_producer log_producer_at(const struct log *log, int32_t position);
+
 /* DeleteRecords: nothing below `offset` is to be read any more; what is wholly below goes with the next retention.
  * Nothing happens when the log start is there already. Returns 0, STORAGE_OFFSET_OUT_OF_RANGE above the high watermark,
  * or as log_load(). */

@@ -74,3 +74,25 @@ int log_check_producer(struct log *log, const struct record_batch *batch, struct
     }
     return answer;
 }
+
+int log_producers_count(struct log *log, int32_t *count, struct storage_fault *fault)
+{
+    int error = log_load(log, fault);
+    *count = error == 0 ? log->producers.count : 0;
+    return error;
+}
+
+struct log_producer log_producer_at(const struct log *log, int32_t position)
+{
+    ASSERT(position < log->producers.count);
+    const struct producer *producer = log->producers.producers[position];
+    int32_t batches = producer->batches_count;
+    return (struct log_producer){
+        .id = producer->id,
+        .last_timestamp_ms = producer->last_timestamp_ms,
+        .txn_first_offset = producer->txn_first_offset,
+        .last_sequence = batches > 0 ? producer->batches[batches - 1].last_sequence : -1,
+        .coordinator_epoch = producer->coordinator_epoch,
+        .epoch = producer->epoch,
+    };
+}

@@ -275,6 +275,35 @@ static void open_transactions_keep_their_producer(void **state)
     assert_int_equal(log_last_stable_offset(test->f.log), 0);
 }
 
+/* As DescribeProducers tells it; a log that nobody has asked for is loaded. */
+static void producers_are_told_with_their_open_transactions(void **state)
+{
+    struct producers_test *test = *state;
+    struct batch_spec open = {
+        .records = 2, .producer_id = OTHER, .base_sequence = 5, .attributes = BATCH_TRANSACTIONAL};
+    int32_t count;
+    assert_int_equal(produce(test, ID, 7, NULL), 0);
+    assert_int_equal(log_fixture_append(&test->f, open, NULL), 0);
+    log_fixture_reload(&test->f, true);
+    assert_int_equal(log_producers_count(test->f.log, &count, NULL), 0);
+    assert_int_equal(count, 2);
+    struct log_producer one = log_producer_at(test->f.log, 0), other = log_producer_at(test->f.log, 1);
+    assert_int_equal(one.id, ID);
+    assert_int_equal(one.last_sequence, 8);
+    assert_int_equal(one.txn_first_offset, -1);
+    assert_int_equal(one.coordinator_epoch, -1);
+    assert_int_equal(other.id, OTHER);
+    assert_int_equal(other.last_sequence, 6);
+    assert_int_equal(other.txn_first_offset, 2);
+
+    assert_int_equal(log_fixture_append_marker(&test->f, OTHER, 1, true), 0);
+    other = log_producer_at(test->f.log, 1);
+    assert_int_equal(other.epoch, 1);
+    assert_int_equal(other.last_sequence, -1); /* of the new epoch there is only a marker */
+    assert_int_equal(other.txn_first_offset, -1);
+    assert_true(other.coordinator_epoch >= 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -295,6 +324,7 @@ int main(void)
         TEST(idle_producers_are_forgotten_as_time_passes),
         TEST(changed_expiration_counts_at_the_next_check),
         TEST(open_transactions_keep_their_producer),
+        TEST(producers_are_told_with_their_open_transactions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

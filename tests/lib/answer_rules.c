@@ -39,6 +39,7 @@ static const struct rule {
     {NULL,                      "batch_index_error_message", RULE_TEXT,      NULL,                    0},
     {"DescribeConfigs",         "documentation",             RULE_TEXT,      NULL,                    0},
     {NULL,                      "host",                      RULE_HOST,      NULL,                    0},
+    {"DescribeQuorum",          "port",                      RULE_SIZE,      NULL,                    1},
     {NULL,                      "port",                      RULE_PORT,      NULL,                    0},
     {NULL,                      "cluster_id",                RULE_ID,        "cluster_id",            0},
     {"ApiVersions",             "finalized_features_epoch",  RULE_ID,        "metadata_offset",       0},
@@ -97,6 +98,15 @@ static const struct rule {
     {"DeleteGroups",            "results",                   RULE_UNORDERED, "group_id",              0},
     {"ListGroups",              "groups",                    RULE_UNORDERED, "group_id",              0},
     {"group_log",               "members",                   RULE_UNORDERED, "member_id",             0},
+    {"DescribeProducers",       "active_producers",          RULE_UNORDERED, "producer_id",           0},
+    {"DescribeProducers",       "last_timestamp",            RULE_CLOCK,     NULL,                    0},
+    {"DescribeQuorum",          "leader_epoch",              RULE_SIZE,      NULL,                    1},
+    {"DescribeQuorum",          "high_watermark",            RULE_SIZE,      NULL,                    1},
+    {"DescribeQuorum",          "log_end_offset",            RULE_SIZE,      NULL,                    1},
+    {"DescribeQuorum",          "last_fetch_timestamp",      RULE_CLOCK,     NULL,                    0},
+    {"DescribeQuorum",          "last_caught_up_timestamp",  RULE_CLOCK,     NULL,                    0},
+    {"ElectLeaders",            "replica_election_results",  RULE_UNORDERED, "topic",                 0},
+    {"ElectLeaders",            "partition_result",          RULE_UNORDERED, "partition_id",          0},
     {"ListConfigResources",     "config_resources",          RULE_UNORDERED, "resource_name",         0},
 };
 
