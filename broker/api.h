@@ -8,6 +8,7 @@
 /* api_cluster.c */
 void api_api_versions(struct request *request);
 void api_describe_cluster(struct request *request);
+void api_unregister_broker(struct request *request);
 
 /* api_metadata.c */
 void api_metadata(struct request *request);
@@ -55,6 +56,17 @@ void api_describe_log_dirs(struct request *request);
 
 /* api_describe_producers.c */
 void api_describe_producers(struct request *request);
+
+/* api_quorum.c */
+void api_describe_quorum(struct request *request);
+
+/* api_replicas.c */
+void api_elect_leaders(struct request *request);
+void api_alter_partition_reassignments(struct request *request);
+void api_list_partition_reassignments(struct request *request);
+
+/* api_features.c */
+void api_update_features(struct request *request);
 
 /* api_offset_for_leader_epoch.c */
 void api_offset_for_leader_epoch(struct request *request);

@@ -1,10 +1,10 @@
-/* ApiVersions and DescribeCluster: who is this, and what does it speak. */
+/* ApiVersions, DescribeCluster and UnregisterBroker: who is this, what does it speak, and who is gone for good. */
 #include "api.h"
 #include "authorized_operations.h"
-#include "broker.h"
+#include "controller.h"
 #include "dispatch.h"
-#include "metadata_log.h"
-#include "../protocol/errors.h"
+#include "features.h"
+#include "outcome.h"
 
 #include <ctype.h>
 
@@ -14,15 +14,6 @@
 /* Old librdkafka takes a broker that does not list Produce 0 for one that knows no record batches (KAFKA-18659); asked
  * for, those versions are refused, by Kafka too. */
 #define PRODUCE_LISTED_FROM 0
-
-/* Features of Kafka that are served here, and their levels. Others may be finalized in a folder that Kafka wrote: their
- * levels stay in the metadata, and are not told to clients, who would use what is not there. */
-static const struct {
-    const char *name;
-    int16_t min_level, max_level;
-} FEATURES[] = {
-    {"metadata.version", METADATA_VERSION_OLDEST, METADATA_VERSION_LATEST},
-};
 
 static struct kp_api_versions_response_api_keys listed(const struct kp_api *api)
 {
@@ -91,8 +82,8 @@ void api_api_versions(struct request *request)
 {
     const struct broker *broker = request->broker;
     struct kp_api_versions_response_api_keys keys[KP_APIS_COUNT];
-    struct kp_api_versions_response_supported_features supported[COUNT_OF(FEATURES)];
-    struct kp_api_versions_response_finalized_features finalized[COUNT_OF(FEATURES)];
+    struct kp_api_versions_response_supported_features supported[FEATURES_COUNT];
+    struct kp_api_versions_response_finalized_features finalized[FEATURES_COUNT];
     struct kp_api_versions_response response = kp_api_versions_response_default;
     response.error_code = check_versions_request(request);
     if (response.error_code == KAFKA_NONE || response.error_code == KAFKA_UNSUPPORTED_VERSION)
@@ -101,12 +92,12 @@ void api_api_versions(struct request *request)
         response.supported_features = supported;
         response.finalized_features = finalized;
         response.finalized_features_epoch = metadata_log_end_offset(broker->metadata_log) - 1;
-        for (size_t i = 0; i < COUNT_OF(FEATURES); i++) {
-            int16_t level = catalog_feature_level(broker->catalog, FEATURES[i].name);
+        for (size_t i = 0; i < FEATURES_COUNT; i++) {
+            int16_t level = catalog_feature_level(broker->catalog, features[i].name);
             supported[response.supported_features_count++] = (struct kp_api_versions_response_supported_features){
-                kp_string_of(FEATURES[i].name), FEATURES[i].min_level, FEATURES[i].max_level};
+                kp_string_of(features[i].name), features[i].min_level, features[i].max_level};
             finalized[response.finalized_features_count++] =
-                (struct kp_api_versions_response_finalized_features){kp_string_of(FEATURES[i].name), level, level};
+                (struct kp_api_versions_response_finalized_features){kp_string_of(features[i].name), level, level};
         }
     }
     request_respond(request, &response);
@@ -139,5 +130,32 @@ void api_describe_cluster(struct request *request)
         if (body->include_cluster_authorized_operations)
             response.cluster_authorized_operations = CLUSTER_OPERATIONS;
     }
+    request_respond(request, &response);
+}
+
+/* Forget a broker that is gone for good: a folder of a larger cluster may still name it. This node is the only one, and
+ * stays: Kafka lets go of it too, and then leads nothing any more until it is started again. */
+static struct outcome unregister(struct request *request, int32_t broker_id)
+{
+    struct broker *broker = request->broker;
+    struct metadata_batch batch;
+    if (broker_id == broker->node_id)
+        return refused(KAFKA_INVALID_REQUEST, "This broker is the only one: it stays registered as long as it runs.");
+    int64_t epoch = controller_broker_epoch(broker, broker_id);
+    if (epoch < 0)
+        return refused(KAFKA_BROKER_ID_NOT_REGISTERED,
+                       arena_printf(&request->arena, "No broker %d is registered.", broker_id));
+    controller_begin(broker, &batch);
+    controller_unregister(&batch, broker_id, epoch);
+    return refused(controller_commit(broker, &batch, request), NULL);
+}
+
+void api_unregister_broker(struct request *request)
+{
+    const struct kp_unregister_broker_request *body = request->body;
+    struct kp_unregister_broker_response response = kp_unregister_broker_response_default;
+    struct outcome outcome = unregister(request, body->broker_id);
+    response.error_code = (int16_t)outcome.error;
+    response.error_message = outcome.error == KAFKA_NONE ? KP_EMPTY_STRING : kp_string_of(outcome.message);
     request_respond(request, &response);
 }

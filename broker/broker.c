@@ -253,7 +253,7 @@ void broker_stop(struct broker *broker)
 
 bool broker_close(struct broker *broker)
 {
-    int64_t broker_epoch = controller_broker_epoch(broker);
+    int64_t broker_epoch = controller_broker_epoch(broker, broker->node_id);
     broker->stopping = true;
     controller_resign(broker);
     bool clean = metadata_log_sync_now(broker->metadata_log) == 0;

@@ -210,10 +210,10 @@ int64_t catalog_next_producer_id(const struct catalog *catalog)
     return catalog->next_producer_id;
 }
 
-bool catalog_registration(const struct catalog *catalog, struct kp_register_broker_record *registration,
-                          struct arena *arena)
+bool catalog_registration(const struct catalog *catalog, int32_t broker_id,
+                          struct kp_register_broker_record *registration, struct arena *arena)
 {
-    return kept_records_registration(&catalog->kept, catalog->options.node_id, registration, arena);
+    return kept_records_registration(&catalog->kept, broker_id, registration, arena);
 }
 
 int16_t catalog_partition_record_version(const struct catalog *catalog)

@@ -115,9 +115,9 @@ int16_t catalog_feature_level(const struct catalog *catalog, const char *name);
 const struct client_quotas *catalog_client_quotas(const struct catalog *catalog);
 /* The first producer id that no block has given out. */
 int64_t catalog_next_producer_id(const struct catalog *catalog);
-/* The last registration of this node; see kept_records.h. */
-bool catalog_registration(const struct catalog *catalog, struct kp_register_broker_record *registration,
-                          struct arena *arena) WARN_UNUSED;
+/* The last registration of a broker; see kept_records.h. */
+bool catalog_registration(const struct catalog *catalog, int32_t broker_id,
+                          struct kp_register_broker_record *registration, struct arena *arena) WARN_UNUSED;
 
 /* A partition in full, as its record says it; what it points to is in the catalog and in `partition`. */
 struct kp_partition_record catalog_partition_record(const struct catalog *catalog, struct partition *partition);

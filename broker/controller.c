@@ -174,7 +174,7 @@ static void add_registration(struct broker *broker, struct metadata_batch *batch
     struct kp_register_broker_record registration;
     struct arena arena;
     arena_init(&arena, METADATA_DECODE_BYTES_MAX);
-    if (!catalog_registration(broker->catalog, &registration, &arena))
+    if (!catalog_registration(broker->catalog, broker->node_id, &registration, &arena))
         register_broker(broker, batch, options);
     else if (!registration.fenced)
         fence_broker(broker, batch, registration.broker_epoch);
@@ -403,12 +403,13 @@ void controller_close(struct broker *broker)
     broker->catalog = NULL;
 }
 
-int64_t controller_broker_epoch(const struct broker *broker)
+int64_t controller_broker_epoch(const struct broker *broker, int32_t broker_id)
 {
     struct kp_register_broker_record registration;
     struct arena arena;
     arena_init(&arena, METADATA_DECODE_BYTES_MAX);
-    int64_t epoch = catalog_registration(broker->catalog, &registration, &arena) ? registration.broker_epoch : -1;
+    int64_t epoch =
+        catalog_registration(broker->catalog, broker_id, &registration, &arena) ? registration.broker_epoch : -1;
     arena_release(&arena);
     return epoch;
 }
@@ -462,6 +463,12 @@ void controller_remove_topic(struct metadata_batch *batch, struct kp_uuid topic_
 {
     struct kp_remove_topic_record record = {.topic_id = topic_id};
     metadata_batch_add(batch, &kp_remove_topic_record_schema, 0, &record);
+}
+
+void controller_unregister(struct metadata_batch *batch, int32_t broker_id, int64_t broker_epoch)
+{
+    struct kp_unregister_broker_record record = {.broker_id = broker_id, .broker_epoch = broker_epoch};
+    metadata_batch_add(batch, &kp_unregister_broker_record_schema, 0, &record);
 }
 
 void controller_set_config(struct metadata_batch *batch, enum resource_type type, struct kp_string resource,

@@ -46,8 +46,8 @@ int controller_raise_epoch(struct broker *broker, struct kp_string topic, int32_
  * it returns; what is lost is recorded again when the log is next loaded. */
 void controller_note_directory(struct broker *broker, struct kp_string topic, int32_t partition, int32_t directory);
 
-/* The epoch of this broker's registration, as Kafka wants it in the mark of a clean stop; -1: none. */
-int64_t controller_broker_epoch(const struct broker *broker);
+/* The epoch of a broker's registration, as Kafka wants that of this one in the mark of a clean stop; -1: none. */
+int64_t controller_broker_epoch(const struct broker *broker, int32_t broker_id);
 
 void controller_begin(const struct broker *broker, struct metadata_batch *batch);
 /* Append what the batch holds, if anything, replay it, hold the answer of `request` (NULL: none) until it is durable,
@@ -62,6 +62,8 @@ struct kp_uuid controller_add_topic(struct broker *broker, struct metadata_batch
 void controller_add_partitions(struct broker *broker, struct metadata_batch *batch, struct kp_uuid topic_id,
                                int32_t first, int32_t end);
 void controller_remove_topic(struct metadata_batch *batch, struct kp_uuid topic_id);
+/* Forget a broker that is registered in this epoch. */
+void controller_unregister(struct metadata_batch *batch, int32_t broker_id, int64_t broker_epoch);
 /* Set a value of a resource, or with a null one remove it. */
 void controller_set_config(struct metadata_batch *batch, enum resource_type type, struct kp_string resource,
                            struct kp_string name, struct kp_string value);

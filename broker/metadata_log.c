@@ -17,8 +17,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define TOPIC  "__cluster_metadata"
-#define FOLDER TOPIC "-0"
+#define FOLDER METADATA_TOPIC "-0"
 
 #define INDEX_BYTES (10 * 1024 * 1024)
 
@@ -310,7 +309,7 @@ static bool read_log(struct opening *opening)
 {
     struct metadata_log *log = opening->log;
     struct storage_fault fault = {0};
-    log->log = log_new(log->options.store, TOPIC, 0, topic_id, &log->log_config);
+    log->log = log_new(log->options.store, METADATA_TOPIC, 0, topic_id, &log->log_config);
     if (log_load(log->log, &fault) != 0)
         return fail_fault(opening->error, "The metadata log cannot be opened", &fault);
     if (log_end_offset(log->log) < opening->from && !begin_behind_checkpoint(opening))
@@ -383,6 +382,16 @@ int metadata_log_append(struct metadata_log *log, struct metadata_batch *batch)
 int64_t metadata_log_end_offset(const struct metadata_log *log)
 {
     return log->end_offset;
+}
+
+int32_t metadata_log_epoch(const struct metadata_log *log)
+{
+    return log->epoch;
+}
+
+bool metadata_log_has_voters(const struct metadata_log *log)
+{
+    return log->has_voters;
 }
 
 static bool append_leader_change(struct opening *opening)

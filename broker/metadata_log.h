@@ -36,6 +36,8 @@
 struct metadata_log;
 struct request;
 
+#define METADATA_TOPIC "__cluster_metadata" /* its one partition is 0 */
+
 struct metadata_log_options {
     struct env *env;
     struct log_store *store;
@@ -71,6 +73,11 @@ void metadata_log_close(struct metadata_log *log);
 int metadata_log_append(struct metadata_log *log, struct metadata_batch *batch) WARN_UNUSED;
 /* The offset that the next record gets. */
 int64_t metadata_log_end_offset(const struct metadata_log *log);
+
+/* The epoch of this run. */
+int32_t metadata_log_epoch(const struct metadata_log *log);
+/* Does the log name its voters (KRaft version 1)? Else they are in everybody's settings. */
+bool metadata_log_has_voters(const struct metadata_log *log);
 
 /* Something that waits until all that was appended so far is durable. */
 struct metadata_wait {

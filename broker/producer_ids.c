@@ -30,7 +30,7 @@ static enum kafka_error take_block(struct producer_ids *ids)
         return KAFKA_UNKNOWN_SERVER_ERROR; /* as Kafka, when all are given out */
     struct metadata_batch batch;
     struct kp_producer_ids_record record = {.broker_id = broker->node_id,
-                                            .broker_epoch = controller_broker_epoch(broker),
+                                            .broker_epoch = controller_broker_epoch(broker, broker->node_id),
                                             .next_producer_id = first + BLOCK_IDS};
     controller_begin(broker, &batch);
     metadata_batch_add(&batch, &kp_producer_ids_record_schema, 0, &record);

@@ -455,20 +455,20 @@ static void changes_of_a_registration_are_merged_into_it(void **state)
     struct kp_register_broker_record registration;
     struct arena arena;
     arena_init(&arena, SIZE_MAX);
-    assert_false(catalog_registration(f->catalog, &registration, &arena));
+    assert_false(catalog_registration(f->catalog, 1, &registration, &arena));
     assert_true(register_broker(f, 7, true));
     struct kp_broker_registration_change_record change = kp_broker_registration_change_record_default;
     change.broker_id = NODE_ID;
     change.broker_epoch = 7;
     change.fenced = -1;
     assert_true(replay(f, &kp_broker_registration_change_record_schema, 0, &change));
-    assert_true(catalog_registration(f->catalog, &registration, &arena));
+    assert_true(catalog_registration(f->catalog, 1, &registration, &arena));
     assert_false(registration.fenced);
     assert_int_equal(registration.broker_epoch, 7);
     change.fenced = 1;
     assert_true(replay(f, &kp_broker_registration_change_record_schema, 0, &change));
     assert_true(register_broker(f, 9, false));
-    assert_true(catalog_registration(f->catalog, &registration, &arena));
+    assert_true(catalog_registration(f->catalog, 1, &registration, &arena));
     assert_int_equal(registration.broker_epoch, 9);
     arena_release(&arena);
 }

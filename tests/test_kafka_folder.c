@@ -130,7 +130,7 @@ static void the_registration_of_kafka_is_kept(void **state)
 {
     struct metadata_fixture *f = *state;
     open_clean(f);
-    assert_int_equal(controller_broker_epoch(f->broker), 13);
+    assert_int_equal(controller_broker_epoch(f->broker, f->broker->node_id), 13);
 }
 
 static void without_the_clean_mark_all_leader_epochs_rise(void **state)
@@ -191,7 +191,7 @@ static void a_checkpoint_of_ours_has_all_that_kafka_had(void **state)
     metadata_fixture_restart(f);
     assert_int_equal(catalog_topics_count(f->broker->catalog), 3);
     assert_int_equal(fixture_topic(f, "payments")->log_config.rules.max_message_bytes, 2000);
-    assert_int_equal(controller_broker_epoch(f->broker), 13);
+    assert_int_equal(controller_broker_epoch(f->broker, f->broker->node_id), 13);
 }
 
 /* Every truncation of Kafka's log is a folder that opens, with the batches that are whole. */

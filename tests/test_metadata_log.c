@@ -200,7 +200,7 @@ static void the_broker_registers_once_and_its_epoch_is_in_the_clean_mark(void **
     struct metadata_fixture *f = *state;
     assert_true(metadata_fixture_open(f, NULL, NULL));
     metadata_fixture_restart(f);
-    int64_t epoch = controller_broker_epoch(f->broker);
+    int64_t epoch = controller_broker_epoch(f->broker, f->broker->node_id);
     struct seen seen = look(f);
     assert_int_equal(count_type(&seen, KP_TYPE_REGISTER_BROKER_RECORD), 1);
     assert_int_equal(epoch, 2); /* its offset: behind the leader change and the feature level */
@@ -216,7 +216,7 @@ static bool registered_as_fenced(const struct metadata_fixture *f)
     struct kp_register_broker_record registration;
     struct arena arena;
     arena_init(&arena, SIZE_MAX);
-    assert_true(catalog_registration(f->broker->catalog, &registration, &arena));
+    assert_true(catalog_registration(f->broker->catalog, f->broker->node_id, &registration, &arena));
     arena_release(&arena);
     return registration.fenced;
 }
@@ -236,7 +236,7 @@ static void a_registration_that_a_killed_kafka_left_unfenced_is_fenced(void **st
     struct kp_broker_registration_change_record change = kp_broker_registration_change_record_default;
     struct metadata_batch batch;
     change.broker_id = 1;
-    change.broker_epoch = controller_broker_epoch(f->broker);
+    change.broker_epoch = controller_broker_epoch(f->broker, f->broker->node_id);
     change.fenced = -1;
     controller_begin(f->broker, &batch);
     metadata_batch_add(&batch, &kp_broker_registration_change_record_schema, 0, &change);
