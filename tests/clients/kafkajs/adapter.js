@@ -23,6 +23,7 @@ const CODECS = {
     zstd: CompressionTypes.ZSTD,
 };
 const ACKS = { 0: 0, 1: 1, all: -1 };
+const SOURCE_TOPIC = 1; // of a setting: the topic's own value
 
 class Unsupported extends Error {}
 
@@ -120,8 +121,17 @@ const commands = {
         return { configs: Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue])) };
     },
 
-    async alter_config() {
-        throw new Unsupported('KafkaJS replaces all settings of a topic at once, by the older AlterConfigs');
+    // The older AlterConfigs, which replaces all settings: those that the topic has are sent along.
+    async alter_config({ topic, name, value }) {
+        const resource = { type: ConfigResourceTypes.TOPIC, name: topic };
+        const answer = await admin.describeConfigs({ resources: [resource] });
+        const configEntries = answer.resources[0].configEntries
+            .filter(({ configName, configSource }) => configSource === SOURCE_TOPIC && configName !== name)
+            .map(({ configName, configValue }) => ({ name: configName, value: configValue }));
+        if (value !== null) {
+            configEntries.push({ name, value });
+        }
+        await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] });
     },
 
     async list_offsets({ topic, partition, at }) {
