@@ -58,6 +58,7 @@ JVM_FLAGS = {
 
 TOOLS = {
     "broker-api-versions": "BrokerApiVersionsCommand",
+    "client-metrics": "ClientMetricsCommand",
     "cluster": "ClusterTool",
     "configs": "kafka.admin.ConfigCommand",
     "console-consumer": "consumer.ConsoleConsumer",
@@ -69,10 +70,12 @@ TOOLS = {
     "features": "FeatureCommand",
     "get-offsets": "GetOffsetShell",
     "groups": "GroupsCommand",
+    "leader-election": "LeaderElectionCommand",
     "log-dirs": "LogDirsCommand",
     "metadata-quorum": "MetadataQuorumCommand",
     "metadata-shell": "org.apache.kafka.shell.MetadataShell",
     "producer-perf-test": "ProducerPerformance",
+    "reassign-partitions": "reassign.ReassignPartitionsCommand",
     "storage": "kafka.tools.StorageTool",
     "topics": "TopicCommand",
     "transactions": "TransactionsCommand",
