@@ -89,8 +89,8 @@ struct request {
     void (*canceled)(struct request *request); /* while parked; NULL: it goes on without its peer */
     void *parked;                              /* what belongs to who parked it */
     const uint8_t *frame;                      /* valid while the handler runs */
-    struct postponed *postponed; /* NULL: it never was; see request_postpone() */
-    int32_t loads;               /* of the logs that it is about, in its order, so many need not be loaded any more */
+    struct postponed *postponed;               /* NULL: it never was; see request_postpone() */
+    int32_t loads; /* of the logs that it is about, in its order, so many need not be loaded any more */
 };
 
 /* ---- for the owner of a peer (conn.c, tests) ------------------------------------------------------------------------ */

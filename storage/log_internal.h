@@ -297,8 +297,8 @@ int folder_put_aside(struct folder *folder, struct log_dir *dir, const char *nam
 void store_remove_folder(struct log_store *store, struct folder *folder, int64_t due_ms);
 /* The same for a segment, whose files go by the name of .deleted. */
 void store_remove_segment(struct log_store *store, struct segment *segment, int64_t due_ms);
-/* Remove a file that nobody reads and whose staying does no harm. It is gone before its folder is renamed, and so before
- * another one gets that name: all of these are jobs of a kind that run one after the other. */
+/* Remove a file that nobody reads and whose staying does no harm. It is gone before its folder is renamed, and so
+ * before another one gets that name: all of these are jobs of a kind that run one after the other. */
 void store_remove_file(struct log_store *store, const char *path);
 /* Start the removals that are due. Returns when the next one is, INT64_MAX without any. */
 int64_t store_removals_tick(struct log_store *store, int64_t now_ms);
