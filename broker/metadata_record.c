@@ -6,17 +6,6 @@
 #define CONTROL_KEY_BYTES   4
 #define CONTROL_KEY_VERSION 0
 
-/* The number of the type whose body has this schema. */
-static int16_t type_of_schema(enum kp_record_kind kind, const struct kp_schema *schema)
-{
-    for (int i = 0; i < KP_RECORD_TYPES_COUNT; i++) {
-        if (kp_record_types[i].kind == kind && kp_record_types[i].schema == schema)
-            return kp_record_types[i].type;
-    }
-    ASSERT(!"a schema of this kind of record");
-    return -1;
-}
-
 bool metadata_record_parse(struct metadata_record *record, struct kp_bytes value)
 {
     struct kp_reader reader;
@@ -54,7 +43,7 @@ static struct kp_bytes write_value(uint8_t *to, size_t size, const struct kp_sch
     struct kp_writer writer;
     kp_writer_init(&writer, to, size);
     kp_write_uvarint(&writer, FRAME_VERSION);
-    kp_write_uvarint(&writer, (uint32_t)type_of_schema(KP_RECORD_METADATA, schema));
+    kp_write_uvarint(&writer, (uint32_t)kp_record_type_number(KP_RECORD_METADATA, schema));
     kp_write_uvarint(&writer, (uint32_t)version);
     kp_encode(schema, message, &writer, version);
     return (struct kp_bytes){to, (int32_t)(writer.at - writer.start)};
@@ -116,7 +105,7 @@ void metadata_batch_add_control(struct metadata_batch *batch, const struct kp_sc
 {
     uint8_t key[CONTROL_KEY_BYTES];
     store_be16(key, CONTROL_KEY_VERSION);
-    store_be16(key + 2, (uint16_t)type_of_schema(KP_RECORD_CONTROL, schema));
+    store_be16(key + 2, (uint16_t)kp_record_type_number(KP_RECORD_CONTROL, schema));
     size_t body_bytes = kp_encoded_size(schema, message, 0);
     ASSERT(body_bytes != KP_UNENCODABLE);
     reserve_value(batch, body_bytes);

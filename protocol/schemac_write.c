@@ -126,7 +126,9 @@ void schemas_write_header(const struct schemas *all, FILE *out)
     fprintf(out, "};\n#define KP_RECORD_TYPES_COUNT %d\n", record_count);
     fputs("extern const struct kp_record_type kp_record_types[KP_RECORD_TYPES_COUNT];\n"
           "/* NULL when no such record is known. */\n"
-          "const struct kp_record_type *kp_record_type_find(enum kp_record_kind kind, int16_t type);\n\n",
+          "const struct kp_record_type *kp_record_type_find(enum kp_record_kind kind, int16_t type);\n"
+          "/* The number of the type of `kind` that has this schema; -1: it is none. */\n"
+          "int16_t kp_record_type_number(enum kp_record_kind kind, const struct kp_schema *schema);\n\n",
           out);
     fprintf(out, "#define KP_SCHEMAS_COUNT %d\n", all->message_count);
     fputs("/* Of all messages: requests, responses, records and others. */\n"
@@ -294,7 +296,11 @@ static void write_record_types(const struct schemas *all, FILE *out)
     fputs("};\n\nconst struct kp_record_type *kp_record_type_find(enum kp_record_kind kind, int16_t type)\n{\n"
           "    for (int i = 0; i < KP_RECORD_TYPES_COUNT; i++)\n"
           "        if (kp_record_types[i].kind == kind && kp_record_types[i].type == type)\n"
-          "            return &kp_record_types[i];\n    return NULL;\n}\n\n",
+          "            return &kp_record_types[i];\n    return NULL;\n}\n\n"
+          "int16_t kp_record_type_number(enum kp_record_kind kind, const struct kp_schema *schema)\n{\n"
+          "    for (int i = 0; i < KP_RECORD_TYPES_COUNT; i++)\n"
+          "        if (kp_record_types[i].kind == kind && kp_record_types[i].schema == schema)\n"
+          "            return kp_record_types[i].type;\n    return -1;\n}\n\n",
           out);
 }
 

@@ -97,6 +97,8 @@ static void record_types_are_found_by_kind_and_number(void **state)
     assert_ptr_equal(kp_record_type_find(KP_RECORD_METADATA, KP_TYPE_TOPIC_RECORD)->schema, &kp_topic_record_schema);
     assert_ptr_equal(kp_record_type_find(KP_RECORD_GROUP_KEY, 1)->schema, &kp_offset_commit_key_schema);
     assert_ptr_equal(kp_record_type_find(KP_RECORD_GROUP_VALUE, 1)->schema, &kp_offset_commit_value_schema);
+    assert_int_equal(kp_record_type_number(KP_RECORD_GROUP_KEY, &kp_offset_commit_key_schema), 1);
+    assert_int_equal(kp_record_type_number(KP_RECORD_GROUP_KEY, &kp_topic_record_schema), -1);
     assert_null(kp_record_type_find(KP_RECORD_METADATA, 6));
     assert_null(kp_record_type_find(KP_RECORD_CONTROL, 1));
 }

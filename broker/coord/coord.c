@@ -20,17 +20,6 @@ void coord_batch_release(struct coord_batch *batch)
     *batch = (struct coord_batch){0};
 }
 
-/* The number of the key type whose message has this schema. */
-static int16_t type_of_key(enum kp_record_kind kind, const struct kp_schema *schema)
-{
-    for (int i = 0; i < KP_RECORD_TYPES_COUNT; i++) {
-        if (kp_record_types[i].kind == kind && kp_record_types[i].schema == schema)
-            return kp_record_types[i].type;
-    }
-    ASSERT(!"a key of this kind of record");
-    return -1;
-}
-
 static struct kp_bytes encode(uint8_t *to, int16_t number, const struct kp_schema *schema, int16_t version,
                               const void *message, size_t size)
 {
@@ -53,7 +42,7 @@ void coord_batch_add(struct coord_batch *batch, enum kp_record_kind kind, const 
         batch->capacity_bytes = 2 * needed;
         batch->bytes = xrealloc(batch->bytes, batch->capacity_bytes);
     }
-    struct kp_bytes framed_key = encode(batch->bytes, type_of_key(kind, key_schema), key_schema, 0, key, key_bytes);
+    struct kp_bytes framed_key = encode(batch->bytes, kp_record_type_number(kind, key_schema), key_schema, 0, key, key_bytes);
     struct kp_bytes framed_value = {NULL, -1}, none = {NULL, 0};
     if (value)
         framed_value =
