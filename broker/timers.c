@@ -10,7 +10,7 @@
 
 void timers_init(struct timers *timers)
 {
-    *timers = (struct timers){0};
+    *timers = (struct timers){.running_ms = INT64_MIN};
 }
 
 void timers_release(struct timers *timers)
@@ -58,7 +58,7 @@ void timer_start(struct timers *timers, struct timer *timer, int64_t deadline_ms
         timers->capacity = timers->capacity == 0 ? 16 : timers->capacity * 2;
         timers->heap = xrealloc(timers->heap, timers->capacity * sizeof *timers->heap);
     }
-    timer->deadline_ms = deadline_ms;
+    timer->deadline_ms = deadline_ms > timers->running_ms ? deadline_ms : timers->running_ms + 1;
     timers->count++;
     heap_up(timers, timers->count, timer);
 }
@@ -80,11 +80,13 @@ void timer_stop(struct timers *timers, struct timer *timer)
 
 void timers_run(struct timers *timers, int64_t now_ms)
 {
+    timers->running_ms = now_ms;
     while (timers->count > 0 && timers->heap[1]->deadline_ms <= now_ms) {
         struct timer *timer = timers->heap[1];
         timer_stop(timers, timer);
         timer->expired(timer);
     }
+    timers->running_ms = INT64_MIN;
 }
 
 int64_t timers_next(const struct timers *timers)

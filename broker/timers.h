@@ -16,6 +16,7 @@ struct timer {
 struct timers {
     struct timer **heap; /* from 1 on; a parent is never later than its children */
     size_t count, capacity;
+    int64_t running_ms; /* what timers_run() runs up to; INT64_MIN: it does not run */
 };
 
 void timers_init(struct timers *timers);
@@ -27,7 +28,8 @@ void timer_start(struct timers *timers, struct timer *timer, int64_t deadline_ms
 /* May be called for one that is not started. */
 void timer_stop(struct timers *timers, struct timer *timer);
 
-/* Call what is due, earliest first; timers may be started and stopped from within, but for a time after `now_ms`. */
+/* Call what is due, earliest first. Timers may be started and stopped from within; one that is due already waits for
+ * the next millisecond, so what starts itself again and again keeps nobody waiting. */
 void timers_run(struct timers *timers, int64_t now_ms);
 /* The earliest deadline, INT64_MAX when there is none. */
 int64_t timers_next(const struct timers *timers);

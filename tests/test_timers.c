@@ -105,6 +105,26 @@ static void a_timer_that_is_started_again_has_the_new_deadline(void **state)
     assert_int_equal(run->probes[5].calls, 1);
 }
 
+static void start_again(struct timer *timer)
+{
+    struct probe *probe = CONTAINER_OF(timer, struct probe, timer);
+    probe->calls++;
+    timer_start(&probe->run->timers, timer, timer->deadline_ms);
+}
+
+static void one_that_starts_itself_anew_waits_for_the_next_millisecond(void **state)
+{
+    struct run *run = *state;
+    struct probe *probe = &run->probes[0];
+    probe->timer.expired = start_again;
+    timer_start(&run->timers, &probe->timer, 5);
+    timers_run(&run->timers, 10);
+    assert_int_equal(probe->calls, 1);
+    assert_int_equal(timers_next(&run->timers), 11);
+    timers_run(&run->timers, 11);
+    assert_int_equal(probe->calls, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +132,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(timers_after_now_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(stopped_timers_are_not_called, setup, teardown),
         cmocka_unit_test_setup_teardown(a_timer_that_is_started_again_has_the_new_deadline, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_starts_itself_anew_waits_for_the_next_millisecond, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* How long a round waits at least before it is tried again, when only static members are left and none has joined: a
+ * rebalance timeout of 0 is allowed. */
+#define AWAIT_STATICS_MS_MIN 1000
+
 /* What names a state in ListGroups and DescribeGroups. */
 const char *classic_state_name(enum classic_state state)
 {
@@ -411,7 +415,8 @@ static void complete_join(struct group *group)
     remove_who_did_not_join(classic);
     if (!find_joined_leader(classic) && classic->members_count > 0) {
         /* Only static members, and none has joined: they have until their sessions end. */
-        start_timer(group, rebalance_timeout_ms(classic));
+        int64_t timeout_ms = rebalance_timeout_ms(classic);
+        start_timer(group, timeout_ms > AWAIT_STATICS_MS_MIN ? timeout_ms : AWAIT_STATICS_MS_MIN);
         return;
     }
     begin_generation(group);
@@ -478,12 +483,12 @@ void classic_group_changed(struct group *group)
 static void initial_delay_over(struct group *group)
 {
     struct classic_group *classic = &group->classic;
-    if (!classic->joined_meanwhile || classic->initial_left_ms == 0) {
+    int64_t delay_ms = *group->groups->settings.initial_rebalance_delay_ms;
+    int64_t next_ms = delay_ms < classic->initial_left_ms ? delay_ms : classic->initial_left_ms;
+    if (!classic->joined_meanwhile || next_ms == 0) {
         complete_join(group);
         return;
     }
-    int64_t delay_ms = *group->groups->settings.initial_rebalance_delay_ms;
-    int64_t next_ms = delay_ms < classic->initial_left_ms ? delay_ms : classic->initial_left_ms;
     classic->joined_meanwhile = false;
     classic->initial_left_ms -= next_ms;
     start_timer(group, next_ms);
