@@ -80,13 +80,16 @@ static bool offers_too_much(const struct groups *groups, const struct kp_join_gr
            groups->members_bytes + request_bytes(request) > GROUP_MEMBERS_BYTES_MAX;
 }
 
-static void update_member(const struct join *join, struct group_member *member)
+/* Returns what it offered before, which is the caller's. */
+static struct member_protocols *update_member(const struct join *join, struct group_member *member)
 {
     const struct kp_join_group_request *request = join->request;
-    group_member_set_protocols(member, member_protocols_new(request->protocols, request->protocols_count));
+    struct member_protocols *before =
+        group_member_swap_protocols(member, member_protocols_new(request->protocols, request->protocols_count));
     member->rebalance_timeout_ms = request->rebalance_timeout_ms;
     member->session_timeout_ms = request->session_timeout_ms;
     group_member_await_join(member, join->call);
+    return before;
 }
 
 /* A member that is not in yet: into the group, and into a round. */
@@ -115,15 +118,27 @@ static void answer_current(const struct join *join, const struct group_member *m
     join->call->answer(join->call, fits ? &response : NULL);
 }
 
+/* What a static member was before another came in its place. */
+struct replaced {
+    struct kp_string id, leader; /* its own memory: its id, and whoever led */
+    struct member_protocols *protocols;
+    int32_t rebalance_timeout_ms, session_timeout_ms;
+};
+
 /* A static member came back in a stable group and changes nothing that the others would have to know: its new id is
  * stored, and it goes on with the assignment that it had. From version 9 on (KIP-814) a leader is told all members and
  * that they have their assignments; before, it is told that another one leads, its old id, so that it does not assign.
- */
-static void replace_quietly(const struct join *join, struct group_member *member, struct kp_string old_leader)
+ * When that cannot be stored the member is again what it was, in `old`. */
+static void replace_quietly(const struct join *join, struct group_member *member, struct replaced *old)
 {
     bool tells_all = join->version >= 9, fits;
     enum kafka_error error = coord_append_error(classic_group_store(join->group));
     if (error != KAFKA_NONE) {
+        group_member_rename(member, old->id);
+        old->protocols = group_member_swap_protocols(member, old->protocols);
+        member->rebalance_timeout_ms = old->rebalance_timeout_ms;
+        member->session_timeout_ms = old->session_timeout_ms;
+        group_member_alive(member);
         group_member_refuse_join(member, error, KP_EMPTY_STRING);
         return;
     }
@@ -131,7 +146,7 @@ static void replace_quietly(const struct join *join, struct group_member *member
     if (tells_all)
         response.skip_assignment = join->group->classic.leader == member;
     else
-        response.leader = old_leader;
+        response.leader = old->leader;
     group_member_joined(member, fits ? &response : NULL);
 }
 
@@ -139,21 +154,28 @@ static void replace_quietly(const struct join *join, struct group_member *member
 static void replace_static(const struct join *join, struct group_member *member, struct kp_string new_id)
 {
     struct classic_group *classic = &join->group->classic;
-    struct kp_string old_leader = coord_string_copy(classic->leader ? classic->leader->id : KP_EMPTY_STRING);
+    struct replaced old = {
+        .id = coord_string_copy(member->id),
+        .leader = coord_string_copy(classic->leader ? classic->leader->id : KP_EMPTY_STRING),
+        .rebalance_timeout_ms = member->rebalance_timeout_ms,
+        .session_timeout_ms = member->session_timeout_ms,
+    };
     group_member_refuse_join(member, KAFKA_FENCED_INSTANCE_ID, member->id);
     group_member_refuse_sync(member, KAFKA_FENCED_INSTANCE_ID);
     group_member_rename(member, new_id);
     member->is_new = false;
     group_member_alive(member);
-    update_member(join, member);
+    old.protocols = update_member(join, member);
     if (classic->state == CLASSIC_PREPARING_REBALANCE)
         classic_group_complete_if_all_joined(join->group);
     else if (classic->state == CLASSIC_STABLE &&
              kp_string_equal(classic->protocol_name, classic_group_select_protocol(classic)))
-        replace_quietly(join, member, old_leader);
+        replace_quietly(join, member, &old);
     else
         classic_group_prepare(join->group);
-    coord_string_free(old_leader);
+    coord_string_free(old.id);
+    coord_string_free(old.leader);
+    free(old.protocols);
 }
 
 /* "NAME-UUID", in `id`. */
@@ -227,7 +249,7 @@ static void rejoin(const struct join *join, struct group_member *member)
         }
         break;
     }
-    update_member(join, member);
+    free(update_member(join, member));
     classic_group_changed(group);
 }
 

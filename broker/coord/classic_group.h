@@ -136,7 +136,8 @@ struct group_member *group_member_find(const struct classic_group *classic, stru
 struct group_member *group_member_find_static(const struct classic_group *classic, struct kp_string instance_id);
 /* Another id for a static member that comes back. */
 void group_member_rename(struct group_member *member, struct kp_string id);
-void group_member_set_protocols(struct group_member *member, struct member_protocols *protocols);
+/* `protocols` becomes its own; what it offered before is the caller's. */
+struct member_protocols *group_member_swap_protocols(struct group_member *member, struct member_protocols *protocols);
 void group_member_set_assignment(struct group_member *member, struct kp_bytes assignment);
 /* The session begins anew, with a timeout of its own or the member's. */
 void group_member_alive(struct group_member *member);

@@ -271,13 +271,14 @@ void group_member_rename(struct group_member *member, struct kp_string id)
     count_bytes(member);
 }
 
-void group_member_set_protocols(struct group_member *member, struct member_protocols *protocols)
+struct member_protocols *group_member_swap_protocols(struct group_member *member, struct member_protocols *protocols)
 {
-    unshare_protocols(&member->group->classic, member->protocols);
-    free(member->protocols);
+    struct member_protocols *before = member->protocols;
+    unshare_protocols(&member->group->classic, before);
     member->protocols = protocols;
     share_protocols(&member->group->classic, protocols);
     count_bytes(member);
+    return before;
 }
 
 void group_member_set_assignment(struct group_member *member, struct kp_bytes assignment)
