@@ -443,26 +443,16 @@ static void a_round_does_not_wait_for_static_members_and_does_not_remove_them(vo
 
 /* ---- restarts ------------------------------------------------------------------------------------------------------- */
 
-enum ending { STOP, KILL, POWER };
+enum ending { STOP, KILL };
 
 /* The broker ends and starts; the three have new connections. */
 static void restart(struct test *test, enum ending ending)
 {
     hang_up(test);
-    if (ending == STOP) {
+    if (ending == STOP)
         broker_fixture_close(&test->broker);
-    } else if (ending == KILL) {
-        struct broker_fixture copy;
-        broker_fixture_copy(&copy, &test->broker);
-        struct memory_io *memory = copy.memory;
-        broker_fixture_abandon(&test->broker);
-        copy.memory = test->broker.memory;
-        test->broker.memory = memory;
-        test->broker.env.env.files = memory_io_files(memory);
-        broker_fixture_release(&copy);
-    } else {
-        broker_fixture_power_cut(&test->broker, 0);
-    }
+    else
+        broker_fixture_kill(&test->broker);
     broker_fixture_open(&test->broker);
     connect_again(test);
 }

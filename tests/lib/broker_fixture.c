@@ -72,6 +72,15 @@ void broker_fixture_abandon(struct broker_fixture *fixture)
     memory_io_fail(fixture->memory, 0, 0, 0, false);
 }
 
+void broker_fixture_kill(struct broker_fixture *fixture)
+{
+    struct memory_io *left = memory_io_copy(fixture->memory), *dead = fixture->memory;
+    broker_fixture_abandon(fixture);
+    fixture->memory = left;
+    fixture->env.env.files = memory_io_files(left);
+    memory_io_free(dead);
+}
+
 void broker_fixture_power_cut(struct broker_fixture *fixture, uint64_t seed)
 {
     broker_fixture_abandon(fixture);

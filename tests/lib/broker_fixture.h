@@ -28,6 +28,8 @@ bool broker_fixture_try_open(struct broker_fixture *fixture);
 void broker_fixture_close(struct broker_fixture *fixture);
 /* Let go of the broker, of which nothing is needed any more; what it still writes fails. Peers must be gone. */
 void broker_fixture_abandon(struct broker_fixture *fixture);
+/* The process dies; the files stay as they are. Peers must be gone. */
+void broker_fixture_kill(struct broker_fixture *fixture);
 /* The power goes, and comes back: what was not synced is lost as memory_io_power_cut() says. Peers must be gone. */
 void broker_fixture_power_cut(struct broker_fixture *fixture, uint64_t seed);
 
