@@ -53,7 +53,7 @@ static enum kafka_error check_group(const struct commit *commit, int32_t *shard)
         return error;
     struct group *group = groups_find(coordinator->groups, body->group_id);
     if (!group && generation < 0) /* its consumers assign partitions themselves: the commit makes the group */
-        return KAFKA_NONE;
+        return groups_have_room(coordinator->groups, body->group_id, 0) ? KAFKA_NONE : KAFKA_INVALID_COMMIT_OFFSET_SIZE;
     if (!group)
         return commit->request->header.api_version >= 9 ? KAFKA_GROUP_ID_NOT_FOUND : KAFKA_ILLEGAL_GENERATION;
     if (group->type != GROUP_CLASSIC) /* none of its members can reach us */

@@ -183,7 +183,7 @@ static void read_on(struct timer *timer)
 /* The topic is there: its partitions become the shards. */
 static void attach(struct coordinator *coordinator, const struct topic *topic)
 {
-    coordinator->shards_count = topic->partitions_count;
+    coordinator->shards_count = coordinator->host.shards_count = topic->partitions_count;
     coordinator->shards = xcalloc((size_t)topic->partitions_count, sizeof(struct shard *));
     coordinator->reading = 0;
     for (int32_t i = 0; i < topic->partitions_count; i++) {
@@ -388,7 +388,7 @@ static void forget_shards(struct coordinator *coordinator)
     }
     free(coordinator->shards);
     coordinator->shards = NULL;
-    coordinator->shards_count = coordinator->reading = 0;
+    coordinator->shards_count = coordinator->host.shards_count = coordinator->reading = 0;
     timer_stop(&coordinator->broker->timers, &coordinator->timer);
 }
 

@@ -68,8 +68,9 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
  * Kafka's bound is on the number of sessions alone. */
 #define FETCH_SESSION_BYTES_MAX MIB(96)
 
-/* What members of all groups hold together: protocols, assignments, ids that were handed out. A member of an ordinary
- * consumer takes a kilobyte. Above it joins are refused. */
+/* What all groups and their members hold together: names, protocols, assignments, ids that were handed out. A member of
+ * an ordinary consumer takes a kilobyte, a group half of one. Above it joins are refused, and commits that would make a
+ * group. */
 #define GROUP_MEMBERS_BYTES_MAX MIB(256)
 /* Protocols that one member may offer; clients offer two or three. */
 #define MEMBER_PROTOCOLS_MAX 100

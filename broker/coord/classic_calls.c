@@ -77,7 +77,7 @@ static size_t request_bytes(const struct kp_join_group_request *request)
 static bool offers_too_much(const struct groups *groups, const struct kp_join_group_request *request)
 {
     return request->protocols_count > MEMBER_PROTOCOLS_MAX ||
-           groups->members_bytes + request_bytes(request) > GROUP_MEMBERS_BYTES_MAX;
+           !groups_have_room(groups, request->group_id, request_bytes(request));
 }
 
 /* Returns what it offered before, which is the caller's. */
@@ -298,14 +298,13 @@ void classic_group_join(struct groups *groups, int32_t shard, const struct group
         refuse_join(call, KAFKA_INCONSISTENT_GROUP_PROTOCOL, KP_EMPTY_STRING);
         return;
     }
-    if (!join.group && unknown)
+    bool too_much = offers_too_much(groups, request);
+    if (!join.group && unknown && !too_much)
         join.group = make_group(groups, shard, request->group_id, &error);
-    if (!join.group) {
-        refuse_join(call, error, request->member_id);
-        return;
-    }
-    if (offers_too_much(groups, request)) {
+    if ((join.group || unknown) && too_much) {
         refuse_join(call, KAFKA_GROUP_MAX_SIZE_REACHED, KP_EMPTY_STRING);
+    } else if (!join.group) {
+        refuse_join(call, error, request->member_id);
     } else if (!has_room(join.group, request->member_id)) {
         struct group_member *member = group_member_find(&join.group->classic, request->member_id);
         if (member)

@@ -67,6 +67,7 @@ bool coord_record_value(const struct coord_record *record, const struct kp_schem
 struct coord_host {
     struct env *env;
     struct timers *timers;
+    int32_t shards_count; /* 0: there are none */
     /* Append the batch to the shard's log; nothing to do for an empty one. The batch stays the caller's. On an error
      * nothing was appended: KAFKA_NOT_COORDINATOR (the log is offline, or not ours), KAFKA_RECORD_LIST_TOO_LARGE (more
      * than max.message.bytes). */

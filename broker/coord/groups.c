@@ -2,8 +2,11 @@
 #include "groups.h"
 
 #include "classic_group.h"
+#include "../limits.h"
+#include "../logger.h"
 #include "offsets.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 const char *group_type_name(enum group_type type)
@@ -31,12 +34,23 @@ struct groups *groups_new(struct coord_host *host, const struct group_settings *
     return groups;
 }
 
+static size_t group_bytes(struct kp_string id)
+{
+    return sizeof(struct group) + (size_t)id.size + 1;
+}
+
+bool groups_have_room(const struct groups *groups, struct kp_string id, size_t members_bytes)
+{
+    return groups->members_bytes + group_bytes(id) + members_bytes <= GROUP_MEMBERS_BYTES_MAX;
+}
+
 static void forget(struct group *group, enum kafka_error error)
 {
     classic_group_release(group, error);
     offsets_forget(group);
     hash_map_remove(&group->groups->by_id, &group->node);
     list_remove(&group->link);
+    group->groups->members_bytes -= group_bytes(group->id);
     coord_string_free(group->id);
     free(group);
 }
@@ -71,6 +85,7 @@ struct group *groups_add(struct groups *groups, struct kp_string id, int32_t sha
     group->shard = shard;
     list_init(&group->offsets);
     list_append(&groups->all, &group->link);
+    groups->members_bytes += group_bytes(id);
     hash_map_insert(&groups->by_id, &group->node, coord_string_hash(&groups->by_id, id));
     classic_group_init(&group->classic, groups->by_id.seed);
     classic_group_enter(group, CLASSIC_EMPTY);
@@ -84,6 +99,13 @@ void groups_remove(struct group *group)
 
 /* ---- replay --------------------------------------------------------------------------------------------------------- */
 
+bool groups_is_of_shard(struct groups *groups, struct kp_string id, int32_t shard)
+{
+    bool ours = coord_shard_of(id, groups->host->shards_count) == shard;
+    groups->strays += !ours;
+    return ours;
+}
+
 static bool replay_classic(struct groups *groups, int32_t shard, const struct coord_record *record)
 {
     struct kp_group_metadata_key key;
@@ -92,11 +114,12 @@ static bool replay_classic(struct groups *groups, int32_t shard, const struct co
     arena_init(&arena, COORD_DECODE_BYTES_MAX);
     bool good = coord_record_key(record, &kp_group_metadata_key_schema, &key, &arena) &&
                 (record->removed || coord_record_value(record, &kp_group_metadata_value_schema, &value, &arena));
-    struct group *group = good ? groups_find(groups, key.group) : NULL;
-    if (good && record->removed) {
+    bool ours = good && groups_is_of_shard(groups, key.group, shard);
+    struct group *group = ours ? groups_find(groups, key.group) : NULL;
+    if (ours && record->removed) {
         if (group)
             groups_remove(group);
-    } else if (good) {
+    } else if (ours) {
         if (!group)
             group = groups_add(groups, key.group, shard);
         group->type = GROUP_CLASSIC;
@@ -114,11 +137,12 @@ static bool replay_foreign(struct groups *groups, int32_t shard, const struct co
     struct arena arena;
     arena_init(&arena, COORD_DECODE_BYTES_MAX);
     bool good = coord_record_key(record, &kp_consumer_group_metadata_key_schema, &key, &arena);
-    struct group *group = good ? groups_find(groups, key.group_id) : NULL;
-    if (good && record->removed) {
+    bool ours = good && groups_is_of_shard(groups, key.group_id, shard);
+    struct group *group = ours ? groups_find(groups, key.group_id) : NULL;
+    if (ours && record->removed) {
         if (group && group->type == type)
             groups_remove(group);
-    } else if (good) {
+    } else if (ours) {
         if (!group)
             group = groups_add(groups, key.group_id, shard);
         group->type = type;
@@ -153,6 +177,11 @@ void groups_replay_marker(struct groups *groups, int32_t shard, int64_t producer
 
 void groups_loaded(struct groups *groups, int32_t shard)
 {
+    if (groups->strays > 0)
+        LOG_WARN("Records of groups that belong to another partition now are passed over",
+                 "partition=%" PRId32 " records=%" PRId64 " partitions=%" PRId32, shard, groups->strays,
+                 groups->host->shards_count);
+    groups->strays = 0;
     list_for_each (&groups->all, node) {
         struct group *group = CONTAINER_OF(node, struct group, link);
         if (group->shard == shard && group->type == GROUP_CLASSIC)

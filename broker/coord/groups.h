@@ -80,7 +80,8 @@ struct groups {
     struct hash_map offsets;  /* struct topic_offsets by group and topic */
     struct hash_map topics;   /* struct offset_topic by name */
     struct list transactions; /* struct pending_transaction */
-    size_t members_bytes;     /* of all members: GROUP_MEMBERS_BYTES_MAX */
+    int64_t strays;           /* records of the shard being read whose groups are of another shard */
+    size_t members_bytes;     /* of all groups and their members: GROUP_MEMBERS_BYTES_MAX */
     size_t offsets_bytes;     /* of all committed offsets: COMMITTED_OFFSETS_BYTES_MAX */
 };
 
@@ -91,13 +92,16 @@ void groups_free(struct groups *groups);
 
 /* NULL: there is none. */
 struct group *groups_find(const struct groups *groups, struct kp_string id);
+/* Is there memory for a new group, and so many bytes of its members? */
+bool groups_have_room(const struct groups *groups, struct kp_string id, size_t members_bytes);
 /* A new group, Empty and without records. */
 struct group *groups_add(struct groups *groups, struct kp_string id, int32_t shard);
 /* Forget it, with members, offsets and timers. */
 void groups_remove(struct group *group);
 
 /* Apply one record of __consumer_offsets, freshly written or read at start. A record that cannot be read is passed
- * over; false says so. */
+ * over; false says so. So is, as in Kafka, where no request would find it, one of a group that belongs to another shard
+ * since the topic got more partitions. */
 bool groups_replay(struct groups *groups, int32_t shard, const struct coord_record *record) WARN_UNUSED;
 /* The same for a control batch that ends the transaction of a producer. */
 void groups_replay_marker(struct groups *groups, int32_t shard, int64_t producer_id, bool committed);
@@ -109,6 +113,9 @@ void groups_unload(struct groups *groups, int32_t shard);
 /* The broker stops: who waits is told NOT_COORDINATOR, and no time passes any more for any group. What a group is, is
  * what its records say. */
 void groups_stop(struct groups *groups);
+
+/* For replays: does the group belong to the shard? One that does not is counted. */
+bool groups_is_of_shard(struct groups *groups, struct kp_string id, int32_t shard);
 
 /* A batch of records of now. */
 void groups_begin(const struct groups *groups, struct coord_batch *batch);

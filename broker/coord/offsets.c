@@ -392,9 +392,10 @@ bool offsets_replay(struct groups *groups, int32_t shard, const struct coord_rec
     struct arena arena;
     arena_init(&arena, COORD_DECODE_BYTES_MAX);
     bool good = coord_record_key(record, &kp_offset_commit_key_schema, &key, &arena);
-    if (good && record->removed)
+    bool ours = good && groups_is_of_shard(groups, key.group, shard);
+    if (ours && record->removed)
         replay_removal(groups, &key);
-    else if (good)
+    else if (ours)
         good = replay_commit(groups, shard, &key, record, &arena);
     arena_release(&arena);
     return good;
