@@ -6,11 +6,13 @@
  *   - no producer id is given twice;
  *   - each record is where its answer said, unchanged (after a power cut: in the topic with flush.messages=1); a topic
  *     that was made anew under an old name has no record of the old one;
+ *   - a committed offset is there (after a power cut too: __consumer_offsets has flush.messages=1), with its group in
+ * the generation that its members were told, or the next one; what was deleted is not, also of topics made anew;
  *   - the broker goes on: changes are taken, the stop is clean, the start after it has nothing to recover.
  *
  * What was asked for and not answered may have happened or not. FAULT_SEEDS in the environment sets how many power cuts
  * follow each fault, and lets no call be left out (make nightly); otherwise it is every FAULT_STRIDE-th. */
-#include "lib/broker_fixture.h"
+#include "lib/group_life.h"
 
 #include "protocol/errors.h"
 
@@ -52,6 +54,7 @@ struct world {
 
 struct run {
     struct broker_fixture broker;
+    struct group_life groups;
     struct test_peer peer;
     bool peer_open;
     struct world world;
@@ -197,19 +200,19 @@ static void take_producer_id(struct run *run)
     run->world.last_producer_id = response.producer_id;
 }
 
-static void change_retention(struct run *run, const struct truth *truth)
+static enum certainty change_setting(struct run *run, const char *topic, const char *name, const char *value)
 {
-    struct kp_incremental_alter_configs_request_resources_configs config = {.name = kp_string_of("retention.ms"),
-                                                                            .value = kp_string_of(RETENTION_AFTER)};
+    struct kp_incremental_alter_configs_request_resources_configs config = {.name = kp_string_of(name),
+                                                                            .value = kp_string_of(value)};
     struct kp_incremental_alter_configs_request_resources resource = {
-        .resource_type = 2, .resource_name = kp_string_of(truth->name), .configs = &config, .configs_count = 1};
+        .resource_type = 2, .resource_name = kp_string_of(topic), .configs = &config, .configs_count = 1};
     struct kp_incremental_alter_configs_request request = kp_incremental_alter_configs_request_default;
     struct kp_incremental_alter_configs_response response;
     request.resources = &resource;
     request.resources_count = 1;
-    run->world.retention_changed = PERHAPS;
-    if (ask(run, KP_API_INCREMENTAL_ALTER_CONFIGS, 1, &request, &response))
-        run->world.retention_changed = response.responses[0].error_code == KAFKA_NONE ? SURE : NEVER;
+    if (!ask(run, KP_API_INCREMENTAL_ALTER_CONFIGS, 1, &request, &response))
+        return PERHAPS;
+    return response.responses[0].error_code == KAFKA_NONE ? SURE : NEVER;
 }
 
 static void pass_time(struct run *run, int64_t ms)
@@ -220,10 +223,17 @@ static void pass_time(struct run *run, int64_t ms)
 
 /* ---- a life ------------------------------------------------------------------------------------------------------ */
 
+static void set_options(struct run *run)
+{
+    broker_fixture_set(&run->broker, "offsets.topic.num.partitions", "2");
+}
+
 static void run_init(struct run *run)
 {
     *run = (struct run){.world.last_producer_id = -1};
     broker_fixture_init(&run->broker);
+    set_options(run);
+    group_life_init(&run->groups, &run->broker);
     run->world.flushed = (struct truth){.name = "flushed", .flushed = true};
     run->world.plain = (struct truth){.name = "plain"};
     run->world.renewed = (struct truth){.name = "renewed", .flushed = true};
@@ -234,13 +244,17 @@ static void run_copy(struct run *copy, const struct run *run, bool power_cut, ui
 {
     *copy = (struct run){.world = run->world};
     broker_fixture_copy(&copy->broker, &run->broker);
+    set_options(copy);
+    group_life_copy(&copy->groups, &run->groups, &copy->broker);
     copy->world.power_lost |= power_cut;
+    copy->groups.power_lost |= power_cut;
     if (power_cut)
         memory_io_power_cut(copy->broker.memory, seed);
 }
 
 static void hang_up(struct run *run)
 {
+    group_life_hang_up(&run->groups);
     if (run->peer_open)
         test_peer_close(&run->peer);
     run->peer_open = false;
@@ -266,6 +280,7 @@ static void stop(struct run *run)
 static bool live(struct run *run)
 {
     struct world *world = &run->world;
+    struct group_life *groups = &run->groups;
     if (!broker_fixture_try_open(&run->broker))
         return false;
     create(run, &world->flushed);
@@ -277,11 +292,21 @@ static bool live(struct run *run)
         produce(run, &world->renewed);
     }
     take_producer_id(run);
+    group_life_begin(groups);
+    group_life_commit(groups, &groups->kept);
+    group_life_commit(groups, &groups->renewed);
+    group_life_commit(groups, &groups->doomed);
+    group_life_rebalance(groups);
     pass_time(run, 61000);
-    change_retention(run, &world->plain);
+    world->retention_changed = change_setting(run, world->plain.name, "retention.ms", RETENTION_AFTER);
     delete (run, &world->renewed);
+    group_commits_forget(&groups->renewed, world->renewed.exists == NEVER);
     create(run, &world->renewed);
     produce(run, &world->renewed);
+    group_life_commit(groups, &groups->kept);
+    group_life_commit(groups, &groups->renewed);
+    group_life_delete_group(groups, &groups->doomed);
+    group_life_rebalance(groups);
     delete_records(run, &world->flushed, 1);
     take_producer_id(run);
     pass_time(run, 61000);
@@ -393,6 +418,18 @@ static void check_retention(struct run *run, const struct truth *truth)
         assert_true(kp_string_equal(value, kp_string_of(RETENTION_BEFORE)));
 }
 
+static void check_groups(struct run *run)
+{
+    struct group_life *groups = &run->groups;
+    group_life_check_member(groups);
+    if (run->world.flushed.exists == SURE) {
+        group_life_check_commits(groups, &groups->kept);
+        group_life_check_commits(groups, &groups->doomed);
+    }
+    if (run->world.renewed.exists == SURE)
+        group_life_check_commits(groups, &groups->renewed);
+}
+
 static void note_folder(void *context, const char *name, bool is_directory)
 {
     bool *deleted = context;
@@ -410,6 +447,7 @@ static void check_after(struct run *run, FILE *log)
     check_topic(run, &world->renewed);
     if (world->plain.exists == SURE)
         check_retention(run, &world->plain);
+    check_groups(run);
     take_producer_id(run);
     create(run, &more);
     produce(run, &more);
@@ -465,13 +503,16 @@ static void begin_case(struct sweep *sweep)
 }
 
 /* Without a fault everything is answered: the sweep sees all there is. */
-static void assert_all_answered(const struct world *world)
+static void assert_all_answered(const struct world *world, const struct group_life *groups)
 {
     assert_true(world->flushed.exists == SURE && world->plain.exists == SURE && world->renewed.exists == SURE);
     assert_true(world->flushed.answered_end >= 4 && world->plain.answered_end >= 3);
     assert_int_equal(world->renewed.answered_end, 1);
     assert_int_equal(world->retention_changed, SURE);
     assert_true(world->last_producer_id >= 0);
+    assert_true(groups->flushed && groups->member.assigned >= 2 && groups->doomed.sure < 0);
+    assert_true(groups->kept.sure > 0 && groups->renewed.sure > groups->renewed.forgot);
+    assert_int_equal(groups->doomed.forgot, groups->doomed.asked);
 }
 
 /* Returns false when the life ended before the k-th call. */
@@ -486,7 +527,7 @@ static bool sweep_fault(struct sweep *sweep, const struct fault_kind *kind, int 
         stop(run);
     bool fired = memory_io_fault_fired(run->broker.memory);
     if (!fired)
-        assert_all_answered(&run->world);
+        assert_all_answered(&run->world, &run->groups);
     for (uint64_t i = 0; i <= seeds; i++) {
         uint64_t seed = i == 1 ? 0 : i * 1000003 + (uint64_t)k; /* 0: all is lost */
         begin_case(sweep);

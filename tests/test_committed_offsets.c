@@ -206,7 +206,7 @@ static void a_group_with_an_id_that_was_handed_out_is_kept(void **state)
 static void thousands_of_offsets_expire(void **state)
 {
     struct test *test = *state;
-    char name[16];
+    char name[32];
     for (int i = 0; i < 500; i++) {
         snprintf(name, sizeof name, "group-%d", i);
         test->alone.group = name;
@@ -391,7 +391,7 @@ static void compressed_batches_are_read(void **state)
 {
     struct test *test = *state;
     static const enum codec codecs[] = {CODEC_GZIP, CODEC_SNAPPY, CODEC_LZ4, CODEC_ZSTD};
-    char group[16];
+    char group[32];
     for (size_t i = 0; i < COUNT_OF(codecs); i++) {
         struct coord_batch batch;
         struct batch_header header = BATCH_HEADER_PLAIN;
