@@ -382,6 +382,8 @@ static void a_transaction_that_is_open_over_a_restart_is_ended_by_its_marker(voi
     struct test *test = *state;
     append_commit_in_transaction(test, "g", 7000, 0, 0, 5);
     kill_and_start(test);
+    pass(test, RETENTION_MS);
+    assert_string_equal(test_consumer_listed(&test->a), "Empty classic"); /* it waits for what may come */
     append_marker(test, "g", 7000, true);
     kill_and_start(test);
     assert_int_equal(committed(test, "t", 0), 5);
