@@ -169,6 +169,62 @@ class ConfluentKafka:
             consumer.close()
         return {"first": stream.first, "counts": stream.next}
 
+    def commit_stream(self, topic, group):
+        consumer = Consumer({**self.bootstrap, **QUICK_RETRIES, "group.id": group, "enable.auto.commit": False,
+                             "auto.offset.reset": "earliest", "topic.metadata.refresh.interval.ms": -1})
+        commits, owned, assignments, lost = {}, [], 0, 0  # commits: the last one of each partition
+
+        def assigned(_consumer, partitions):
+            nonlocal assignments
+            assignments += 1
+            owned[:] = [partition.partition for partition in partitions]
+            for partition in owned:
+                commits[partition] = self._committed(consumer, topic, partition)
+
+        count, said = 0, 0
+        consumer.subscribe([topic], on_assign=assigned)
+        while not adapter.told():
+            consumer.poll(0.01)
+            for partition in owned:
+                found, offset = self._committed(consumer, topic, partition), commits[partition] + 1
+                if found != commits[partition]:
+                    raise AssertionError(f"partition {partition}: committed {commits[partition]}, found {found}")
+                try:
+                    consumer.commit(offsets=[TopicPartition(topic, partition, offset)], asynchronous=False)
+                except KafkaException:  # its answer is lost, or it is
+                    found = self._committed(consumer, topic, partition)
+                    if found not in (offset - 1, offset):
+                        raise AssertionError(f"partition {partition}: {offset} is not, found {found}") from None
+                    lost += 1
+                    offset = found
+                commits[partition] = offset
+                count += 1
+            if count >= said + STREAM_PROGRESS / 10:
+                said = count
+                adapter.say({"progress": {"count": count, "assignments": assignments, "lost": lost}})
+        return {"commits": {partition: commits[partition] for partition in owned}}
+
+    def committed(self, topic, group, partitions):
+        consumer = Consumer({**self.bootstrap, **QUICK_RETRIES, "group.id": group, "enable.auto.commit": False})
+        try:
+            return {"commits": [self._committed(consumer, topic, partition) for partition in range(partitions)]}
+        finally:
+            consumer.close()
+
+    @staticmethod
+    def _committed(consumer, topic, partition):
+        """The committed offset, 0 when there is none. It is asked for until the broker is there."""
+        deadline = time.monotonic() + STREAM_TIMEOUT_S
+        while True:
+            try:
+                (found,) = consumer.committed([TopicPartition(topic, partition)], timeout=2)
+                if found.error:
+                    raise KafkaException(found.error)
+                return max(found.offset, 0)
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+
     def _read(self, topic, partition, offset, count):
         """`count` messages of one assigned partition. The group is never joined; librdkafka only wants a name."""
         consumer = Consumer({**self.bootstrap, "group.id": "none", "enable.auto.commit": False,
