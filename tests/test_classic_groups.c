@@ -238,6 +238,19 @@ static void the_first_round_is_over_after_its_delay_when_nobody_comes(void **sta
     assert_int_equal(test_consumer_joined(&test->a), KAFKA_NONE);
 }
 
+static void an_id_that_expires_does_not_end_the_first_round_early(void **state)
+{
+    struct test *test = *state;
+    set_delay(test, "30000");
+    test->c.join_version = 4;
+    assert_int_equal(test_consumer_join(&test->a), NOT_ANSWERED);
+    assert_int_equal(test_consumer_join(&test->c), KAFKA_MEMBER_ID_REQUIRED);
+    advance(test, 10000);
+    assert_int_equal(test_consumer_joined(&test->a), NOT_ANSWERED);
+    advance(test, 20000);
+    assert_int_equal(test_consumer_joined(&test->a), KAFKA_NONE);
+}
+
 static void a_follower_that_joins_anew_without_a_change_begins_no_round(void **state)
 {
     struct test *test = *state;
@@ -607,6 +620,7 @@ int main(void)
         TEST(an_id_that_was_handed_out_can_be_given_back),
         TEST(the_first_round_waits_longer_for_each_that_comes_but_not_for_ever),
         TEST(the_first_round_is_over_after_its_delay_when_nobody_comes),
+        TEST(an_id_that_expires_does_not_end_the_first_round_early),
         TEST(a_follower_that_joins_anew_without_a_change_begins_no_round),
         TEST(a_leader_that_joins_anew_begins_a_round),
         TEST(members_that_do_not_join_in_time_are_out_and_another_leads),

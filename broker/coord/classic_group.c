@@ -535,12 +535,10 @@ void classic_group_session_expired(struct group_member *member)
     LOG_INFO("A group member is silent and removed", "group=%.*s member=%.*s", (int)group->id.size, group->id.data,
              (int)member->id.size, member->id.data);
     group_member_remove(member);
-    if (group->classic.state == CLASSIC_PREPARING_REBALANCE) {
-        if (all_joined(&group->classic))
-            complete_join(group);
-    } else if (!pending && group->classic.state != CLASSIC_EMPTY) {
+    if (group->classic.state == CLASSIC_PREPARING_REBALANCE)
+        classic_group_complete_if_all_joined(group);
+    else if (!pending && group->classic.state != CLASSIC_EMPTY)
         classic_group_prepare(group);
-    }
 }
 
 /* ---- assignments ---------------------------------------------------------------------------------------------------- */
