@@ -30,8 +30,10 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.IsolationLevel;
@@ -97,6 +99,7 @@ public final class Adapter {
             case "produce" -> produce(topic, command);
             case "fetch" -> fetch(topic, command, result.putArray("records"));
             case "transact" -> transact(topic, command, result.putArray("offsets"));
+            case "committed" -> result.put("commit", committed(topic, command));
             case "follow" -> follow(topic, command, result.putArray("records"));
             case "produce_numbered" -> result.put("count", produceNumbered(topic, command));
             case "fetch_numbered" -> result.put("count", fetchNumbered(topic, command));
@@ -209,7 +212,10 @@ public final class Adapter {
         }
     }
 
-    /** Records of the transaction that `id` has open, or begins; each is on the disk before the next. Ends it if told how. */
+    /**
+     * Records of the transaction that `id` has open, or begins; each is on the disk before the next. With a group the offset
+     * behind the last of them is committed for it. Ends it if told how.
+     */
     private void transact(String topic, JsonNode command, ArrayNode offsets) throws Exception {
         String id = command.get("id").asText();
         boolean begun = transactional.containsKey(id);
@@ -223,6 +229,12 @@ public final class Adapter {
             offsets.add(producer.send(new ProducerRecord<>(topic, command.get("partition").asInt(), null,
                     record.get("value").binaryValue())).get(TIMEOUT.toSeconds(), TimeUnit.SECONDS).offset());
         }
+        if (command.hasNonNull("group")) {
+            TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
+            producer.sendOffsetsToTransaction(
+                    Map.of(place, new OffsetAndMetadata(offsets.get(offsets.size() - 1).asLong() + 1)),
+                    new ConsumerGroupMetadata(command.get("group").asText()));
+        }
         switch (command.get("end").asText()) {
             case "commit" -> producer.commitTransaction();
             case "abort" -> producer.abortTransaction();
@@ -232,6 +244,14 @@ public final class Adapter {
         }
         producer.close();
         transactional.remove(id);
+    }
+
+    /** What the group has committed of the partition; -1: nothing. */
+    private long committed(String topic, JsonNode command) throws Exception {
+        String group = command.get("group").asText();
+        OffsetAndMetadata found = await(admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata(group))
+                .get(new TopicPartition(topic, command.get("partition").asInt()));
+        return found == null ? -1 : found.offset();
     }
 
     private void fetch(String topic, JsonNode command, ArrayNode records) {
