@@ -1,4 +1,4 @@
-"""A group of three consumers that commit while the broker is killed again and again: no commit that was answered is lost, and
+"""A group of three consumers, Java and librdkafka, that commit while the broker is killed again and again: no commit that was answered is lost, and
 no member is asked to join anew."""
 import random
 import time
@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from checks import expect
 from client import Client
 
-MEMBERS, PARTITIONS = 3, 6
+MEMBERS = ["confluent-kafka", "java", "confluent-kafka"]
+PARTITIONS = 6
 PROGRESS_S = 60  # a net
 
 
@@ -24,12 +25,12 @@ class Member:
 
 
 class GroupUnderKills:
-    def __init__(self, dohle, command, log, seed):
-        self.dohle, self.command, self.log, self.random = dohle, command, log, random.Random(seed)
+    def __init__(self, dohle, commands, log, seed):
+        self.dohle, self.commands, self.log, self.random = dohle, commands, log, random.Random(seed)
         self.members, self.slowest_s = [], 0.0
 
-    def client(self, stack):
-        return stack.enter_context(Client(self.command, self.dohle.address(), self.log))
+    def client(self, stack, name):
+        return stack.enter_context(Client(self.commands[name], self.dohle.address(), self.log))
 
     def wait_for_progress(self):
         """Each commits again, twice: the first may have been under way before."""
@@ -37,7 +38,7 @@ class GroupUnderKills:
             wanted = [member.count + 1 for member in self.members]
             deadline = time.monotonic() + PROGRESS_S
             while any(member.count < count for member, count in zip(self.members, wanted)):
-                expect(time.monotonic() < deadline, f"all go on, at {[member.count for member in self.members]}")
+                expect(time.monotonic() < deadline, f"all go on, at {[(member.name, member.count) for member in self.members]}")
                 time.sleep(0.002)
                 for member in self.members:
                     member.note()
@@ -49,10 +50,10 @@ class GroupUnderKills:
         with ExitStack() as stack:
             stack.callback(self.dohle.kill)
             self.dohle.start()
-            other = self.client(stack)
+            other = self.client(stack, "java")
             other.create_topic(topic="t", partitions=PARTITIONS, configs={})
-            for number in range(MEMBERS):
-                self.members.append(Member(f"member {number}", self.client(stack)))
+            for name in MEMBERS:
+                self.members.append(Member(name, self.client(stack, name)))
                 self.members[-1].client.begin("commit_stream", topic="t", group="g")
             self.wait_for_progress()
             assignments = self.assignments()

@@ -213,14 +213,14 @@ class ConfluentKafka:
 
     @staticmethod
     def _committed(consumer, topic, partition):
-        """The committed offset, 0 when there is none. It is asked for until the broker is there."""
+        """The committed offset, -1 when there is none. It is asked for until the broker is there."""
         deadline = time.monotonic() + STREAM_TIMEOUT_S
         while True:
             try:
                 (found,) = consumer.committed([TopicPartition(topic, partition)], timeout=2)
                 if found.error:
                     raise KafkaException(found.error)
-                return max(found.offset, 0)
+                return max(found.offset, -1)
             except KafkaException:
                 if time.monotonic() > deadline:
                     raise

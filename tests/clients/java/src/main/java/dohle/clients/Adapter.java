@@ -99,12 +99,13 @@ public final class Adapter {
             case "produce" -> produce(topic, command);
             case "fetch" -> fetch(topic, command, result.putArray("records"));
             case "transact" -> transact(topic, command, result.putArray("offsets"));
-            case "committed" -> result.put("commit", committed(topic, command));
+            case "committed" -> committed(topic, command, result.putArray("commits"));
             case "follow" -> follow(topic, command, result.putArray("records"));
             case "produce_numbered" -> result.put("count", produceNumbered(topic, command));
             case "fetch_numbered" -> result.put("count", fetchNumbered(topic, command));
             case "produce_stream" -> new Streams(bootstrap, command, in).produce(result);
             case "fetch_stream" -> new Streams(bootstrap, command, in).fetch(result);
+            case "commit_stream" -> new Commits(bootstrap, command.get("group").asText()).run(topic, in, result);
             default -> answer.removeAll().put("unsupported", "the client has no such call");
         }
     }
@@ -246,12 +247,14 @@ public final class Adapter {
         transactional.remove(id);
     }
 
-    /** What the group has committed of the partition; -1: nothing. */
-    private long committed(String topic, JsonNode command) throws Exception {
+    /** What the group has committed of each partition; -1: nothing. */
+    private void committed(String topic, JsonNode command, ArrayNode commits) throws Exception {
         String group = command.get("group").asText();
-        OffsetAndMetadata found = await(admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata(group))
-                .get(new TopicPartition(topic, command.get("partition").asInt()));
-        return found == null ? -1 : found.offset();
+        var found = await(admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata(group));
+        for (int partition = 0; partition < command.get("partitions").asInt(); partition++) {
+            OffsetAndMetadata committed = found.get(new TopicPartition(topic, partition));
+            commits.add(committed == null ? -1 : committed.offset());
+        }
     }
 
     private void fetch(String topic, JsonNode command, ArrayNode records) {
