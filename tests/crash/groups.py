@@ -1,5 +1,5 @@
-"""A group of three consumers, Java and librdkafka, that commit while the broker is killed again and again: no commit that was answered is lost, and
-no member is asked to join anew."""
+"""A group of three consumers, Java and librdkafka, that commit while the broker is killed again and again: no commit that was
+answered is lost, and no member is asked to join anew."""
 import random
 import time
 from contextlib import ExitStack
