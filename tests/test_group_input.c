@@ -2,6 +2,7 @@
  * broker in memory, and over a restart. */
 #include "lib/test_consumer.h"
 
+#include "broker/coord/classic_group.h"
 #include "broker/group_coordinator.h"
 #include "protocol/errors.h"
 
@@ -329,6 +330,55 @@ static void a_subscription_that_cannot_be_read_is_one_to_everything(void **state
     }
 }
 
+/* Of two members, the second one: subscriptions that begin as the first one's, and others. */
+static void subscriptions_of_several_members_are_one(void **state)
+{
+    struct test *test = *state;
+    static const struct {
+        struct kp_bytes second;
+        bool known, has_u;
+    } cases[] = {
+        {{(const uint8_t *)"\0\0\0\0\0\1\0\1t\xff\xff\xff\xff", 13},      true,  false},
+        {{(const uint8_t *)"\0\3\0\0\0\1\0\1t\0\0\0\2xx", 15},            true,  false}, /* its own data */
+        {{(const uint8_t *)"\0\0\0\0\0\1\0\1u\xff\xff\xff\xff", 13},      true,  true },
+        {{(const uint8_t *)"\0\0\0\0\0\2\0\1t\0\1u\xff\xff\xff\xff", 16}, true,  true },
+        {{(const uint8_t *)"\0\0\0\0\0\0\xff\xff\xff\xff", 10},           true,  false},
+        {{(const uint8_t *)"\0\0\0\0\0\1\0\1t\0\0\0\3xx", 15},            false, true }, /* which is cut */
+        {{(const uint8_t *)"\0\0\0\0\0\1\0\1t", 9},                       false, true },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char name[16];
+        snprintf(name, sizeof name, "g-%zu", i);
+        struct member first = {.group = kp_string_of(name), .instance = TEXT("a")};
+        struct member second = {.group = kp_string_of(name), .instance = TEXT("b")};
+        struct kp_join_group_request_protocols one = {.name = TEXT("range"), .metadata = cases[0].second};
+        struct kp_join_group_request_protocols two = {.name = TEXT("range"), .metadata = cases[i].second};
+        int32_t first_id = send_join(&test->peer, &first, &one, 1),
+                second_id = send_join(&test->other, &second, &two, 1);
+        assert_int_equal(joined(test, &test->peer, &first, first_id), KAFKA_NONE);
+        assert_int_equal(joined(test, &test->other, &second, second_id), KAFKA_NONE);
+        const struct group *group = groups_find(test->broker.broker->groups->groups, first.group);
+        assert_true(group->classic.subscribed_known == cases[i].known);
+        assert_true(classic_group_subscribes(group, TEXT("t")));
+        assert_true(classic_group_subscribes(group, TEXT("u")) == cases[i].has_u);
+    }
+}
+
+/* More than is put in order: as if it were one to everything, and cheap. */
+static void a_subscription_to_too_many_topics_is_one_to_everything(void **state)
+{
+    struct test *test = *state;
+    const int32_t count = 500000;
+    struct member member = {.group = TEXT("g"), .instance = TEXT("i")};
+    struct kp_bytes metadata = {xcalloc(1, 10 + 2 * (size_t)count), 10 + 2 * count};
+    store_be32((uint8_t *)metadata.data + 2, (uint32_t)count);
+    assert_int_equal(join(test, &member, metadata), KAFKA_NONE);
+    free((void *)metadata.data);
+    const struct group *group = groups_find(test->broker.broker->groups->groups, member.group);
+    assert_false(group->classic.subscribed_known);
+    assert_true(classic_group_subscribes(group, TEXT("t")));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -341,6 +391,8 @@ int main(void)
         TEST(of_two_assignments_of_a_member_the_last_counts),
         TEST(a_protocol_may_be_named_twice),
         TEST(a_subscription_that_cannot_be_read_is_one_to_everything),
+        TEST(subscriptions_of_several_members_are_one),
+        TEST(a_subscription_to_too_many_topics_is_one_to_everything),
     };
     return cmocka_run_group_tests_name("group_input", tests, NULL, NULL);
 }

@@ -29,6 +29,7 @@
  * the order of their joining. */
 #include "classic_group.h"
 
+#include "../limits.h"
 #include "../logger.h"
 
 #include <inttypes.h>
@@ -134,18 +135,48 @@ static bool read_subscription(struct kp_bytes metadata, struct kp_consumer_proto
     return kp_consumer_protocol_subscription_decode(subscription, &reader, 0, arena);
 }
 
-/* Topics of all members, in `arena`. False when some member's metadata cannot be read. */
+/* The part of the metadata with the topics: what is behind it is the member's own. */
+static struct kp_bytes topics_part(struct kp_bytes metadata,
+                                   const struct kp_consumer_protocol_subscription *subscription)
+{
+    if (subscription->topics_count == 0)
+        return (struct kp_bytes){NULL, 0};
+    struct kp_string last = subscription->topics[subscription->topics_count - 1];
+    const uint8_t *end = (const uint8_t *)last.data + last.size;
+    return (struct kp_bytes){metadata.data, (int32_t)(end - metadata.data)};
+}
+
+/* Does the metadata subscribe to what that of another member does? As a rule it does, and need not be taken apart. */
+static bool subscribes_alike(struct kp_bytes metadata, struct kp_bytes topics)
+{
+    const int32_t version_bytes = 2;
+    if (topics.size == 0 || metadata.size < topics.size ||
+        memcmp(metadata.data + version_bytes, topics.data + version_bytes, (size_t)(topics.size - version_bytes)) != 0)
+        return false;
+    struct kp_reader reader;
+    kp_reader_init(&reader, metadata.data + topics.size, (size_t)(metadata.size - topics.size));
+    (void)kp_read_bytes(&reader, false); /* user data */
+    return reader.error == KP_READ_OK;
+}
+
+/* Topics of all members, in `arena`; *names is the caller's. False when some member's metadata cannot be read, or they
+ * are too many. */
 static bool gather_topics(const struct classic_group *classic, struct arena *arena, struct kp_string **names,
                           int32_t *count)
 {
+    struct kp_bytes last = {NULL, 0};
     int32_t capacity = 0;
     *count = 0;
     *names = NULL;
     list_for_each (&classic->members, node) {
         struct kp_consumer_protocol_subscription subscription;
-        const struct group_member *member = CONTAINER_OF(node, struct group_member, link);
-        if (!read_subscription(group_member_metadata(member), &subscription, arena))
+        struct kp_bytes metadata = group_member_metadata(CONTAINER_OF(node, struct group_member, link));
+        if (subscribes_alike(metadata, last))
+            continue;
+        if (!read_subscription(metadata, &subscription, arena) ||
+            subscription.topics_count > SUBSCRIBED_TOPICS_MAX - *count)
             return false;
+        last = topics_part(metadata, &subscription);
         if (*count + subscription.topics_count > capacity) {
             capacity = 2 * (*count + subscription.topics_count);
             *names = xrealloc(*names, (size_t)capacity * sizeof **names);
@@ -197,15 +228,15 @@ void classic_group_learn_topics(struct classic_group *classic)
         return;
     }
     struct arena arena;
-    struct kp_string *names;
+    struct kp_string *names = NULL;
     int32_t count;
     arena_init(&arena, COORD_DECODE_BYTES_MAX);
     if (classic->protocol_name.size >= 0 && gather_topics(classic, &arena, &names, &count)) {
         classic->subscribed_count = sort_names(names, count);
         classic->subscribed = pack_names(names, classic->subscribed_count);
         classic->subscribed_known = true;
-        free(names);
     }
+    free(names);
     arena_release(&arena);
 }
 
