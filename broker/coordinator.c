@@ -16,8 +16,8 @@
 
 /* How long a start reads before the broker serves; the rest follows in parts. */
 #define START_READ_MS 100
-/* What one part reads: about a millisecond. */
-#define READ_PART_BYTES ((int64_t)256 * 1024)
+/* What one part reads: less than a millisecond. */
+#define READ_PART_BYTES ((int64_t)64 * 1024)
 
 enum shard_state { SHARD_UNREAD, SHARD_READ, SHARD_FAILED };
 
@@ -51,7 +51,7 @@ struct coordinator {
     struct shard **shards; /* NULL: there is no topic */
     int32_t shards_count;
     int32_t reading; /* the shard to go on with; shards_count: all are read */
-    struct timer timer;
+    struct long_work work;
 };
 
 /* ---- the topic ------------------------------------------------------------------------------------------------------ */
@@ -158,26 +158,36 @@ static void read_part(struct shard *shard)
     }
 }
 
-/* Read parts until all is read or the time is over. */
-static void read_until(struct coordinator *coordinator, int64_t mono_ms)
+/* Read one part. False: all is read. */
+static bool read_some(struct coordinator *coordinator)
 {
-    while (coordinator->reading < coordinator->shards_count) {
-        struct shard *shard = coordinator->shards[coordinator->reading];
-        if (shard->state == SHARD_UNREAD)
-            read_part(shard);
-        if (shard->state != SHARD_UNREAD)
-            coordinator->reading++;
-        if (coord_now(&coordinator->host).mono_ms > mono_ms)
-            break;
-    }
-    if (coordinator->reading < coordinator->shards_count)
-        coord_timer_start(&coordinator->host, &coordinator->timer, 0);
+    struct shard *shard = coordinator->shards[coordinator->reading];
+    if (shard->state == SHARD_UNREAD)
+        read_part(shard);
+    if (shard->state != SHARD_UNREAD)
+        coordinator->reading++;
+    return coordinator->reading < coordinator->shards_count;
 }
 
-static void read_on(struct timer *timer)
+static void read_on(struct long_work *work)
 {
-    struct coordinator *coordinator = CONTAINER_OF(timer, struct coordinator, timer);
-    read_until(coordinator, coord_now(&coordinator->host).mono_ms);
+    struct coordinator *coordinator = CONTAINER_OF(work, struct coordinator, work);
+    bool more = true;
+    while (more && broker_has_time(coordinator->broker))
+        more = read_some(coordinator);
+    if (!more)
+        long_work_end(work);
+}
+
+/* Read for a moment, and leave the rest to later turns. */
+static void read_shards(struct coordinator *coordinator)
+{
+    int64_t until_ms = coord_now(&coordinator->host).mono_ms + START_READ_MS;
+    bool more = coordinator->shards_count > 0;
+    while (more && coord_now(&coordinator->host).mono_ms <= until_ms)
+        more = read_some(coordinator);
+    if (more)
+        long_work_begin(coordinator->broker, &coordinator->work, read_on);
 }
 
 /* The topic is there: its partitions become the shards. */
@@ -193,7 +203,7 @@ static void attach(struct coordinator *coordinator, const struct topic *topic)
         list_init(&shard->held);
         coordinator->shards[i] = shard;
     }
-    read_until(coordinator, coord_now(&coordinator->host).mono_ms + START_READ_MS);
+    read_shards(coordinator);
 }
 
 static bool attached(struct coordinator *coordinator)
@@ -361,7 +371,7 @@ struct coordinator *coordinator_new(struct broker *broker, const struct coordina
     struct coordinator *coordinator = xcalloc(1, sizeof *coordinator);
     coordinator->broker = broker;
     coordinator->kind = kind;
-    coordinator->timer.expired = read_on;
+    list_init(&coordinator->work.link);
     coordinator->host =
         (struct coord_host){.env = broker->env, .timers = &broker->timers, .append = append, .topic_id = topic_id};
     return coordinator;
@@ -389,7 +399,7 @@ static void forget_shards(struct coordinator *coordinator)
     free(coordinator->shards);
     coordinator->shards = NULL;
     coordinator->shards_count = coordinator->host.shards_count = coordinator->reading = 0;
-    timer_stop(&coordinator->broker->timers, &coordinator->timer);
+    long_work_end(&coordinator->work);
 }
 
 void coordinator_topic_gone(struct coordinator *coordinator, const struct topic *topic)

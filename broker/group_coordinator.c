@@ -4,7 +4,7 @@
 #include "coord/classic_group.h"
 #include "coord/offsets.h"
 
-#define GROUPS_PER_LOOK 200 /* groups looked at for expired offsets in one turn: about a tenth of a millisecond */
+#define GROUPS_PER_PART 50 /* groups looked at for expired offsets without a look at the clock */
 
 static bool replay(void *state, int32_t shard, const struct coord_record *record)
 {
@@ -26,17 +26,26 @@ static void unload(void *state, int32_t shard)
     groups_unload(state, shard);
 }
 
-/* Every offsets.retention.check.interval.ms all groups are looked at, some each turn. */
+static void look_on(struct long_work *work)
+{
+    struct group_coordinator *coordinator = CONTAINER_OF(work, struct group_coordinator, looking);
+    while (coordinator->unchecked > 0 && broker_has_time(coordinator->broker)) {
+        offsets_expire(coordinator->groups, GROUPS_PER_PART);
+        coordinator->unchecked -= GROUPS_PER_PART;
+    }
+    if (coordinator->unchecked > 0)
+        return;
+    long_work_end(work);
+    coord_timer_start(coordinator->groups->host, &coordinator->expiry,
+                      coordinator->broker->config->offsets_retention_check_interval_ms);
+}
+
+/* Every offsets.retention.check.interval.ms all groups are looked at, in parts. */
 static void look_for_expired(struct timer *timer)
 {
     struct group_coordinator *coordinator = CONTAINER_OF(timer, struct group_coordinator, expiry);
-    if (coordinator->unchecked == 0)
-        coordinator->unchecked = (int32_t)coordinator->groups->by_id.count;
-    int32_t count = coordinator->unchecked < GROUPS_PER_LOOK ? coordinator->unchecked : GROUPS_PER_LOOK;
-    offsets_expire(coordinator->groups, count);
-    coordinator->unchecked -= count;
-    int64_t interval_ms = coordinator->broker->config->offsets_retention_check_interval_ms;
-    coord_timer_start(coordinator->groups->host, timer, coordinator->unchecked > 0 ? 0 : interval_ms);
+    coordinator->unchecked = (int32_t)coordinator->groups->by_id.count;
+    long_work_begin(coordinator->broker, &coordinator->looking, look_on);
 }
 
 struct group_coordinator *group_coordinator_new(struct broker *broker)
@@ -65,6 +74,7 @@ struct group_coordinator *group_coordinator_new(struct broker *broker)
     coordinator->executor = coordinator_new(broker, &coordinator->kind);
     coordinator->groups = groups_new(coordinator_host(coordinator->executor), &settings, seed);
     coordinator->expiry.expired = look_for_expired;
+    list_init(&coordinator->looking.link);
     coordinator_begin(coordinator->executor, coordinator->groups);
     coord_timer_start(coordinator->groups->host, &coordinator->expiry, config->offsets_retention_check_interval_ms);
     return coordinator;
@@ -75,6 +85,7 @@ void group_coordinator_free(struct group_coordinator *coordinator)
     if (!coordinator)
         return;
     timer_stop(&coordinator->broker->timers, &coordinator->expiry);
+    long_work_end(&coordinator->looking);
     groups_free(coordinator->groups);
     coordinator_free(coordinator->executor);
     free(coordinator);
@@ -83,6 +94,7 @@ void group_coordinator_free(struct group_coordinator *coordinator)
 void group_coordinator_stop(struct group_coordinator *coordinator)
 {
     timer_stop(&coordinator->broker->timers, &coordinator->expiry);
+    long_work_end(&coordinator->looking);
     groups_stop(coordinator->groups);
 }
 

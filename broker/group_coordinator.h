@@ -4,14 +4,16 @@
 
 #include "coord/groups.h"
 #include "coordinator.h"
+#include "long_work.h"
 
 struct group_coordinator {
     struct broker *broker;
     struct coordinator_kind kind;
     struct coordinator *executor;
     struct groups *groups;
-    struct timer expiry; /* of the next look for expired offsets */
-    int32_t unchecked;   /* groups that this look has still to see */
+    struct timer expiry;      /* of the next look for expired offsets */
+    struct long_work looking; /* while it is under way */
+    int32_t unchecked;        /* groups that it has still to see */
 };
 
 /* Reads what the folder has. The settings are the broker's. */
