@@ -10,6 +10,11 @@ import select
 import sys
 
 
+HEARTBEAT_MS = 300  # a member learns of a rebalance with its next heartbeat
+POLL_MAX = 1000  # records that a member gives out at most in one go
+MAX_MESSAGE_BYTES = 12_000_000  # of a producer: more than the largest record here
+
+
 class Unsupported(Exception):
     """The client has no way to do this; the text says why."""
 
@@ -88,6 +93,27 @@ def check_stream_value(value, size):
     return number
 
 
+class GroupMember:
+    """The part of a member of a group that is the same for every client: what its group_poll reports."""
+
+    def __init__(self):
+        self.topic, self.rebalances, self.revoked = None, 0, 0
+
+    def joined(self, topic):
+        self.topic, self.rebalances, self.revoked = topic, 0, 0
+
+    def was_assigned(self):
+        self.rebalances += 1
+
+    def was_revoked(self, partitions):
+        self.revoked += partitions
+
+    def polled(self, records, assigned):
+        """The result of group_poll: records as (partition, offset, value), partitions that the member has."""
+        return {"records": [(partition, offset, value.decode()) for partition, offset, value in records],
+                "assigned": assigned, "rebalances": self.rebalances, "revoked": self.revoked}
+
+
 def told():
     """The next command, if it has come while one is carried out; None else."""
     return json.loads(sys.stdin.readline()) if select.select([sys.stdin], [], [], 0)[0] else None
@@ -98,8 +124,8 @@ def say(answer):
     sys.stdout.flush()
 
 
-def serve(adapter):
-    """Answer commands from standard input until it ends."""
+def serve(adapter, run=lambda result: result):
+    """Answer commands from standard input until it ends. `run` makes the result of what a method returns."""
     for line in sys.stdin:
         command = json.loads(line)
         method = getattr(adapter, command.pop("do"), None)
@@ -109,7 +135,8 @@ def serve(adapter):
             if "records" in command:
                 command["records"] = [decode_record(record) for record in command["records"]]
             known = inspect.signature(method).parameters
-            say({"result": method(**{name: value for name, value in command.items() if name in known}) or {}})
+            result = run(method(**{name: value for name, value in command.items() if name in known}))
+            say({"result": result or {}})
         except Unsupported as reason:
             say({"unsupported": str(reason)})
         except Exception as error:  # whatever the client library throws is the answer

@@ -4,27 +4,55 @@ A check is a function of a Session; its name, with dashes, is the name of the ro
 It fails by an exception. Each makes topics of its own, named after the client and the check, so a run needs no clean
 broker and checks do not disturb each other. Nothing here waits for a time to pass.
 """
+import base64
+import contextlib
 import itertools
-from contextlib import contextmanager
+import struct
+import time
+import zlib
 
-from client import ClientError, record
+from client import ClientError, Unsupported, record
 
-CHECKS = {}
+CHECKS, SECTIONS = {}, {}  # by name: the function; by title: the names
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 RETENTION = "retention.ms"
+TIMEOUT_S = 30
 
 
-def check(function):
-    CHECKS[function.__name__.replace("_", "-")] = function
+def section(title):
+    """The checks that follow belong together: a column of the table."""
+    SECTIONS[title] = []
+
+
+def check(function, name=None):
+    name = name or function.__name__.replace("_", "-")
+    CHECKS[name] = function
+    SECTIONS[list(SECTIONS)[-1]].append(name)
     return function
 
 
 class Session:
-    """A running client, a way to start a second one, and names for topics that nobody else uses."""
+    """A running client, a way to start more of them, and names for topics and groups that nobody else uses."""
 
     def __init__(self, client, start_client, prefix):
         self.client, self.start_client = client, start_client
         self._names = (f"{prefix}-{number}" for number in itertools.count())
+        self._idle = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        for client in self._idle:
+            client.kill()
+
+    def spare_client(self):
+        """One more process of the client, started or kept."""
+        return self._idle.pop() if self._idle else self.start_client()
+
+    def keep_client(self, client):
+        """The next one who wants a spare client takes this one, which is idle."""
+        self._idle.append(client)
 
     def unused_name(self):
         return next(self._names)
@@ -34,9 +62,27 @@ class Session:
         self.client.create_topic(topic=topic, partitions=partitions, configs=configs)
         return topic
 
+    def settled_topic(self, partitions):
+        """A topic that is there for every client: Apache Kafka may answer CreateTopics before it tells of the topic."""
+        topic = self.new_topic(partitions)
+        deadline = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(ClientError):
+                if len(self.client.describe_topic(topic=topic)["leaders"]) == partitions:
+                    break
+        return topic
+
+    def any_topic(self):
+        """A topic that is there, if the client can create one; a name that produce will create one for, else."""
+        try:
+            return self.settled_topic(1)
+        except Unsupported:
+            return self.unused_name()
+
     def produce(self, topic, records, partition=0, codec="none", acks="all", idempotent=False):
-        self.client.produce(topic=topic, partition=partition, codec=codec, acks=acks, idempotent=idempotent,
-                            records=records)
+        """`partition` None: where the client's own partitioner puts each. Returns what the client says of it."""
+        return self.client.produce(topic=topic, partition=partition, codec=codec, acks=acks, idempotent=idempotent,
+                                   records=records)
 
     def fetch(self, topic, start, count, partition=0):
         return self.client.fetch(topic=topic, partition=partition, start=start, count=count)["records"]
@@ -67,7 +113,7 @@ def shorten(value):
     return text if len(text) < 300 else text[:300] + " …"
 
 
-@contextmanager
+@contextlib.contextmanager
 def refused():
     try:
         yield
@@ -76,12 +122,38 @@ def refused():
     raise AssertionError("expected an error")
 
 
+def murmur2(key):
+    """Apache Kafka's hash, made positive as its partitioner does."""
+    mix, mask = 0x5bd1e995, 0xffffffff
+    value = (0x9747b28c ^ len(key)) & mask
+    whole = len(key) - len(key) % 4
+    for (word,) in struct.iter_unpack("<I", key[:whole]):
+        word = word * mix & mask
+        value = (value * mix & mask) ^ ((word ^ word >> 24) * mix & mask)
+    if key[whole:]:
+        value = (value ^ int.from_bytes(key[whole:], "little")) * mix & mask
+    value = (value ^ value >> 13) * mix & mask
+    return (value ^ value >> 15) & 0x7fffffff
+
+
+def fnv1a(key):
+    """That of the clients in Go: the remainder is taken of a signed number, then its sign dropped."""
+    value = 0x811c9dc5
+    for byte in key:
+        value = (value ^ byte) * 0x01000193 & 0xffffffff
+    return value if value < 1 << 31 else (1 << 32) - value
+
+
+PARTITIONERS = {"murmur2": murmur2, "crc32": zlib.crc32, "fnv1a": fnv1a}
+
+
 def texts(count, size=20):
     """Records with keys and values that compress well."""
     return [record(f"key-{i}", f"value-{i}-".ljust(size, "x")) for i in range(count)]
 
 
-# ---- topics ----------------------------------------------------------------------------------------------------------
+section("topics")
+
 
 @check
 def create_topic(session):
@@ -160,12 +232,13 @@ def log_dirs(session):
     expect(sum(sizes) > 100000, True)
 
 
-# ---- produce ---------------------------------------------------------------------------------------------------------
+section("produce")
+
 
 def add_codec_check(codec):
     def round_trip(session):
         session.round_trip(session.unused_name(), texts(100, size=1000), codec=codec)
-    CHECKS[f"codec-{codec}"] = round_trip
+    check(round_trip, f"codec-{codec}")
 
 
 for each_codec in CODECS:
@@ -175,7 +248,7 @@ for each_codec in CODECS:
 @check
 def acks_0(session):
     """Records that are sent without waiting for an answer arrive."""
-    session.round_trip(session.unused_name(), texts(10), acks="0")
+    session.round_trip(session.any_topic(), texts(10), acks="0")
 
 
 @check
@@ -218,7 +291,34 @@ def null_header(session):
     session.round_trip(session.unused_name(), [record("k", "v", [("none", None), ("empty", "")])])
 
 
-# ---- fetch -----------------------------------------------------------------------------------------------------------
+@check
+def partitioner(session):
+    """Without a partition the client's own hash of the key chooses it."""
+    try:
+        topic = session.settled_topic(6)
+    except Unsupported:  # the broker is set to create topics with so many
+        topic = session.unused_name()
+    place = PARTITIONERS[session.produce(topic, texts(60), partition=None)["hash"]]
+    seen = 0
+    for partition in range(6):
+        end = session.client.list_offsets(topic=topic, partition=partition, at="latest")["offset"]
+        keys = [base64.b64decode(one["key"]) for one in session.fetch(topic, "earliest", end, partition)] if end else []
+        expect({place(key) % 6 for key in keys} - {partition}, set())
+        seen += len(keys)
+    expect(seen, 60)
+
+
+@check
+def large_record(session):
+    """A record of 10 MB, where the topic allows it; where it does not it is refused."""
+    size = 10_000_000
+    with refused():
+        session.produce(session.new_topic(), [record("k", "v" * size)])
+    session.round_trip(session.new_topic(**{"max.message.bytes": "11000000"}), [record("k", "v" * size)])
+
+
+section("fetch")
+
 
 @check
 def fetch_start(session):

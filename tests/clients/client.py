@@ -1,7 +1,10 @@
 """A client under test: its adapter runs as a process, one JSON object a line each way. See README.md for the commands."""
 import base64
+import contextlib
 import json
+import os
 import queue
+import signal
 import subprocess
 import threading
 
@@ -29,7 +32,12 @@ class Client:
         return self
 
     def __exit__(self, *_error):
-        self.process.kill()
+        self.kill()
+
+    def kill(self):
+        """SIGKILL: the client says goodbye to nobody."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # with the program that the adapter runs, if it is one
         self.process.wait()
 
     def __getattr__(self, name):

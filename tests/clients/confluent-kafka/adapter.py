@@ -3,7 +3,8 @@ import sys
 import time
 from pathlib import Path
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import (OFFSET_BEGINNING, OFFSET_END, Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException,
+                             Producer, TopicPartition)
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,
                                    OffsetSpec, ResourceType)
 
@@ -23,10 +24,11 @@ def done(futures):
     return future.result(TIMEOUT_S)
 
 
-class ConfluentKafka:
+class ConfluentKafka(adapter.GroupMember):
     def __init__(self, bootstrap):
         self.bootstrap = {"bootstrap.servers": bootstrap}
         self.admin = AdminClient(self.bootstrap)
+        super().__init__()
 
     def create_topic(self, topic, partitions, configs):
         done(self.admin.create_topics([NewTopic(topic, partitions, 1, config=configs)]))
@@ -63,17 +65,19 @@ class ConfluentKafka:
 
     def produce(self, topic, partition, codec, acks, idempotent, records):
         producer = Producer({**self.bootstrap, "compression.type": codec, "acks": acks, "linger.ms": 20,
-                             "enable.idempotence": idempotent})
+                             "enable.idempotence": idempotent, "message.max.bytes": adapter.MAX_MESSAGE_BYTES})
         errors = []
 
         def delivered(error, _message):
             if error:
                 errors.append(error)
 
+        where = {} if partition is None else {"partition": partition}
         for record in records:
-            producer.produce(topic, partition=partition, on_delivery=delivered, **record)
+            producer.produce(topic, on_delivery=delivered, **where, **record)
         if producer.flush(TIMEOUT_S) or errors:
             raise KafkaException(errors[0]) if errors else TimeoutError("records are still in the queue")
+        return {"hash": "crc32"}
 
     def fetch(self, topic, partition, start, count):
         offset = {"earliest": OFFSET_BEGINNING, "latest": OFFSET_END}.get(start, start)
@@ -82,6 +86,72 @@ class ConfluentKafka:
             records.append(adapter.encode_record(message.offset(), message.timestamp()[1], message.key(),
                                                  message.value(), message.headers()))
         return {"records": records}
+
+    def group_join(self, group, topic, instance, assignor, session_ms):
+        if assignor == "sticky":
+            raise adapter.Unsupported("librdkafka has no eager sticky assignor")
+        more = {"group.instance.id": instance} if instance else {}
+        if assignor:
+            more["partition.assignment.strategy"] = assignor
+        self.consumer = Consumer({**self.bootstrap, "group.id": group, "enable.auto.commit": False,
+                                  "auto.offset.reset": "earliest",
+                                  "session.timeout.ms": session_ms, "heartbeat.interval.ms": adapter.HEARTBEAT_MS,
+                                  **more})
+        self.joined(topic)
+        self.consumer.subscribe([topic], on_assign=lambda _consumer, _given: self.was_assigned(),
+                                on_revoke=lambda _consumer, taken: self.was_revoked(len(taken)))
+
+    def group_poll(self, ms):
+        messages = self.consumer.consume(adapter.POLL_MAX, ms / 1000)
+        for message in list(messages):
+            if message.error() and message.error().code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                messages.remove(message)  # Apache Kafka may tell so of a topic just created; librdkafka asks again
+            elif message.error():
+                raise KafkaException(message.error())
+        return self.polled([(message.partition(), message.offset(), message.value()) for message in messages],
+                           [place.partition for place in self.consumer.assignment()])
+
+    def group_commit(self, how):
+        self.consumer.commit(asynchronous=how == "async")
+
+    def group_committed(self, places):
+        committed = self.consumer.committed([TopicPartition(self.topic, partition) for partition in places], TIMEOUT_S)
+        return {"offsets": {place.partition: place.offset for place in committed}}
+
+    def group_seek(self, partition, offset):
+        self.consumer.seek(TopicPartition(self.topic, partition, offset))
+
+    def group_pause(self, places):
+        self.consumer.pause([TopicPartition(self.topic, partition) for partition in places])
+
+    def group_resume(self, places):
+        self.consumer.resume([TopicPartition(self.topic, partition) for partition in places])
+
+    def group_leave(self):
+        self.consumer.close()
+
+    def list_groups(self):
+        return {"groups": [group.group_id for group in self.admin.list_consumer_groups().result(TIMEOUT_S).valid]}
+
+    def describe_group(self, group):
+        described = done(self.admin.describe_consumer_groups([group]))
+        return {"state": described.state.name.title(),
+                "members": [{"instance": member.group_instance_id,
+                             "partitions": [place.partition for place in member.assignment.topic_partitions]}
+                            for member in described.members]}
+
+    def delete_group(self, group):
+        done(self.admin.delete_consumer_groups([group]))
+
+    def group_offsets(self, group, topic):
+        places = done(self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])).topic_partitions
+        return {"offsets": {place.partition: place.offset for place in places if place.topic == topic}}
+
+    def alter_group_offset(self, group, topic, partition, offset):
+        change = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, partition, offset)])
+        (place,) = done(self.admin.alter_consumer_group_offsets([change])).topic_partitions
+        if place.error:
+            raise KafkaException(place.error)
 
     def produce_numbered(self, topic, count, size):
         producer = Producer({**self.bootstrap, "acks": "all", "enable.idempotence": True, "linger.ms": 5,

@@ -2,17 +2,26 @@
 import sys
 from pathlib import Path
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from kafka.errors import NoError
+from kafka.structs import OffsetAndMetadata
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import adapter
 
 TIMEOUT_S = 30
+ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor, "sticky": StickyPartitionAssignor,
+             "cooperative-sticky": CooperativeStickyAssignor}
 
 
-class KafkaPython:
+class KafkaPython(adapter.GroupMember, ConsumerRebalanceListener):
     def __init__(self, bootstrap):
+        super().__init__()
         self.bootstrap = bootstrap
         self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
 
@@ -59,13 +68,15 @@ class KafkaPython:
             raise adapter.Unsupported("kafka-python sends no null header")
         producer = KafkaProducer(bootstrap_servers=self.bootstrap, acks=acks if acks == "all" else int(acks),
                                  compression_type=None if codec == "none" else codec, enable_idempotence=idempotent,
-                                 linger_ms=20)
+                                 linger_ms=20, max_in_flight_requests_per_connection=1,
+                                 max_request_size=adapter.MAX_MESSAGE_BYTES)
         try:
             sent = [producer.send(topic, partition=partition, **record) for record in records]
             for future in sent:
                 future.get(TIMEOUT_S)
         finally:
             producer.close()
+        return {"hash": "murmur2"}
 
     def fetch(self, topic, partition, start, count):
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=None, enable_auto_commit=False,
@@ -86,6 +97,80 @@ class KafkaPython:
         if len(records) < count:
             raise TimeoutError(f"{count - len(records)} records did not come")
         return {"records": records}
+
+    def group_join(self, group, topic, instance, assignor, session_ms):
+        more = {"partition_assignment_strategy": [ASSIGNORS[assignor]]} if assignor else {}
+        self.consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=group, group_instance_id=instance,
+                                      enable_auto_commit=False, auto_offset_reset="earliest", **more,
+                                      session_timeout_ms=session_ms, heartbeat_interval_ms=adapter.HEARTBEAT_MS)
+        self.joined(topic)
+        self.consumer.subscribe([topic], listener=self)
+
+    def on_partitions_assigned(self, assigned):
+        self.was_assigned()
+
+    def on_partitions_revoked(self, revoked):
+        self.was_revoked(len(revoked))
+
+    def group_poll(self, ms):
+        messages = [message for batch in self.consumer.poll(timeout_ms=ms).values() for message in batch]
+        return self.polled([(message.partition, message.offset, message.value) for message in messages],
+                           [place.partition for place in self.consumer.assignment()])
+
+    def group_commit(self, how):
+        if how == "sync":
+            self.consumer.commit()
+        else:
+            self.consumer.commit_async()
+
+    def group_committed(self, places):
+        offsets = {partition: self.consumer.committed(TopicPartition(self.topic, partition)) for partition in places}
+        return {"offsets": {partition: -1 if offset is None else offset for partition, offset in offsets.items()}}
+
+    def group_seek(self, partition, offset):
+        self.consumer.seek(TopicPartition(self.topic, partition), offset)
+
+    def group_pause(self, places):
+        self.consumer.pause(*[TopicPartition(self.topic, partition) for partition in places])
+
+    def group_resume(self, places):
+        self.consumer.resume(*[TopicPartition(self.topic, partition) for partition in places])
+
+    def group_leave(self):
+        self.consumer.close()
+
+    def list_groups(self):
+        return {"groups": [group["group_id"] for group in self.admin.list_groups()]}
+
+    def describe_group(self, group):
+        described = self.admin.describe_groups([group])[group]
+        return {"state": described["group_state"],
+                "members": [{"instance": member["group_instance_id"],
+                             "partitions": [partition for topic in member["member_assignment"]["assigned_partitions"]
+                                            for partition in topic["partitions"]]}
+                            for member in described["members"]]}
+
+    def delete_group(self, group):
+        told = self.admin.delete_groups([group])
+        if told[group] != "OK":
+            raise RuntimeError(told[group])
+
+    def group_offsets(self, group, topic):
+        offsets = self.admin.list_group_offsets([group])[group]
+        return {"offsets": {place.partition: committed.offset for place, committed in offsets.items()
+                            if place.topic == topic}}
+
+    def alter_group_offset(self, group, topic, partition, offset):
+        place = TopicPartition(topic, partition)
+        told = self.admin.alter_group_offsets(group, {place: OffsetAndMetadata(offset, "", None)})
+        if told[place] is not NoError:
+            raise told[place]()
+
+    def delete_group_offset(self, group, topic, partition):
+        place = TopicPartition(topic, partition)
+        told = self.admin.delete_group_offsets(group, [place])
+        if told[place] is not NoError:
+            raise told[place]()
 
 
 adapter.serve(KafkaPython(sys.argv[1]))

@@ -5,14 +5,14 @@
 'use strict';
 
 const net = require('node:net');
-const readline = require('node:readline');
-const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, logLevel } = require('kafkajs');
+const { AssignerProtocol, CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, PartitionAssigners, Partitioners, logLevel } = require('kafkajs');
 const Cluster = require('kafkajs/src/cluster');
 const createLogger = require('kafkajs/src/loggers').createLogger;
 const LoggerConsole = require('kafkajs/src/loggers/console');
 const SnappyCodec = require('kafkajs-snappy');
 const lz4 = require('lz4-napi');
 const { ZstdCodec } = require('zstd-codec');
+const { HEARTBEAT_MS, Share, Unsupported, base64, bytes, serve } = require('./common');
 
 const TIMEOUT_MS = 30000;
 const CODECS = {
@@ -24,8 +24,6 @@ const CODECS = {
 };
 const ACKS = { 0: 0, 1: 1, all: -1 };
 const SOURCE_TOPIC = 1; // of a setting: the topic's own value
-
-class Unsupported extends Error {}
 
 CompressionCodecs[CompressionTypes.Snappy] = SnappyCodec;
 CompressionCodecs[CompressionTypes.LZ4] = () => ({
@@ -41,6 +39,7 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
 const brokers = [process.argv[2]];
 const kafka = new Kafka({ brokers, logLevel: logLevel.ERROR });
 const admin = kafka.admin();
+let consumer, groupId, share; // of the group that this process is a member of
 
 // KafkaJS takes and gives headers as an object: a name with one value or an array of them.
 function headersObject(pairs) {
@@ -56,14 +55,6 @@ function headersObject(pairs) {
 
 function headerPairs(headers) {
     return Object.entries(headers).flatMap(([name, values]) => [values].flat().map((value) => [name, base64(value)]));
-}
-
-function bytes(text) {
-    return text === null ? null : Buffer.from(text, 'base64');
-}
-
-function base64(buffer) {
-    return buffer === null ? null : buffer.toString('base64');
 }
 
 async function newCluster() {
@@ -148,7 +139,8 @@ const commands = {
     },
 
     async produce({ topic, partition, codec, acks, idempotent, records }) {
-        const producer = kafka.producer({ idempotent, createPartitioner: () => () => partition });
+        const createPartitioner = partition === null ? Partitioners.DefaultPartitioner : () => () => partition;
+        const producer = kafka.producer({ idempotent, createPartitioner });
         await producer.connect();
         try {
             await producer.send({
@@ -156,7 +148,6 @@ const commands = {
                 acks: ACKS[acks],
                 compression: CODECS[codec],
                 messages: records.map((record) => ({
-                    partition,
                     key: bytes(record.key),
                     value: bytes(record.value),
                     headers: headersObject(record.headers),
@@ -165,6 +156,7 @@ const commands = {
         } finally {
             await producer.disconnect();
         }
+        return { hash: 'murmur2' };
     },
 
     async fetch({ topic, partition, start, count }) {
@@ -194,26 +186,92 @@ const commands = {
         }
         return { records: records.slice(0, count) };
     },
-};
 
-async function answer(line) {
-    const { do: name, ...fields } = JSON.parse(line);
-    try {
-        if (!commands[name]) {
-            throw new Unsupported('the client has no such call');
+    async group_join({ group, topic, instance, assignor, session_ms: sessionTimeout }) {
+        if (instance !== null) {
+            throw new Unsupported('KafkaJS has no static members');
         }
-        return { result: (await commands[name](fields)) ?? {} };
-    } catch (error) {
-        return error instanceof Unsupported ? { unsupported: error.message } : { error: String(error) };
-    }
-}
+        if (assignor !== null && assignor !== 'roundrobin') {
+            throw new Unsupported(`KafkaJS has no ${assignor}`);
+        }
+        share = new Share(topic);
+        groupId = group;
+        consumer = kafka.consumer({
+            groupId,
+            sessionTimeout,
+            heartbeatInterval: HEARTBEAT_MS,
+            maxWaitTimeInMs: HEARTBEAT_MS,
+            partitionAssigners: [PartitionAssigners.roundRobin],
+        });
+        consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => share.assign(payload.memberAssignment[topic] ?? []));
+        await consumer.connect();
+        await consumer.subscribe({ topic, fromBeginning: true });
+        const eachMessage = async ({ partition, message }) => share.push(partition, message.offset, message.value);
+        await consumer.run({ autoCommit: false, eachMessage });
+    },
+
+    async group_poll({ ms }) {
+        return share.polled(ms);
+    },
+
+    async group_commit({ how }) {
+        if (how === 'async') {
+            throw new Unsupported('a commit of KafkaJS is awaited');
+        }
+        await consumer.commitOffsets(share.takePositions().map((place) => ({ ...place, offset: String(place.offset) })));
+    },
+
+    async group_committed() {
+        return this.group_offsets({ group: groupId, topic: share.topic });
+    },
+
+    async group_seek({ partition, offset }) {
+        share.forget(partition);
+        consumer.seek({ topic: share.topic, partition, offset: String(offset) });
+    },
+
+    async group_pause({ places: partitions }) {
+        consumer.pause([{ topic: share.topic, partitions }]);
+    },
+
+    async group_resume({ places: partitions }) {
+        consumer.resume([{ topic: share.topic, partitions }]);
+    },
+
+    async group_leave() {
+        await consumer.disconnect();
+    },
+
+    async list_groups() {
+        return { groups: (await admin.listGroups()).groups.map((group) => group.groupId) };
+    },
+
+    async describe_group({ group }) {
+        const [{ state, members }] = (await admin.describeGroups([group])).groups;
+        const describe = ({ memberAssignment }) => {
+            const decoded = AssignerProtocol.MemberAssignment.decode(memberAssignment);
+            return { partitions: Object.values(decoded.assignment).flat() };
+        };
+        return { state, members: members.map(describe) };
+    },
+
+    async delete_group({ group }) {
+        await admin.deleteGroups([group]);
+    },
+
+    async group_offsets({ group, topic }) {
+        const [{ partitions }] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+        return { offsets: Object.fromEntries(partitions.map(({ partition, offset }) => [partition, Number(offset)])) };
+    },
+
+    async alter_group_offset({ group, topic, partition, offset }) {
+        await admin.setOffsets({ groupId: group, topic, partitions: [{ partition, offset: String(offset) }] });
+    },
+};
 
 async function main() {
     await admin.connect();
-    for await (const line of readline.createInterface({ input: process.stdin })) {
-        console.log(JSON.stringify(await answer(line)));
-    }
-    process.exit(0);
+    await serve(commands);
 }
 
 main();

@@ -14,6 +14,9 @@ import (
 // Timeout is how long a client waits for a broker before a command fails.
 const Timeout = 30 * time.Second
 
+// MaxMessageBytes is the limit of a producer: more than the largest record here.
+const MaxMessageBytes = 12_000_000
+
 // Earliest and Latest stand for the timestamps -2 and -1 of ListOffsets.
 const (
 	Latest   int64 = -1
@@ -70,7 +73,7 @@ type Command struct {
 	Configs    map[string]*string `json:"configs"`
 	Name       string             `json:"name"`
 	NewValue   *string            `json:"value"`
-	Partition  int32              `json:"partition"`
+	Partition  *int32             `json:"partition"`
 	At         Place              `json:"at"`
 	Start      Place              `json:"start"`
 	Before     int64              `json:"before"`
@@ -79,6 +82,15 @@ type Command struct {
 	Acks       string             `json:"acks"`
 	Idempotent bool               `json:"idempotent"`
 	Records    []Record           `json:"records"`
+	Group      string             `json:"group"`
+	Instance   string             `json:"instance"`
+	Assignor   string             `json:"assignor"`
+	SessionMs  int                `json:"session_ms"`
+	Places     []int32            `json:"places"`
+	Ms         int                `json:"ms"`
+	How        string             `json:"how"`
+	Offset     int64              `json:"offset"`
+	Size       int                `json:"size"`
 }
 
 // Client is what a client library has to offer; the methods are the commands.
@@ -92,11 +104,17 @@ type Client interface {
 	ListOffset(topic string, partition int32, at int64) (int64, error)
 	DeleteRecords(topic string, partition int32, before int64) error
 	LogSizes(topic string) ([]int64, error)
-	Produce(command Command) error
+	// Produce says which hash chose the partitions, when the command names none.
+	Produce(command Command) (hash string, err error)
 	Fetch(topic string, partition int32, start int64, count int) ([]Record, error)
 }
 
-var errUnsupported = errors.New("the client has no such call")
+// Unsupported is what the client cannot do, and why.
+type Unsupported string
+
+func (u Unsupported) Error() string { return string(u) }
+
+const errUnsupported = Unsupported("the client has no such call")
 
 func carryOut(client Client, c Command) (any, error) {
 	switch c.Do {
@@ -115,20 +133,21 @@ func carryOut(client Client, c Command) (any, error) {
 	case "alter_config":
 		return nil, client.AlterConfig(c.Topic, c.Name, c.NewValue)
 	case "list_offsets":
-		offset, err := client.ListOffset(c.Topic, c.Partition, int64(c.At))
+		offset, err := client.ListOffset(c.Topic, *c.Partition, int64(c.At))
 		return map[string]any{"offset": offset}, err
 	case "delete_records":
-		return nil, client.DeleteRecords(c.Topic, c.Partition, c.Before)
+		return nil, client.DeleteRecords(c.Topic, *c.Partition, c.Before)
 	case "log_sizes":
 		sizes, err := client.LogSizes(c.Topic)
 		return map[string]any{"sizes": sizes}, err
 	case "produce":
-		return nil, client.Produce(c)
+		hash, err := client.Produce(c)
+		return map[string]any{"hash": hash}, err
 	case "fetch":
-		records, err := client.Fetch(c.Topic, c.Partition, int64(c.Start), c.Count)
+		records, err := client.Fetch(c.Topic, *c.Partition, int64(c.Start), c.Count)
 		return map[string]any{"records": records}, err
 	}
-	return nil, errUnsupported
+	return carryOutGroup(client, c)
 }
 
 // Serve answers the commands of standard input until it ends.
@@ -146,7 +165,7 @@ func Serve(client Client) {
 		}
 		result, err := carryOut(client, command)
 		switch {
-		case errors.Is(err, errUnsupported):
+		case errors.As(err, new(Unsupported)):
 			err = out.Encode(map[string]string{"unsupported": err.Error()})
 		case err != nil:
 			err = out.Encode(map[string]string{"error": err.Error()})
@@ -161,11 +180,11 @@ func Serve(client Client) {
 	}
 }
 
-// InOrder has the sizes of the partitions by their number.
+// InOrder has the sizes of the partitions by their number, up to the first that is missing.
 func InOrder(sizes map[int32]int64) []int64 {
-	ordered := make([]int64, len(sizes))
-	for partition, size := range sizes {
-		ordered[partition] = size
+	ordered := []int64{}
+	for size, has := sizes[0]; has; size, has = sizes[int32(len(ordered))] {
+		ordered = append(ordered, size)
 	}
 	return ordered
 }

@@ -141,23 +141,29 @@ var (
 	acks = map[string]kgo.Acks{"0": kgo.NoAck(), "1": kgo.LeaderAck(), "all": kgo.AllISRAcks()}
 )
 
-func (f *franz) Produce(command adapter.Command) error {
+func (f *franz) Produce(command adapter.Command) (string, error) {
 	options := []kgo.Opt{
-		f.bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.AllowAutoTopicCreation(),
+		f.bootstrap, kgo.AllowAutoTopicCreation(), kgo.ProducerBatchMaxBytes(adapter.MaxMessageBytes),
 		kgo.ProducerBatchCompression(codecs[command.Codec]), kgo.RequiredAcks(acks[command.Acks]),
 		kgo.ProducerLinger(20 * time.Millisecond),
 	}
 	if !command.Idempotent {
 		options = append(options, kgo.DisableIdempotentWrite())
 	}
+	if command.Partition != nil {
+		options = append(options, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer client.Close()
 	var records []*kgo.Record
 	for _, record := range command.Records {
-		r := &kgo.Record{Topic: command.Topic, Partition: command.Partition, Key: record.Key, Value: record.Value}
+		r := &kgo.Record{Topic: command.Topic, Key: record.Key, Value: record.Value}
+		if command.Partition != nil {
+			r.Partition = *command.Partition
+		}
 		for _, header := range record.Headers {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: header.Name, Value: header.Value})
 		}
@@ -165,7 +171,7 @@ func (f *franz) Produce(command adapter.Command) error {
 	}
 	ctx, cancel := limited()
 	defer cancel()
-	return client.ProduceSync(ctx, records...).FirstErr()
+	return "murmur2", client.ProduceSync(ctx, records...).FirstErr()
 }
 
 func (f *franz) Fetch(topic string, partition int32, start int64, count int) ([]adapter.Record, error) {

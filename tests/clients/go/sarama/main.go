@@ -27,6 +27,10 @@ func main() {
 func config() *sarama.Config {
 	c := sarama.NewConfig()
 	c.Version = sarama.MaxVersion
+	c.Producer.Retry.Max = 50 // a topic that is created on the way may take a while
+	c.Metadata.Retry.Max = 50
+	c.Consumer.MaxWaitTime = adapter.Heartbeat
+	prepare(c)
 	return c
 }
 
@@ -70,12 +74,7 @@ func (c *client) Configs(topic string) (map[string]string, error) {
 }
 
 func (c *client) AlterConfig(topic, name string, value *string) error {
-	change := sarama.IncrementalAlterConfigsEntry{Operation: sarama.IncrementalAlterConfigsOperationSet, Value: value}
-	if value == nil {
-		change.Operation = sarama.IncrementalAlterConfigsOperationDelete
-	}
-	changes := map[string]sarama.IncrementalAlterConfigsEntry{name: change}
-	return c.admin.IncrementalAlterConfig(sarama.TopicResource, topic, changes, false)
+	return alterConfig(c.admin, topic, name, value)
 }
 
 // ListOffset: the numbers for the earliest and the latest offset are sarama's own too.
@@ -88,18 +87,7 @@ func (c *client) DeleteRecords(topic string, partition int32, before int64) erro
 }
 
 func (c *client) LogSizes(topic string) ([]int64, error) {
-	brokers, err := c.admin.DescribeLogDirs([]int32{1})
-	sizes := map[int32]int64{}
-	for _, directory := range brokers[1] {
-		for _, described := range directory.Topics {
-			for _, partition := range described.Partitions {
-				if described.Topic == topic {
-					sizes[partition.PartitionID] = partition.Size
-				}
-			}
-		}
-	}
-	return adapter.InOrder(sizes), err
+	return logSizes(c.admin, topic)
 }
 
 var (
@@ -110,9 +98,12 @@ var (
 	acks = map[string]sarama.RequiredAcks{"0": sarama.NoResponse, "1": sarama.WaitForLocal, "all": sarama.WaitForAll}
 )
 
-func (c *client) Produce(command adapter.Command) error {
+func (c *client) Produce(command adapter.Command) (string, error) {
 	config := config()
-	config.Producer.Partitioner = sarama.NewManualPartitioner
+	if command.Partition != nil {
+		config.Producer.Partitioner = sarama.NewManualPartitioner
+	}
+	config.Producer.MaxMessageBytes = adapter.MaxMessageBytes
 	config.Producer.Compression = codecs[command.Codec]
 	config.Producer.RequiredAcks = acks[command.Acks]
 	config.Producer.Flush.Frequency = 20 * time.Millisecond
@@ -123,19 +114,21 @@ func (c *client) Produce(command adapter.Command) error {
 	}
 	producer, err := sarama.NewSyncProducer(c.bootstrap, config)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer producer.Close()
 	var messages []*sarama.ProducerMessage
 	for _, record := range command.Records {
-		message := &sarama.ProducerMessage{Topic: command.Topic, Partition: command.Partition,
-			Key: encoder(record.Key), Value: encoder(record.Value)}
+		message := &sarama.ProducerMessage{Topic: command.Topic, Key: encoder(record.Key), Value: encoder(record.Value)}
+		if command.Partition != nil {
+			message.Partition = *command.Partition
+		}
 		for _, header := range record.Headers {
 			message.Headers = append(message.Headers, sarama.RecordHeader{Key: []byte(header.Name), Value: header.Value})
 		}
 		messages = append(messages, message)
 	}
-	return producer.SendMessages(messages)
+	return "fnv1a", producer.SendMessages(messages)
 }
 
 // encoder keeps a null a null: an Encoder of nil bytes would be empty.
@@ -147,7 +140,9 @@ func encoder(content []byte) sarama.Encoder {
 }
 
 func (c *client) Fetch(topic string, partition int32, start int64, count int) ([]adapter.Record, error) {
-	consumer, err := sarama.NewConsumer(c.bootstrap, config())
+	config := config()
+	config.Consumer.MaxProcessingTime = adapter.Timeout // a large record may take long
+	consumer, err := sarama.NewConsumer(c.bootstrap, config)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
@@ -24,6 +25,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.LogDirDescription;
+import org.apache.kafka.clients.admin.DescribeTopicsResult;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -48,16 +50,21 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 /** Apache Kafka's Java client. See README.md of tests/clients for the commands. */
 public final class Adapter {
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
+    /** Of a producer: more than the largest record here. */
+    private static final int MAX_MESSAGE_BYTES = 12_000_000;
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final String bootstrap;
     private final Admin admin;
     private final Map<String, KafkaProducer<byte[], byte[]>> transactional = new HashMap<>();
+    private final Groups groups;
     private KafkaConsumer<byte[], byte[]> follower;
+    private Member member;
 
     private Adapter(String bootstrap) {
         this.bootstrap = bootstrap;
         this.admin = Admin.create(Map.of("bootstrap.servers", bootstrap));
+        this.groups = new Groups(admin);
     }
 
     public static void main(String[] args) throws IOException {
@@ -84,6 +91,7 @@ public final class Adapter {
     private void carryOut(JsonNode command, ObjectNode answer, BufferedReader in) throws Exception {
         ObjectNode result = answer.putObject("result");
         String topic = command.path("topic").asText();
+        String group = command.path("group").asText();
         switch (command.get("do").asText()) {
             case "create_topic" -> createTopic(topic, command);
             case "delete_topic" -> await(admin.deleteTopics(List.of(topic)).all());
@@ -96,7 +104,7 @@ public final class Adapter {
             case "list_offsets" -> result.put("offset", listOffset(topic, command));
             case "delete_records" -> deleteRecords(topic, command);
             case "log_sizes" -> logSizes(topic, result.putArray("sizes"));
-            case "produce" -> produce(topic, command);
+            case "produce" -> produce(topic, command, result);
             case "fetch" -> fetch(topic, command, result.putArray("records"));
             case "transact" -> transact(topic, command, result.putArray("offsets"));
             case "committed" -> committed(topic, command, result.putArray("commits"));
@@ -106,11 +114,29 @@ public final class Adapter {
             case "produce_stream" -> new Streams(bootstrap, command, in).produce(result);
             case "fetch_stream" -> new Streams(bootstrap, command, in).fetch(result);
             case "commit_stream" -> new Commits(bootstrap, command.get("group").asText()).run(topic, in, result);
+            case "group_join" -> member = new Member(bootstrap, command);
+            case "group_poll" -> member.poll(command, result);
+            case "group_commit" -> member.commit(command);
+            case "group_committed" -> member.committed(command, result.putObject("offsets"));
+            case "group_seek" -> member.seek(command);
+            case "group_pause" -> member.pause(command);
+            case "group_resume" -> member.resume(command);
+            case "group_leave" -> member.leave();
+            case "list_groups" -> groups.list(result.putArray("groups"));
+            case "describe_group" -> groups.describe(group, result);
+            case "delete_group" -> groups.delete(group);
+            case "group_offsets" -> groups.offsets(group, topic, result.putObject("offsets"));
+            case "alter_group_offset" -> groups.alterOffset(group, place(command), command.get("offset").asLong());
+            case "delete_group_offset" -> groups.deleteOffset(group, place(command));
             default -> answer.removeAll().put("unsupported", "the client has no such call");
         }
     }
 
-    private static <T> T await(KafkaFuture<T> future) throws Exception {
+    private static TopicPartition place(JsonNode command) {
+        return new TopicPartition(command.get("topic").asText(), command.get("partition").asInt());
+    }
+
+    static <T> T await(KafkaFuture<T> future) throws Exception {
         return future.get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
     }
 
@@ -122,11 +148,27 @@ public final class Adapter {
     }
 
     private void describeTopic(String topic, ObjectNode result) throws Exception {
-        TopicDescription description = await(admin.describeTopics(List.of(topic)).allTopicNames()).get(topic);
-        result.put("id", description.topicId().toString());
+        TopicDescription description = await(described(admin.describeTopics(List.of(topic)))).get(topic);
+        result.put("id", String.valueOf(call(description, "topicId")));
         ArrayNode leaders = result.putArray("leaders");
         for (TopicPartitionInfo partition : description.partitions()) {
             leaders.add(partition.leader().id());
+        }
+    }
+
+    /** All topics by name: what 2.8 calls all(), which 4.0 has no more. */
+    @SuppressWarnings("unchecked")
+    private static KafkaFuture<Map<String, TopicDescription>> described(DescribeTopicsResult topics) {
+        Object future = call(topics, "allTopicNames");
+        return (KafkaFuture<Map<String, TopicDescription>>) (future != null ? future : call(topics, "all"));
+    }
+
+    /** What a method returns that not every version of the client has; null without it. */
+    private static Object call(Object object, String method) {
+        try {
+            return object.getClass().getMethod(method).invoke(object);
+        } catch (ReflectiveOperationException e) {
+            return null;
         }
     }
 
@@ -153,13 +195,13 @@ public final class Adapter {
             case "latest" -> OffsetSpec.latest();
             default -> OffsetSpec.forTimestamp(Long.parseLong(at));
         };
-        TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
+        TopicPartition place = place(command);
         var options = new ListOffsetsOptions(isolation(command));
         return await(admin.listOffsets(Map.of(place, spec), options).partitionResult(place)).offset();
     }
 
     private void deleteRecords(String topic, JsonNode command) throws Exception {
-        TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
+        TopicPartition place = place(command);
         await(admin.deleteRecords(Map.of(place, RecordsToDelete.beforeOffset(command.get("before").asLong()))).all());
     }
 
@@ -188,20 +230,23 @@ public final class Adapter {
 
     private KafkaConsumer<byte[], byte[]> consumer(TopicPartition place, IsolationLevel isolation) {
         KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
-                Map.of("bootstrap.servers", bootstrap, "isolation.level", isolation.toString()),
+                Map.of("bootstrap.servers", bootstrap, "isolation.level", isolation.name().toLowerCase(Locale.ROOT)),
                 new ByteArrayDeserializer(), new ByteArrayDeserializer());
         consumer.assign(List.of(place));
         return consumer;
     }
 
-    private void produce(String topic, JsonNode command) throws Exception {
+    private void produce(String topic, JsonNode command, ObjectNode result) throws Exception {
         try (KafkaProducer<byte[], byte[]> producer = producer(Map.of(
                 "compression.type", command.get("codec").asText(), "acks", command.get("acks").asText(),
-                "enable.idempotence", command.get("idempotent").asBoolean(), "linger.ms", 20))) {
+                "enable.idempotence", command.get("idempotent").asBoolean(), "linger.ms", 20,
+                "max.in.flight.requests.per.connection", 1, "max.request.size", MAX_MESSAGE_BYTES))) {
+            JsonNode partition = command.get("partition");
+            result.put("hash", "murmur2");
             List<Future<?>> sent = new ArrayList<>();
             for (JsonNode record : command.get("records")) {
-                ProducerRecord<byte[], byte[]> produced = new ProducerRecord<>(topic, command.get("partition").asInt(),
-                        record.get("key").binaryValue(), record.get("value").binaryValue());
+                ProducerRecord<byte[], byte[]> produced = new ProducerRecord<>(topic,
+                        partition.isNull() ? null : partition.asInt(), record.get("key").binaryValue(), record.get("value").binaryValue());
                 for (JsonNode header : record.get("headers")) {
                     produced.headers().add(header.get(0).asText(), header.get(1).binaryValue());
                 }
@@ -258,7 +303,7 @@ public final class Adapter {
     }
 
     private void fetch(String topic, JsonNode command, ArrayNode records) {
-        TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
+        TopicPartition place = place(command);
         int count = command.get("count").asInt();
         try (KafkaConsumer<byte[], byte[]> consumer = consumer(place, isolation(command))) {
             switch (command.get("start").asText()) {
@@ -281,7 +326,7 @@ public final class Adapter {
     /** The next records for a consumer that stays where it is from command to command, whatever happens to the broker. */
     private void follow(String topic, JsonNode command, ArrayNode records) {
         if (follower == null) {
-            TopicPartition place = new TopicPartition(topic, command.get("partition").asInt());
+            TopicPartition place = place(command);
             follower = consumer(place, isolation(command));
             follower.seekToBeginning(List.of(place));
         }
