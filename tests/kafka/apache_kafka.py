@@ -1,7 +1,7 @@
 """Apache Kafka on loopback, as the broker that dohle is compared with.
 
-An Installation is one release: jars that Maven brought into the user's cache folder, and a class-data archive of one
-start, which halves the time of later ones. A Server is one folder:
+An Installation is one release: jars that Maven brought into the user's cache folder, and class-data archives of one
+start and one run of a tool, which halve the time of later ones. A Server is one folder:
 
     DIR/server.properties   written at each start, from defaults and the caller's options
     DIR/listeners.json      the ports; kept, so that a second start answers at the same address
@@ -115,6 +115,7 @@ class Installation:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         self.folder = cache / "dohle" / f"kafka-{self.version}"
         self.archive = self.folder / "classes.jsa"
+        self.tools_archive = self.folder / "tools.jsa"
 
     def fetch(self):
         """Bring what is missing. Safe to call from several processes at once."""
@@ -123,7 +124,7 @@ class Installation:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for profile in ("server", "tools"):
                 self._fetch_jars(profile)
-            if not self.archive.exists():
+            if not (self.archive.exists() and self.tools_archive.exists()):
                 self._archive_classes()
 
     def _fetch_jars(self, profile):
@@ -147,8 +148,11 @@ class Installation:
         server = Server(trial, self)
         try:
             server.launch(flags=[f"-XX:ArchiveClassesAtExit={self.archive}.new"])
+            self.run_tool("configs", "--bootstrap-server", server.address(), "--describe", "--entity-type", "topics",
+                          flags=[f"-XX:ArchiveClassesAtExit={self.tools_archive}.new", "-Xlog:disable"])
             server.stop()
-            Path(f"{self.archive}.new").replace(self.archive)
+            for archive in (self.archive, self.tools_archive):
+                Path(f"{archive}.new").replace(archive)
         finally:
             server.kill()
             shutil.rmtree(trial, ignore_errors=True)
@@ -160,13 +164,14 @@ class Installation:
         jars = sorted((self.folder / profile).glob("*.jar"))
         return [binary, *flags, "-cp", ":".join(map(str, jars)), main, *map(str, arguments)]
 
-    def archive_flags(self):
-        if not self.archive.exists():
+    @staticmethod
+    def archive_flags(archive):
+        if not archive.exists():
             return []
-        return [f"-XX:SharedArchiveFile={self.archive}", "-Xshare:auto", "-Xlog:disable"]
+        return [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto", "-Xlog:disable"]
 
-    def tool(self, name, *arguments):
-        """The command line of one of Kafka's tools: a name of TOOLS, or a full class name."""
+    def tool(self, name, *arguments, flags=()):
+        """The command line of one of Kafka's tools: a name of TOOLS, or a full class name. flags: more of the JVM's."""
         if name not in TOOLS and "." not in name:
             raise KafkaError(f"unknown tool {name}; known: {' '.join(sorted(TOOLS))}")
         main = TOOLS.get(name, name)
@@ -178,14 +183,15 @@ class Installation:
                 '<Configuration status="error"><Appenders><Console name="stderr" target="SYSTEM_ERR">'
                 '<PatternLayout pattern="%p %m (%c)%n"/></Console></Appenders>'
                 '<Loggers><Root level="WARN"><AppenderRef ref="stderr"/></Root></Loggers></Configuration>\n')
-        flags = ["-Xmx512m", f"-Dlog4j2.configurationFile={config}", *os.environ.get("KAFKA_JVM", "").split()]
+        flags = [*(flags or ([] if name == "storage" else self.archive_flags(self.tools_archive))), "-Xmx512m",
+                 f"-Dlog4j2.configurationFile={config}", *os.environ.get("KAFKA_JVM", "").split()]
         if "perf" not in name:  # short-lived: start quickly rather than run quickly
             flags += ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         return self.java("server" if name == "storage" else "tools", main, arguments, flags)
 
-    def run_tool(self, name, *arguments, **keywords):
+    def run_tool(self, name, *arguments, flags=(), **keywords):
         """Run a tool to its end; its standard output as text. KafkaError with what it said when it fails."""
-        done = subprocess.run(self.tool(name, *arguments), capture_output=True, text=True, **keywords)
+        done = subprocess.run(self.tool(name, *arguments, flags=flags), capture_output=True, text=True, **keywords)
         if done.returncode:
             raise KafkaError(f"{name} {' '.join(map(str, arguments))}: {done.stderr or done.stdout}")
         return done.stdout
@@ -226,7 +232,7 @@ class Server:
         self._configure(port, options)
         self._format(features, release)
         self._configure_log(requests)
-        own = [] if flags or jvm == "stock" else self.installation.archive_flags()
+        own = [] if flags or jvm == "stock" else self.installation.archive_flags(self.installation.archive)
         command = self.installation.java(
             "server", "kafka.Kafka", [self.folder / "server.properties"],
             [*JVM_FLAGS[jvm].split(), *own, f"-Dlog4j2.configurationFile={self.folder}/log4j2.xml",
@@ -297,7 +303,7 @@ class Server:
             arguments += ["--feature", feature]
         if release:
             arguments += ["--release-version", release]
-        flags = [*JVM_FLAGS["fast"].split(), *self.installation.archive_flags()]
+        flags = [*JVM_FLAGS["fast"].split(), *self.installation.archive_flags(self.installation.archive)]
         done = subprocess.run(self.installation.java("server", "kafka.tools.StorageTool", arguments, flags),
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
