@@ -237,7 +237,7 @@ section("produce")
 
 def add_codec_check(codec):
     def round_trip(session):
-        session.round_trip(session.unused_name(), texts(100, size=1000), codec=codec)
+        session.round_trip(session.any_topic(), texts(100, size=1000), codec=codec)
     check(round_trip, f"codec-{codec}")
 
 
@@ -254,19 +254,19 @@ def acks_0(session):
 @check
 def acks_1(session):
     """The leader's acknowledgement."""
-    session.round_trip(session.unused_name(), texts(10), acks="1")
+    session.round_trip(session.any_topic(), texts(10), acks="1")
 
 
 @check
 def acks_all(session):
     """The acknowledgement of all replicas, of which there is one."""
-    session.round_trip(session.unused_name(), texts(10), acks="all")
+    session.round_trip(session.any_topic(), texts(10), acks="all")
 
 
 @check
 def idempotent(session):
     """An idempotent producer gets an id and its records keep their order; a second producer goes on behind them."""
-    topic = session.unused_name()
+    topic = session.any_topic()
     session.round_trip(topic, texts(1000), idempotent=True)
     session.produce(topic, texts(10), idempotent=True, codec="gzip")
     expect(session.offset(topic, "latest"), 1010)
@@ -276,19 +276,19 @@ def idempotent(session):
 def headers(session):
     """Headers keep their order, also with the same name twice."""
     pairs = [("trace", "1"), ("trace", "2"), ("kind", "text")]
-    session.round_trip(session.unused_name(), [record("k", "v", pairs), record("k", "v")])
+    session.round_trip(session.any_topic(), [record("k", "v", pairs), record("k", "v")])
 
 
 @check
 def null_and_empty(session):
     """A null key, a null value and empty ones are told apart."""
-    session.round_trip(session.unused_name(), [record(None, "v"), record("k", None), record("", "v"), record("k", "")])
+    session.round_trip(session.any_topic(), [record(None, "v"), record("k", None), record("", "v"), record("k", "")])
 
 
 @check
 def null_header(session):
     """A header's value may be null or empty."""
-    session.round_trip(session.unused_name(), [record("k", "v", [("none", None), ("empty", "")])])
+    session.round_trip(session.any_topic(), [record("k", "v", [("none", None), ("empty", "")])])
 
 
 @check
@@ -323,7 +323,7 @@ section("fetch")
 @check
 def fetch_start(session):
     """From the start, over several produced batches."""
-    topic = session.unused_name()
+    topic = session.any_topic()
     session.produce(topic, texts(20))
     session.produce(topic, texts(20))
     expect([one["offset"] for one in session.fetch(topic, "earliest", 40)], list(range(40)))
@@ -332,7 +332,7 @@ def fetch_start(session):
 @check
 def fetch_offset(session):
     """From an offset, also inside a compressed batch."""
-    topic = session.unused_name()
+    topic = session.any_topic()
     session.produce(topic, texts(20), codec="gzip")
     expect([one["offset"] for one in session.fetch(topic, 7, 13)], list(range(7, 20)))
 
@@ -340,7 +340,7 @@ def fetch_offset(session):
 @check
 def fetch_end(session):
     """From the end: only what is produced from then on."""
-    topic = session.unused_name()
+    topic = session.any_topic()
     session.produce(topic, texts(20))
     with session.start_client() as reader:
         reader.begin("fetch", topic=topic, partition=0, start="latest", count=1)
@@ -353,7 +353,7 @@ def fetch_end(session):
 @check
 def fetch_waiting(session):
     """A fetch at the end waits and gets the next record."""
-    topic = session.unused_name()
+    topic = session.any_topic()
     session.produce(topic, texts(5))
     with session.start_client() as reader:
         reader.begin("fetch", topic=topic, partition=0, start=5, count=2)
@@ -365,7 +365,7 @@ def fetch_waiting(session):
 @check
 def list_offsets(session):
     """The first offset and the next one."""
-    topic = session.unused_name()
+    topic = session.any_topic()
     session.produce(topic, texts(20))
     expect([session.offset(topic, "earliest"), session.offset(topic, "latest")], [0, 20])
 
@@ -373,7 +373,7 @@ def list_offsets(session):
 @check
 def offset_for_timestamp(session):
     """The first record at or after a time, and a fetch from there."""
-    topic = session.unused_name()
+    topic = session.any_topic()
     session.produce(topic, texts(1))
     first = session.fetch(topic, "earliest", 1)[0]["timestamp"]
     for count in itertools.count(2):

