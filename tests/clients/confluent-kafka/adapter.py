@@ -274,13 +274,6 @@ class ConfluentKafka(adapter.GroupMember):
                 adapter.say({"progress": {"count": count, "assignments": assignments, "lost": lost}})
         return {"commits": {partition: commits[partition] for partition in owned}}
 
-    def committed(self, topic, group, partitions):
-        consumer = Consumer({**self.bootstrap, **QUICK_RETRIES, "group.id": group, "enable.auto.commit": False})
-        try:
-            return {"commits": [self._committed(consumer, topic, partition) for partition in range(partitions)]}
-        finally:
-            consumer.close()
-
     @staticmethod
     def _committed(consumer, topic, partition):
         """The committed offset, -1 when there is none. It is asked for until the broker is there."""

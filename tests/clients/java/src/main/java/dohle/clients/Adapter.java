@@ -107,7 +107,6 @@ public final class Adapter {
             case "produce" -> produce(topic, command, result);
             case "fetch" -> fetch(topic, command, result.putArray("records"));
             case "transact" -> transact(topic, command, result.putArray("offsets"));
-            case "committed" -> committed(topic, command, result.putArray("commits"));
             case "follow" -> follow(topic, command, result.putArray("records"));
             case "produce_numbered" -> result.put("count", produceNumbered(topic, command));
             case "fetch_numbered" -> result.put("count", fetchNumbered(topic, command));
@@ -290,16 +289,6 @@ public final class Adapter {
         }
         producer.close();
         transactional.remove(id);
-    }
-
-    /** What the group has committed of each partition; -1: nothing. */
-    private void committed(String topic, JsonNode command, ArrayNode commits) throws Exception {
-        String group = command.get("group").asText();
-        var found = await(admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata(group));
-        for (int partition = 0; partition < command.get("partitions").asInt(); partition++) {
-            OffsetAndMetadata committed = found.get(new TopicPartition(topic, partition));
-            commits.add(committed == null ? -1 : committed.offset());
-        }
     }
 
     private void fetch(String topic, JsonNode command, ArrayNode records) {
