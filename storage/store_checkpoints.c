@@ -248,7 +248,8 @@ int64_t store_checkpoints_tick(struct log_store *store, int64_t now_ms)
         for (int kind = 0; kind < CHECKPOINT_KINDS; kind++) {
             struct checkpoint_job *job = &store->dirs[i].jobs[kind];
             if (now_ms >= job->due_ms) {
-                job->due_ms = now_ms + interval_ms(store, (enum checkpoint_kind)kind);
+                bool waits = job->changed && job->busy; /* the one that is being written knows less */
+                job->due_ms = now_ms + (waits ? SOON_MS : interval_ms(store, (enum checkpoint_kind)kind));
                 if (job->changed && !job->busy) {
                     make_text(store, &store->dirs[i], (enum checkpoint_kind)kind, &job->text);
                     job->changed = false;

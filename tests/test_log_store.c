@@ -152,6 +152,22 @@ static void checkpoints_are_written_when_their_interval_has_passed(void **state)
     assert_string_equal(text_of(test, "/data/recovery-point-offset-checkpoint"), "0\n1\nt 0 1\n");
 }
 
+/* What changes while a checkpoint is being written is not left for another interval. */
+static void a_checkpoint_that_changed_while_it_was_written_is_written_again(void **state)
+{
+    struct store_test *test = *state;
+    assert_int_equal(append_to(test, test->f.log, 10), 0);
+    test->f.now_ms += 5000;
+    (void)log_store_tick(test->f.store, test->f.now_ms); /* submitted */
+    assert_int_equal(append_to(test, test->f.log, 10), 0);
+    test->f.now_ms += 5000;
+    (void)log_store_tick(test->f.store, test->f.now_ms); /* the disk is slow */
+    (void)log_fixture_run_jobs(&test->f);
+    assert_string_equal(text_of(test, "/data/replication-offset-checkpoint"), "0\n1\nt 0 1\n");
+    pass_time(test, 1000);
+    assert_string_equal(text_of(test, "/data/replication-offset-checkpoint"), "0\n1\nt 0 2\n");
+}
+
 /* Whatever the interval of the checkpoint, a crash leaves no more to read than the active segment. */
 static void sealed_segments_on_the_disk_are_told_within_a_second(void **state)
 {
@@ -479,6 +495,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(pinned_slices_keep_their_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(slices_that_let_go_of_their_descriptors_can_be_read, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_are_written_when_their_interval_has_passed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_checkpoint_that_changed_while_it_was_written_is_written_again, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(sealed_segments_on_the_disk_are_told_within_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_are_not_written_when_nothing_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_keep_the_lines_of_logs_that_were_not_loaded, setup, teardown),
