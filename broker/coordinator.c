@@ -7,6 +7,7 @@
 
 #include "controller.h"
 #include "errors.h"
+#include "limits.h"
 #include "logger.h"
 #include "partition.h"
 #include "purgatory.h"
@@ -309,11 +310,19 @@ static enum kafka_error write_batch(struct coordinator *coordinator, struct shar
 static enum kafka_error append(struct coord_host *host, int32_t index, struct coord_batch *batch)
 {
     struct coordinator *coordinator = CONTAINER_OF(host, struct coordinator, host);
-    if (coord_batch_count(batch) == 0)
-        return KAFKA_NONE;
     if (!coordinator->shards || coordinator->shards[index]->state != SHARD_READ)
         return KAFKA_NOT_COORDINATOR;
     return write_batch(coordinator, coordinator->shards[index], batch);
+}
+
+/* With a codec nobody can say before it is compressed. */
+static size_t batch_bytes_max(const struct coord_host *host)
+{
+    const struct coordinator *coordinator = CONTAINER_OF(host, struct coordinator, host);
+    const struct topic *topic = find_topic(coordinator);
+    size_t max = topic ? (size_t)topic->log_config.rules.max_message_bytes : COORDINATOR_BATCH_BYTES_MAX;
+    bool compressed = coordinator->kind->codec && *coordinator->kind->codec != CODEC_NONE;
+    return compressed || max > COORDINATOR_BATCH_BYTES_MAX ? COORDINATOR_BATCH_BYTES_MAX : max;
 }
 
 static bool topic_id(const struct coord_host *host, struct kp_string name, struct kp_uuid *id)
@@ -372,8 +381,11 @@ struct coordinator *coordinator_new(struct broker *broker, const struct coordina
     coordinator->broker = broker;
     coordinator->kind = kind;
     list_init(&coordinator->work.link);
-    coordinator->host =
-        (struct coord_host){.env = broker->env, .timers = &broker->timers, .append = append, .topic_id = topic_id};
+    coordinator->host = (struct coord_host){.env = broker->env,
+                                            .timers = &broker->timers,
+                                            .batch_bytes_max = batch_bytes_max,
+                                            .append = append,
+                                            .topic_id = topic_id};
     return coordinator;
 }
 

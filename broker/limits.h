@@ -18,6 +18,12 @@
 #define INPUT_BYTES_MAX MIB(256)
 static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 
+/* Input that is worth dropping a connection for; those with less go last. */
+#define LARGE_INPUT_BYTES KIB(16)
+
+/* A larger frame may be a request that takes long. */
+#define LARGE_FRAME_BYTES KIB(64)
+
 /* Buffers of finished frames, from the first of these sizes to the second, that are kept for the next ones: memory
  * touched for the first time costs triple. A frame of which SPARE_BUFFER_USE_BYTES have arrived may have one. */
 #define SPARE_BUFFERS          4
@@ -25,11 +31,14 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 #define SPARE_BUFFER_BYTES     MIB(2)
 #define SPARE_BUFFER_USE_BYTES KIB(4)
 
-/* Decoded body and answer of one request. A body of 100 MiB whose array elements take 4 bytes on the wire could ask for
- * gigabytes of structs. */
+/* Decoded body and answer of one request, and what it copies to wait: a produce request of socket.request.max.bytes. */
 #define REQUEST_ARENA_BYTES_MAX MIB(128)
-/* The same of all requests that are parked or whose answers are not taken: above it, who takes nothing for longest is
- * dropped, then who waits for longest. */
+/* The decoded body alone. One of 100 MiB whose array elements take 2 bytes on the wire could ask for gigabytes of
+ * structs, and each of them is work of one turn. There is room for 60000 partitions of a fetch and 100000 names. */
+#define REQUEST_BODY_BYTES_MAX MIB(4)
+static_assert(REQUEST_BODY_BYTES_MAX < REQUEST_ARENA_BYTES_MAX, "there is room for the answer");
+/* The same of all requests that are parked or whose answers are not taken: above it, of those who take nothing the one
+ * that holds most is dropped, then of those who wait. */
 #define REQUESTS_BYTES_MAX MIB(384)
 static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
               "one that waits does not keep another from being answered");
@@ -64,6 +73,12 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
  * a second. */
 #define CHECK_WORK_BYTES MIB(32)
 
+/* Partitions of all topics, also of removed ones whose logs are not gone yet: about 500 bytes each, and 2 KiB when it
+ * was written or read. Above it no topic is made. What a start finds is read whatever its size. */
+#define PARTITIONS_MAX 100000
+/* Settings of all topics, groups and client metrics together, of which a text may have 32 KiB. Above it none is set. */
+#define SETTINGS_BYTES_MAX MIB(64)
+
 /* Partitions of all fetch sessions together, about 160 bytes and a topic name each: half a million with usual names.
  * Kafka's bound is on the number of sessions alone. */
 #define FETCH_SESSION_BYTES_MAX MIB(96)
@@ -72,6 +87,12 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
  * an ordinary consumer takes a kilobyte, a group half of one. Above it joins are refused, and commits that would make a
  * group. */
 #define GROUP_MEMBERS_BYTES_MAX MIB(256)
+/* What one member may offer. The record of its group, with what all members offered for the protocol that they chose,
+ * must fit in max.message.bytes, which is 1 MiB unless it is changed. */
+#define MEMBER_BYTES_MAX MIB(8)
+/* What one change of a coordinator writes, whatever max.message.bytes allows: the records are built, compressed and
+ * replayed in one turn. */
+#define COORDINATOR_BATCH_BYTES_MAX MIB(16)
 /* Protocols that one member may offer; clients offer two or three. */
 #define MEMBER_PROTOCOLS_MAX 100
 /* Topics that the members of a group subscribe to together, where they differ: put in order at each round, in about 15

@@ -56,6 +56,12 @@ size_t log_format(char line[LOG_LINE_MAX], int64_t wall_ms, enum log_level level
         log_line_limited(&log_limit_here, LOG_LEVEL_WARN, __VA_ARGS__);                                                \
     } while (0)
 
+#define LOG_PEER_INFO(...)                                                                                             \
+    do {                                                                                                               \
+        static _Thread_local struct log_limit log_limit_here;                                                          \
+        log_line_limited(&log_limit_here, LOG_LEVEL_INFO, __VA_ARGS__);                                                \
+    } while (0)
+
 struct log_limit {
     int64_t second;     /* of the monotonic clock, the one that `passed` counts in */
     int64_t suppressed; /* lines since the last one that passed */

@@ -76,7 +76,7 @@ static size_t request_bytes(const struct kp_join_group_request *request)
 
 static bool offers_too_much(const struct groups *groups, const struct kp_join_group_request *request)
 {
-    return request->protocols_count > MEMBER_PROTOCOLS_MAX ||
+    return request->protocols_count > MEMBER_PROTOCOLS_MAX || request_bytes(request) > MEMBER_BYTES_MAX ||
            !groups_have_room(groups, request->group_id, request_bytes(request));
 }
 
@@ -132,7 +132,7 @@ struct replaced {
 static void replace_quietly(const struct join *join, struct group_member *member, struct replaced *old)
 {
     bool tells_all = join->version >= 9, fits;
-    enum kafka_error error = coord_append_error(classic_group_store(join->group));
+    enum kafka_error error = classic_group_store(join->group);
     if (error != KAFKA_NONE) {
         group_member_rename(member, old->id);
         old->protocols = group_member_swap_protocols(member, old->protocols);
@@ -281,7 +281,7 @@ static void join_existing(const struct join *join)
 static struct group *make_group(struct groups *groups, int32_t shard, struct kp_string id, enum kafka_error *error)
 {
     struct group *group = groups_add(groups, id, shard);
-    *error = coord_append_error(classic_group_store(group));
+    *error = classic_group_store(group);
     if (*error == KAFKA_NONE)
         return group;
     groups_remove(group);
@@ -350,17 +350,27 @@ static void clear_assignments(struct classic_group *classic)
         group_member_set_assignment(CONTAINER_OF(node, struct group_member, link), (struct kp_bytes){NULL, 0});
 }
 
+/* Is it more than a record of the group may have? Then it is not even copied. */
+static bool assigns_too_much(const struct kp_sync_group_request *request)
+{
+    size_t bytes = 0;
+    for (int32_t i = 0; i < request->assignments_count; i++)
+        bytes += request->assignments[i].assignment.size > 0 ? (size_t)request->assignments[i].assignment.size : 0;
+    return bytes > COORDINATOR_BATCH_BYTES_MAX;
+}
+
 /* The leader's assignment counts for all once it is in the log. */
 static void assign(struct group *group, const struct kp_sync_group_request *request)
 {
     struct classic_group *classic = &group->classic;
+    bool too_much = assigns_too_much(request);
     clear_assignments(classic);
-    for (int32_t i = 0; i < request->assignments_count; i++) {
+    for (int32_t i = 0; i < request->assignments_count && !too_much; i++) {
         struct group_member *member = find_member(classic, request->assignments[i].member_id);
         if (member)
             group_member_set_assignment(member, request->assignments[i].assignment);
     }
-    enum kafka_error error = coord_append_error(classic_group_store(group));
+    enum kafka_error error = too_much ? KAFKA_UNKNOWN_SERVER_ERROR : classic_group_store(group);
     if (error == KAFKA_NONE) {
         classic_group_answer_syncs(group, KAFKA_NONE);
         classic_group_enter(group, CLASSIC_STABLE);

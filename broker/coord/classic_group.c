@@ -278,10 +278,10 @@ enum kafka_error classic_group_store(struct group *group)
         to++->assignment = member->assignment;
     }
     struct coord_batch batch;
-    coord_batch_init(&batch, coord_now(host_of(group)).wall_ms);
+    coord_batch_begin(&batch, host_of(group));
     coord_batch_add(&batch, KP_RECORD_GROUP_KEY, &kp_group_metadata_key_schema, &key, &kp_group_metadata_value_schema,
                     GROUP_METADATA_VALUE_VERSION, &value);
-    enum kafka_error error = group->groups->host->append(group->groups->host, group->shard, &batch);
+    enum kafka_error error = coord_append(group->groups->host, group->shard, &batch);
     coord_batch_release(&batch);
     free(value.members);
     return error;
@@ -563,8 +563,8 @@ void classic_group_session_expired(struct group_member *member)
     if (!member->pending && !member->is_new && (member->awaits_join || member->awaits_sync))
         return;
     bool pending = member->pending;
-    LOG_INFO("A group member is silent and removed", "group=%.*s member=%.*s", (int)group->id.size, group->id.data,
-             (int)member->id.size, member->id.data);
+    LOG_PEER_INFO("A group member is silent and removed", "group=%.*s member=%.*s", (int)group->id.size, group->id.data,
+                  (int)member->id.size, member->id.data);
     group_member_remove(member);
     if (group->classic.state == CLASSIC_PREPARING_REBALANCE)
         classic_group_complete_if_all_joined(group);

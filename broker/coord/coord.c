@@ -1,6 +1,8 @@
 /* See coord.h. */
 #include "coord.h"
 
+#include "../limits.h"
+
 #include <string.h>
 
 #define NUMBER_BYTES 2 /* the type before a key, the version before a value */
@@ -9,8 +11,14 @@
 
 void coord_batch_init(struct coord_batch *batch, int64_t timestamp_ms)
 {
-    *batch = (struct coord_batch){.timestamp_ms = timestamp_ms};
+    *batch = (struct coord_batch){.timestamp_ms = timestamp_ms, .bytes_max = COORDINATOR_BATCH_BYTES_MAX};
     batch_builder_init(&batch->builder, timestamp_ms);
+}
+
+void coord_batch_begin(struct coord_batch *batch, const struct coord_host *host)
+{
+    coord_batch_init(batch, coord_now(host).wall_ms);
+    batch->bytes_max = host->batch_bytes_max(host);
 }
 
 void coord_batch_release(struct coord_batch *batch)
@@ -38,11 +46,16 @@ void coord_batch_add(struct coord_batch *batch, enum kp_record_kind kind, const 
     ASSERT(key_bytes != KP_UNENCODABLE);
     ASSERT(value_bytes != KP_UNENCODABLE);
     size_t needed = 2 * NUMBER_BYTES + key_bytes + value_bytes;
+    if (batch->too_large || batch->builder.size_bytes + needed > batch->bytes_max) {
+        batch->too_large = true;
+        return;
+    }
     if (needed > batch->capacity_bytes) {
         batch->capacity_bytes = 2 * needed;
         batch->bytes = xrealloc(batch->bytes, batch->capacity_bytes);
     }
-    struct kp_bytes framed_key = encode(batch->bytes, kp_record_type_number(kind, key_schema), key_schema, 0, key, key_bytes);
+    struct kp_bytes framed_key =
+        encode(batch->bytes, kp_record_type_number(kind, key_schema), key_schema, 0, key, key_bytes);
     struct kp_bytes framed_value = {NULL, -1}, none = {NULL, 0};
     if (value)
         framed_value =
@@ -113,7 +126,8 @@ void coord_string_free(struct kp_string text)
     free((void *)text.data);
 }
 
-enum kafka_error coord_append_error(enum kafka_error error)
+/* The error that a request gets for a failed append: clients know the errors of coordinators. */
+static enum kafka_error append_error(enum kafka_error error)
 {
     switch (error) {
     case KAFKA_NONE:
@@ -127,6 +141,13 @@ enum kafka_error coord_append_error(enum kafka_error error)
     default:
         return error;
     }
+}
+
+enum kafka_error coord_append(struct coord_host *host, int32_t shard, struct coord_batch *batch)
+{
+    if (batch->too_large)
+        return append_error(KAFKA_RECORD_LIST_TOO_LARGE);
+    return coord_batch_count(batch) == 0 ? KAFKA_NONE : append_error(host->append(host, shard, batch));
 }
 
 /* Java hashes UTF-16 units; above the basic plane a character is two of them. Bytes that are no UTF-8 count each as the

@@ -25,12 +25,19 @@
 /* Records on their way into one batch of a shard. */
 struct coord_batch {
     struct batch_builder builder;
-    uint8_t *bytes; /* room to encode one key and value */
+    size_t bytes_max; /* coord_host.batch_bytes_max */
+    bool too_large;   /* a record did not fit, nor is any added after it */
+    uint8_t *bytes;   /* room to encode one key and value */
     size_t capacity_bytes;
     int64_t timestamp_ms;
 };
 
+struct coord_host;
+
+/* An empty batch. */
 void coord_batch_init(struct coord_batch *batch, int64_t timestamp_ms);
+/* One of now, for the host: it ends where that would refuse it. */
+void coord_batch_begin(struct coord_batch *batch, const struct coord_host *host);
 void coord_batch_release(struct coord_batch *batch);
 /* Add a record of a type of `kind` (the one of its key). `value` NULL: the key's state is removed. Messages of our own
  * always fit their version. */
@@ -68,9 +75,9 @@ struct coord_host {
     struct env *env;
     struct timers *timers;
     int32_t shards_count; /* 0: there are none */
-    /* Append the batch to the shard's log; nothing to do for an empty one. The batch stays the caller's. On an error
-     * nothing was appended: KAFKA_NOT_COORDINATOR (the log is offline, or not ours), KAFKA_RECORD_LIST_TOO_LARGE (more
-     * than max.message.bytes). */
+    /* What a batch can have at most: it will be refused with more. */
+    size_t (*batch_bytes_max)(const struct coord_host *host);
+    /* For coord_append(). */
     enum kafka_error (*append)(struct coord_host *host, int32_t shard, struct coord_batch *batch);
     /* The id of a topic. False: there is no such topic. */
     bool (*topic_id)(const struct coord_host *host, struct kp_string name, struct kp_uuid *id);
@@ -84,8 +91,10 @@ static inline struct now coord_now(const struct coord_host *host)
 /* Have timer->expired called in `delay_ms`. */
 void coord_timer_start(const struct coord_host *host, struct timer *timer, int64_t delay_ms);
 
-/* The error that a request gets for a failed append of coord_host: clients know the errors of coordinators. */
-enum kafka_error coord_append_error(enum kafka_error error);
+/* Append the batch to the shard's log; nothing to do for an empty one. The batch stays the caller's. On an error
+ * nothing was appended, and it is the one for the request: KAFKA_NOT_COORDINATOR (the log is offline, or not ours),
+ * KAFKA_UNKNOWN_SERVER_ERROR (more than max.message.bytes, or than we write at once). */
+enum kafka_error coord_append(struct coord_host *host, int32_t shard, struct coord_batch *batch) WARN_UNUSED;
 
 /* A copy of its own memory (null stays null), and its end. */
 struct kp_string coord_string_copy(struct kp_string text);

@@ -210,7 +210,7 @@ void groups_stop(struct groups *groups)
 
 void groups_begin(const struct groups *groups, struct coord_batch *batch)
 {
-    coord_batch_init(batch, coord_now(groups->host).wall_ms);
+    coord_batch_begin(batch, groups->host);
 }
 
 /* Records of our own can be read. */
@@ -233,12 +233,9 @@ static void replay_own(struct groups *groups, int32_t shard, const struct coord_
 
 enum kafka_error groups_commit(struct groups *groups, int32_t shard, struct coord_batch *batch)
 {
-    enum kafka_error error = KAFKA_NONE;
-    if (coord_batch_count(batch) > 0) {
-        error = coord_append_error(groups->host->append(groups->host, shard, batch));
-        if (error == KAFKA_NONE)
-            replay_own(groups, shard, batch);
-    }
+    enum kafka_error error = coord_append(groups->host, shard, batch);
+    if (error == KAFKA_NONE && coord_batch_count(batch) > 0)
+        replay_own(groups, shard, batch);
     coord_batch_release(batch);
     return error;
 }
