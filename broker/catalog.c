@@ -20,6 +20,7 @@ struct catalog {
     struct log_store *store; /* NULL while the log is read at start */
     struct topic **topics;   /* by rising name */
     int32_t topics_count, topics_capacity;
+    int32_t partitions_count; /* of all topics, also of `deleted` */
     struct hash_map by_id;
     struct hash_map lookalikes; /* topics whose names could be mistaken for each other share a hash */
     struct resource_configs configs;
@@ -47,8 +48,9 @@ struct catalog *catalog_new(const struct catalog_options *options)
     return catalog;
 }
 
-static void topic_free(struct topic *topic)
+static void topic_free(struct catalog *catalog, struct topic *topic)
 {
+    catalog->partitions_count -= topic->partitions_count;
     for (int32_t i = 0; i < topic->partitions_count; i++)
         free(topic->partitions[i]);
     free(topic->partitions);
@@ -61,9 +63,9 @@ void catalog_free(struct catalog *catalog)
     if (!catalog)
         return;
     for (int32_t i = 0; i < catalog->topics_count; i++)
-        topic_free(catalog->topics[i]);
+        topic_free(catalog, catalog->topics[i]);
     list_for_each (&catalog->deleted, node)
-        topic_free(CONTAINER_OF(node, struct topic, deleted));
+        topic_free(catalog, CONTAINER_OF(node, struct topic, deleted));
     free(catalog->topics);
     for (int32_t i = 0; i < catalog->features_count; i++)
         free(catalog->features[i].name);
@@ -172,6 +174,16 @@ const struct topic *catalog_colliding_topic(const struct catalog *catalog, struc
             return topic;
     }
     return NULL;
+}
+
+int32_t catalog_partitions_count(const struct catalog *catalog)
+{
+    return catalog->partitions_count;
+}
+
+size_t catalog_settings_bytes(const struct catalog *catalog)
+{
+    return catalog->configs.bytes;
 }
 
 const struct topic_overrides *catalog_configs(const struct catalog *catalog, enum resource_type type,
@@ -293,11 +305,12 @@ static bool delete_logs(struct catalog *catalog, struct topic *topic, bool all)
         if (!all && !catalog->options.has_time(catalog->options.context))
             return false;
         struct partition *partition = topic->partitions[--topic->partitions_count];
+        catalog->partitions_count--;
         log_delete(partition->log, topic->deleted_ms);
         free(partition);
     }
     list_remove(&topic->deleted);
-    topic_free(topic);
+    topic_free(catalog, topic);
     return true;
 }
 
@@ -415,6 +428,7 @@ static bool replay_partition(struct catalog *catalog, const struct kp_partition_
         list_init(&partition->woken);
         topic->disordered |= partition->index != topic->partitions_count;
         topic->partitions[topic->partitions_count++] = partition;
+        catalog->partitions_count++;
     }
     partition->leader = record->leader;
     partition->leader_epoch = record->leader_epoch;
@@ -461,7 +475,7 @@ static bool replay_remove_topic(struct catalog *catalog, const struct kp_remove_
     catalog->topics_count--;
     memmove(at, at + 1, (size_t)(catalog->topics_count - (at - catalog->topics)) * sizeof(struct topic *));
     if (!catalog->store) {
-        topic_free(topic);
+        topic_free(catalog, topic);
         return true;
     }
     catalog->options.topic_gone(catalog->options.context, topic);

@@ -99,6 +99,10 @@ int32_t catalog_position(const struct catalog *catalog, struct kp_string name);
 /* A topic whose name differs from `name` at most in '.' against '_', or NULL: metric names cannot tell them apart. */
 const struct topic *catalog_colliding_topic(const struct catalog *catalog, struct kp_string name);
 
+/* Partitions of all topics, with those of removed ones whose logs are not gone yet. */
+int32_t catalog_partitions_count(const struct catalog *catalog);
+/* What the values that are set for all resources take. */
+size_t catalog_settings_bytes(const struct catalog *catalog);
 /* Values set for a resource; NULL when there are none. */
 const struct topic_overrides *catalog_configs(const struct catalog *catalog, enum resource_type type,
                                               struct kp_string name);

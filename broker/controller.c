@@ -17,6 +17,7 @@
 
 #include "errors.h"
 #include "group_coordinator.h"
+#include "limits.h"
 #include "logger.h"
 #include "metadata_bootstrap.h"
 #include "purgatory.h"
@@ -421,10 +422,20 @@ void controller_begin(const struct broker *broker, struct metadata_batch *batch)
     metadata_batch_init(batch, broker->env->now(broker->env).wall_ms);
 }
 
+/* Is there room for what the batch adds? */
+static bool has_room(const struct broker *broker, const struct metadata_batch *batch)
+{
+    const struct catalog *catalog = broker->catalog;
+    return (batch->new_partitions == 0 ||
+            catalog_partitions_count(catalog) + batch->new_partitions <= PARTITIONS_MAX) &&
+           (batch->new_settings_bytes == 0 ||
+            catalog_settings_bytes(catalog) + batch->new_settings_bytes <= SETTINGS_BYTES_MAX);
+}
+
 enum kafka_error controller_commit(struct broker *broker, struct metadata_batch *batch, struct request *request)
 {
     enum kafka_error error = KAFKA_NONE;
-    if (batch->builder.size_bytes > METADATA_BATCH_BYTES_MAX - BATCH_HEADER_BYTES)
+    if (!has_room(broker, batch) || batch->builder.size_bytes > METADATA_BATCH_BYTES_MAX - BATCH_HEADER_BYTES)
         error = KAFKA_POLICY_VIOLATION;
     else
         error = kafka_error_of_storage(metadata_log_append(broker->metadata_log, batch));
@@ -453,6 +464,7 @@ void controller_add_partitions(struct broker *broker, struct metadata_batch *bat
     struct topic topic = {.id = topic_id};
     struct partition partition = {.topic = &topic, .leader = broker->node_id, .directory = broker->new_directory_id};
     int16_t version = catalog_partition_record_version(broker->catalog);
+    batch->new_partitions += end > first ? end - first : 0;
     for (partition.index = first; partition.index < end; partition.index++) {
         struct kp_partition_record record = catalog_partition_record(broker->catalog, &partition);
         metadata_batch_add(batch, &kp_partition_record_schema, version, &record);
@@ -476,6 +488,9 @@ void controller_set_config(struct metadata_batch *batch, enum resource_type type
 {
     struct kp_config_record record = {
         .resource_type = (int8_t)type, .resource_name = resource, .name = name, .value = value};
+    if (value.size >= 0)
+        batch->new_settings_bytes +=
+            config_resource_bytes((size_t)resource.size) + topic_override_bytes((size_t)name.size, (size_t)value.size);
     metadata_batch_add(batch, &kp_config_record_schema, 0, &record);
 }
 

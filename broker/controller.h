@@ -51,7 +51,8 @@ int64_t controller_broker_epoch(const struct broker *broker, int32_t broker_id);
 
 void controller_begin(const struct broker *broker, struct metadata_batch *batch);
 /* Append what the batch holds, if anything, replay it, hold the answer of `request` (NULL: none) until it is durable,
- * and release the batch. KAFKA_POLICY_VIOLATION: more than fits into one batch. On failure nothing has changed. */
+ * and release the batch. KAFKA_POLICY_VIOLATION: more than fits into one batch, or than the broker may have (limits.h).
+ * On failure nothing has changed. */
 enum kafka_error controller_commit(struct broker *broker, struct metadata_batch *batch,
                                    struct request *request) WARN_UNUSED;
 

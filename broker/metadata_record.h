@@ -44,6 +44,8 @@ struct metadata_batch {
     uint8_t *value; /* room to frame one record */
     size_t value_capacity_bytes;
     int64_t timestamp_ms;
+    int32_t new_partitions; /* what the records add: controller_commit() looks whether there is room */
+    size_t new_settings_bytes;
 };
 
 /* Kafka's Raft layer takes no larger batch. */

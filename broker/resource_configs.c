@@ -11,6 +11,7 @@ void resource_configs_init(struct resource_configs *configs, uint64_t seed)
 static void resource_free(struct resource_configs *configs, struct config_resource *resource)
 {
     hash_map_remove(&configs->resources, &resource->node);
+    configs->bytes -= topic_overrides_bytes(&resource->overrides) + config_resource_bytes(strlen(resource->name));
     topic_overrides_release(&resource->overrides);
     free(resource->name);
     free(resource);
@@ -66,9 +67,12 @@ void resource_configs_set(struct resource_configs *configs, int8_t type, struct 
         found->type = type;
         found->name = xcalloc((size_t)resource.size + 1, 1);
         memcpy(found->name, resource.data, (size_t)resource.size);
+        configs->bytes += config_resource_bytes(strlen(found->name));
         hash_map_insert(&configs->resources, &found->node, hash_of(configs, type, resource));
     }
+    configs->bytes -= topic_overrides_bytes(&found->overrides);
     topic_overrides_set(&found->overrides, name, value);
+    configs->bytes += topic_overrides_bytes(&found->overrides);
     if (found->overrides.count == 0)
         resource_free(configs, found);
 }

@@ -22,8 +22,15 @@ struct config_resource {
     struct topic_overrides overrides; /* never empty */
 };
 
+/* About what a resource takes without its values, by the length of its name. */
+static inline size_t config_resource_bytes(size_t name_size)
+{
+    return sizeof(struct config_resource) + name_size + 1;
+}
+
 struct resource_configs {
     struct hash_map resources;
+    size_t bytes; /* of all resources with their values */
 };
 
 void resource_configs_init(struct resource_configs *configs, uint64_t seed);

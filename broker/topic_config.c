@@ -142,6 +142,14 @@ const char *topic_overrides_get(const struct topic_overrides *overrides, const c
     return found ? overrides->items[place].value : NULL;
 }
 
+size_t topic_overrides_bytes(const struct topic_overrides *overrides)
+{
+    size_t bytes = 0;
+    for (int32_t i = 0; i < overrides->count; i++)
+        bytes += topic_override_bytes(strlen(overrides->items[i].name), strlen(overrides->items[i].value));
+    return bytes;
+}
+
 void topic_overrides_set(struct topic_overrides *overrides, const char *name, const char *value)
 {
     bool found;

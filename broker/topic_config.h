@@ -37,6 +37,14 @@ struct topic_overrides {
     int32_t count;
 };
 
+/* About what one takes, by the lengths of its texts. */
+static inline size_t topic_override_bytes(size_t name_size, size_t value_size)
+{
+    return sizeof(struct topic_override) + name_size + 1 + value_size + 1;
+}
+/* The same of all. */
+size_t topic_overrides_bytes(const struct topic_overrides *overrides);
+
 /* NULL when the topic has no value of its own. */
 const char *topic_overrides_get(const struct topic_overrides *overrides, const char *name);
 /* Set, or with value NULL remove. Takes any name and value: records of a newer Kafka are kept too. */
