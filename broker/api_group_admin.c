@@ -1,5 +1,6 @@
 /* ListGroups, DescribeGroups, DeleteGroups: what administrators ask of groups. */
 #include "api.h"
+#include "asked_names.h"
 #include "authorized_operations.h"
 #include "broker.h"
 #include "coord/classic_group.h"
@@ -151,25 +152,6 @@ void api_describe_groups(struct request *request)
 
 /* ---- DeleteGroups --------------------------------------------------------------------------------------------------- */
 
-/* A name of the request; each is asked for once. */
-struct asked_name {
-    struct hash_node node;
-    struct kp_string name;
-};
-
-/* Note the name. False: it was there before. */
-static bool note_name(struct hash_map *names, struct asked_name *asked, struct kp_string name)
-{
-    uint64_t hash = hash_bytes(names, name.data, (size_t)name.size);
-    for (struct hash_node *node = hash_map_first(names, hash); node; node = hash_node_next(node)) {
-        if (kp_string_equal(CONTAINER_OF(node, struct asked_name, node)->name, name))
-            return false;
-    }
-    asked->name = name;
-    hash_map_insert(names, &asked->node, hash);
-    return true;
-}
-
 static enum kafka_error delete_group(struct request *request, struct kp_string id)
 {
     struct group_coordinator *coordinator = request->broker->groups;
@@ -187,22 +169,21 @@ void api_delete_groups(struct request *request)
     const struct kp_delete_groups_request *body = request->body;
     struct kp_delete_groups_response response = kp_delete_groups_response_default;
     size_t count = (size_t)body->groups_names_count;
-    struct hash_map names;
+    struct asked_names names;
     response.results = arena_calloc(&request->arena, count, sizeof *response.results);
-    struct asked_name *asked = arena_calloc(&request->arena, count, sizeof *asked);
-    if (!response.results || !asked) {
+    if (!response.results ||
+        !asked_names_init(&names, &request->arena, count, request->broker->groups->groups->by_id.seed)) {
         request_close(request, NO_MEMORY);
         return;
     }
-    hash_map_init(&names, request->broker->groups->groups->by_id.seed);
     for (size_t i = 0; i < count; i++) {
         struct kp_string id = body->groups_names[i];
-        if (!note_name(&names, &asked[i], id))
+        if (!asked_names_note(&names, id))
             continue;
         enum kafka_error error = delete_group(request, id);
         response.results[response.results_count++] = (struct kp_delete_groups_response_results){
             .group_id = id, .error_code = (int16_t)error, .error_message = KP_NULL_STRING};
     }
-    hash_map_release(&names);
+    asked_names_release(&names);
     request_respond(request, &response);
 }

@@ -1,13 +1,18 @@
 /* Metadata and DescribeTopicPartitions: which topics there are, and who leads their partitions.
  *
  * On a single node the second question has one answer; what remains are names, ids, errors, and topics that are made
- * because somebody asks for them. Topics are answered in the order of their names (or ids), each once. */
+ * because somebody asks for them. Topics are answered in the order of their names (or ids), each once; those of a very
+ * long list in its order. */
 #include "api.h"
+#include "asked_names.h"
 #include "authorized_operations.h"
 #include "controller.h"
 #include "outcome.h"
 #include "partition.h"
 #include "topic_name.h"
+
+/* So many topics of a request are answered in the order of their names. */
+#define SORTED_MAX 10000
 
 /* ---- Metadata ------------------------------------------------------------------------------------------------------- */
 
@@ -149,15 +154,38 @@ static int compare_ids(const void *a, const void *b)
     return memcmp((*left)->topic_id.bytes, (*right)->topic_id.bytes, sizeof(*left)->topic_id.bytes);
 }
 
-/* The topics that are asked for, sorted, each once. */
-static const struct kp_metadata_request_topics **
-sort_asked(struct metadata *metadata, int (*compare)(const void *a, const void *b), int32_t *count)
+/* Those of a long list, each once, in the order of the request: sorting them would take too long. */
+static bool leave_out_repeated(struct metadata *metadata, const struct kp_metadata_request_topics **asked, bool by_id,
+                               int32_t *count)
 {
+    struct request *request = metadata->request;
+    struct asked_names names;
+    uint64_t seed;
+    request->broker->env->random(request->broker->env, &seed, sizeof seed);
+    if (!asked_names_init(&names, &request->arena, (size_t)metadata->body->topics_count, seed))
+        return false;
+    *count = 0;
+    for (int32_t i = 0; i < metadata->body->topics_count; i++) {
+        const struct kp_metadata_request_topics *topic = &metadata->body->topics[i];
+        struct kp_string id = {(const char *)topic->topic_id.bytes, sizeof topic->topic_id.bytes};
+        if (asked_names_note(&names, by_id ? id : topic->name))
+            asked[(*count)++] = topic;
+    }
+    asked_names_release(&names);
+    return true;
+}
+
+/* The topics that are asked for, each once, sorted if they are not too many. */
+static const struct kp_metadata_request_topics **sort_asked(struct metadata *metadata, bool by_id, int32_t *count)
+{
+    int (*compare)(const void *a, const void *b) = by_id ? compare_ids : compare_names;
     size_t asked_count = (size_t)metadata->body->topics_count;
     const struct kp_metadata_request_topics **asked =
         arena_calloc(&metadata->request->arena, asked_count, sizeof *asked);
     if (!asked)
         return NULL;
+    if (asked_count > SORTED_MAX)
+        return leave_out_repeated(metadata, asked, by_id, count) ? asked : NULL;
     for (size_t i = 0; i < asked_count; i++)
         asked[i] = &metadata->body->topics[i];
     qsort(asked, asked_count, sizeof *asked, compare);
@@ -242,7 +270,7 @@ static enum kafka_error answer_asked(struct metadata *metadata)
         refuse_all(metadata, error);
         return error;
     }
-    const struct kp_metadata_request_topics **asked = sort_asked(metadata, by_id ? compare_ids : compare_names, &count);
+    const struct kp_metadata_request_topics **asked = sort_asked(metadata, by_id, &count);
     if (!asked)
         metadata->out_of_memory = true;
     else if (by_id)

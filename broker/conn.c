@@ -29,6 +29,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -145,6 +146,38 @@ static bool may_start(const struct conn *conn)
            !output_backed_up(conn);
 }
 
+/* A large request may take long, and so may one of a connection whose last one did. When such a one took long, no
+ * further one has its turn in this turn of the loop: so others wait for one of them at most, however many come. */
+static bool waits_for_next_turn(const struct conn *conn, size_t frame_bytes)
+{
+    struct server *server = conn->server;
+    if (frame_bytes <= LARGE_FRAME_BYTES && !conn->slow)
+        return false;
+    if (server->slow_handled && !turn_has_time(&server->loop->turn))
+        return true;
+    server->slow_handled = true;
+    return false;
+}
+
+/* Was the connection reset? What its peer asked for has waited, and nobody is there for the answer. */
+static bool is_gone(const struct conn *conn)
+{
+    uv_os_fd_t descriptor;
+    struct pollfd poll_now = {.events = 0};
+    if (uv_fileno((const uv_handle_t *)&conn->tcp, &descriptor) != 0)
+        return false;
+    poll_now.fd = descriptor;
+    return poll(&poll_now, 1, 0) == 1 && (poll_now.revents & POLLERR) != 0;
+}
+
+static void handle_frame(struct conn *conn, uint8_t *frame, size_t size)
+{
+    const struct turn_times *times = &conn->server->loop->times;
+    int64_t began_ns = times->piece_ns; /* a frame is a piece of the turn's work */
+    broker_handle_frame(&conn->peer, frame, size);
+    conn->slow = times->piece_ns - began_ns > TURN_PARTS_NS;
+}
+
 /* Handle the whole frames at the front of `size` bytes; returns the bytes that are used up. Zero with conn->closed or
  * conn->peer.closing: a frame that cannot be. */
 static size_t handle_frames(struct conn *conn, uint8_t *bytes, size_t size)
@@ -165,7 +198,17 @@ static size_t handle_frames(struct conn *conn, uint8_t *bytes, size_t size)
             conn_wants_turn(conn); /* what was answered in this turn may leave in it */
             break;
         }
-        broker_handle_frame(&conn->peer, bytes + used + LENGTH_BYTES, (size_t)length);
+        if (waits_for_next_turn(conn, (size_t)length)) {
+            conn->delayed = true;
+            conn_wants_turn(conn);
+            break;
+        }
+        if (conn->delayed && is_gone(conn)) {
+            conn_close(conn, NULL);
+            break;
+        }
+        conn->delayed = false;
+        handle_frame(conn, bytes + used + LENGTH_BYTES, (size_t)length);
         used += LENGTH_BYTES + (size_t)length;
     }
     return used;

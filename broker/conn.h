@@ -36,6 +36,8 @@ struct conn {
     bool warming; /* nothing is sent meanwhile */
     bool warmed;  /* the next part is not asked about again: memory may be too short to keep it */
 
+    bool slow;        /* its last request took long in its turn */
+    bool delayed;     /* its next one waits for a turn in which no other took long */
     bool turned_away; /* too many of its address came: nothing is read, and it is closed when the peer's mute ends */
     bool ended;       /* the peer sent its end while a request was worked on; those behind it are still to be started */
     bool finished;    /* no more requests are started: the peer sent its end, was refused, or we stop */

@@ -7,6 +7,7 @@
 
 #include "api.h"
 #include "broker.h"
+#include "limits.h"
 #include "request.h"
 
 #include <stdarg.h>
@@ -153,8 +154,11 @@ static const char *handle_frame(struct peer *peer, uint8_t *frame, size_t size)
         handle(request);
         return "ApiVersions";
     }
+    request->arena.limit_bytes = REQUEST_BODY_BYTES_MAX;
     void *body = arena_alloc(&request->arena, request->api->request->size);
-    if (body == NULL || !kp_decode(request->api->request, body, &reader, version, &request->arena)) {
+    bool decoded = body != NULL && kp_decode(request->api->request, body, &reader, version, &request->arena);
+    request->arena.limit_bytes = REQUEST_ARENA_BYTES_MAX;
+    if (!decoded) {
         refuse(request, "its %s request in version %d cannot be decoded: %s%s%s", request->api->name, version,
                kp_read_error_text(reader.error), reader.field == NULL ? "" : ", field ",
                reader.field == NULL ? "" : reader.field);

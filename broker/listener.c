@@ -5,7 +5,8 @@
  * IPv6 just has the first.
  *
  * Connections are in a list by activity. From its quiet end are taken: those that were idle for
- * connections.max.idle.ms; the stalled ones when a budget of limits.h is used up or the connections are too many. A new
+ * connections.max.idle.ms; the stalled ones when the budget of input is used up or the connections are too many. When
+ * the budget of requests and answers is used up, who holds most of it goes. A new
  * connection beyond max.connections, of all or of its listener, or max.connections.per.ip is closed at once, so that
  * the client is told rather than left waiting. One that is too many for this second waits in the system's hands, and
  * with it the listener's next ones (connection_quotas.h). */
@@ -22,6 +23,16 @@
 
 /* ---- who goes when a budget is used up ------------------------------------------------------------------------------ */
 
+static bool sends_large_frame(const struct conn *conn)
+{
+    return conn->input_capacity > LARGE_INPUT_BYTES && peer_may_start(&conn->peer);
+}
+
+static bool keeps_large_input(const struct conn *conn)
+{
+    return conn->input_capacity > LARGE_INPUT_BYTES;
+}
+
 static bool sends_frame(const struct conn *conn)
 {
     return conn->input != NULL && peer_may_start(&conn->peer);
@@ -37,9 +48,10 @@ static bool takes_nothing(const struct conn *conn)
     return conn->write_size > 0;
 }
 
+/* One that is in the pool goes on without its peer, and would hold what it holds. */
 static bool is_parked(const struct conn *conn)
 {
-    return conn->peer.parked_count > 0;
+    return conn->peer.parked_count > 0 && !conn->peer.working;
 }
 
 /* Drop the one of such connections that was quiet longest. False: there is none but `asks`. */
@@ -56,6 +68,21 @@ static bool drop_quietest(struct server *server, bool (*such)(const struct conn 
     return false;
 }
 
+/* Drop the one of such connections whose requests and answers hold most: who waits with little is not to blame. */
+static bool drop_largest(struct server *server, bool (*such)(const struct conn *conn), const struct conn *asks,
+                         const char *reason)
+{
+    struct conn *largest = NULL;
+    list_for_each (&server->conns, node) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, by_activity);
+        if (conn != asks && such(conn) && (!largest || conn->peer.memory_bytes > largest->peer.memory_bytes))
+            largest = conn;
+    }
+    if (largest)
+        conn_close(largest, reason);
+    return largest != NULL;
+}
+
 static bool stalls(const struct conn *conn)
 {
     int64_t now_ms = conn->server->loop->env.now(&conn->server->loop->env).mono_ms;
@@ -64,12 +91,16 @@ static bool stalls(const struct conn *conn)
 
 /* ---- buffers -------------------------------------------------------------------------------------------------------- */
 
+#define STALLED "its request stalled and the memory for requests is used up"
+#define WAITS   "its requests wait and the memory for requests is used up"
+
 /* Have the budget allow `size` more bytes, at the cost of others. */
 static bool input_fits(struct server *server, const struct conn *asks, size_t size)
 {
     while (size > server->input_bytes_max - server->input_bytes) {
-        if (!drop_quietest(server, sends_frame, asks, "its request stalled and the memory for requests is used up") &&
-            !drop_quietest(server, keeps_input, asks, "its requests wait and the memory for requests is used up"))
+        if (!drop_quietest(server, sends_large_frame, asks, STALLED) &&
+            !drop_quietest(server, keeps_large_input, asks, WAITS) &&
+            !drop_quietest(server, sends_frame, asks, STALLED) && !drop_quietest(server, keeps_input, asks, WAITS))
             return false;
     }
     return true;
@@ -126,8 +157,8 @@ void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity)
 bool server_has_room(struct server *server, const struct conn *asks)
 {
     while (server->broker->requests_bytes > REQUESTS_BYTES_MAX) {
-        if (!drop_quietest(server, takes_nothing, asks, "it takes no answers and the memory for answers is used up") &&
-            !drop_quietest(server, is_parked, asks, "its request waits and the memory for requests is used up"))
+        if (!drop_largest(server, takes_nothing, asks, "it takes no answers and the memory for answers is used up") &&
+            !drop_largest(server, is_parked, asks, "its request waits and the memory for requests is used up"))
             return false;
     }
     return true;
@@ -274,6 +305,7 @@ static void flush_output(struct loop *loop)
         list_remove(&conn->writable);
         conn_flush(conn);
     }
+    server->slow_handled = false;
     if (!list_empty(&server->writable))
         loop_run_again(loop);
 }

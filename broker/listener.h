@@ -34,7 +34,8 @@ struct server {
     uv_timer_t idle_timer;
     uv_timer_t stop_timer;
     bool stopping;
-    int open_handles; /* sockets and timers that are not closed yet */
+    bool slow_handled; /* a request that may have taken long, in this turn */
+    int open_handles;  /* sockets and timers that are not closed yet */
     uint8_t read_buffer[READ_BUFFER_BYTES];
     size_t input_bytes, input_bytes_max; /* of all connections' own buffers */
     struct {

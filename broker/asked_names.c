@@ -1,0 +1,28 @@
+/* See asked_names.h. */
+#include "asked_names.h"
+
+bool asked_names_init(struct asked_names *names, struct arena *arena, size_t count, uint64_t seed)
+{
+    hash_map_init(&names->map, seed);
+    names->count = 0;
+    names->items = arena_alloc(arena, count * sizeof *names->items);
+    return names->items != NULL;
+}
+
+void asked_names_release(struct asked_names *names)
+{
+    hash_map_release(&names->map);
+}
+
+bool asked_names_note(struct asked_names *names, struct kp_string name)
+{
+    uint64_t hash = hash_bytes(&names->map, name.data, name.size > 0 ? (size_t)name.size : 0);
+    for (struct hash_node *node = hash_map_first(&names->map, hash); node; node = hash_node_next(node)) {
+        if (kp_string_equal(CONTAINER_OF(node, struct asked_name, node)->name, name))
+            return false;
+    }
+    struct asked_name *item = &names->items[names->count++];
+    *item = (struct asked_name){.name = name};
+    hash_map_insert(&names->map, &item->node, hash);
+    return true;
+}

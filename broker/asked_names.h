@@ -1,0 +1,27 @@
+/* The names of a request, of which each is looked at once: in a request of half a million a comparison of each with
+ * each, or a sort, would take long. */
+#ifndef DOHLE_BROKER_ASKED_NAMES_H
+#define DOHLE_BROKER_ASKED_NAMES_H
+
+#include "../protocol/arena.h"
+#include "../protocol/hash_map.h"
+#include "../protocol/wire.h"
+
+struct asked_name {
+    struct hash_node node;
+    struct kp_string name;
+};
+
+struct asked_names {
+    struct hash_map map;
+    struct asked_name *items; /* in the arena */
+    int32_t count;
+};
+
+/* Room for `count` names; `seed` is unpredictable. False: the arena has none, and nothing is to be released. */
+bool asked_names_init(struct asked_names *names, struct arena *arena, size_t count, uint64_t seed) WARN_UNUSED;
+void asked_names_release(struct asked_names *names);
+/* Note the name, which is borrowed. False: it was there before. */
+bool asked_names_note(struct asked_names *names, struct kp_string name);
+
+#endif
