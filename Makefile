@@ -185,7 +185,7 @@ conformance-replay: all $(B)/bin/conformance
 .PHONY: disk-record conformance-replay
 
 # docs/NAME.md is what print_NAME prints.
-PRINTED = protocol configuration compatibility
+PRINTED = protocol configuration compatibility limits
 
 docs: $(PRINTED:%=$(B)/bin/print_%) ## Write the documents that are printed from the code
 	$(Q)for name in $(PRINTED); do $(B)/bin/print_$$name >docs/$$name.md || exit 1; done

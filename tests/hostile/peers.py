@@ -8,8 +8,9 @@ import threading
 import time
 
 from process import MIB, Process
-from wire import (Closed, Peer, api_versions, batch, bomb, fetch, fetched, frame, garbage, metadata_of_unknown, produce,
-                  produce_errors, request)
+from wire import (Closed, Peer, api_versions, batch, bomb, commit_errors, committed, create_topics, delete_topics, fetch,
+                  fetched, find_coordinator, frame, garbage, join_group, joined, list_groups, metadata_of_unknown, offset_commit,
+                  offset_fetch, produce, produce_errors, request, sync_group)
 
 # The budgets of broker/limits.h, and what is beside them: the program, the allocator's waste.
 INPUT_BYTES, REQUESTS_BYTES, ARENA_BYTES, BESIDE_BYTES = 256 * MIB, 384 * MIB, 128 * MIB, 96 * MIB
@@ -335,7 +336,46 @@ def second_signal(arena):
     expect(status == 128 + signal.SIGTERM, f"status {status}")
 
 
-ALONE = [idle_connections, stop_with_peers, stop_takes_no_answer_back, second_signal]
+GROUP_MAX_SIZE_REACHED, UNKNOWN_SERVER_ERROR, POLICY_VIOLATION = 81, -1, 44
+
+
+def groups_bounded(arena):
+    """What a member, an assignment or a commit may hold: more is answered with an error, and takes nothing."""
+    peer = arena.peer()
+    peer.ask(find_coordinator(["fat"]))
+    before = arena.process.memory()
+    fat = bytes(40 * MIB)
+    error, _, _ = joined(peer.ask(join_group("fat", version=1, metadata=fat)), 1)
+    expect(error == GROUP_MAX_SIZE_REACHED, f"a member of 40 MiB: {error}")
+    expect(b"fat" not in peer.ask(list_groups()), "no group is made for it")
+    error, generation, member = joined(peer.ask(join_group("fat", version=2)), 2)
+    expect(error == 0, f"an ordinary one: {error}")
+    error, = struct.unpack_from(">h", peer.ask(sync_group("fat", generation, member, {member: fat})), 4)
+    expect(error == UNKNOWN_SERVER_ERROR, f"an assignment of 40 MiB: {error}")
+    commits = [(0, offset) for offset in range(5000)]
+    errors = commit_errors(peer.ask(offset_commit("fatter", "good", commits, metadata=bytes(4096))))
+    expect(errors == {0: UNKNOWN_SERVER_ERROR}, f"a commit of 20 MiB: {errors}")
+    expect(committed(peer.ask(offset_fetch("fatter", "good", [0]))) == {0: -1}, "nothing of it is committed")
+    expect(before is None or arena.process.memory() < before + 16 * MIB, "what was refused is kept")
+    arena.expect_peak_below(3 * len(fat) + BESIDE_BYTES)
+
+
+def partitions_bounded(arena):
+    """PARTITIONS_MAX of broker/limits.h: above it no topic is made, and a removed one makes room."""
+    def made(name):
+        body = arena.peers[0].ask(create_topics([name], 10_000))
+        return struct.unpack_from(">h", body, 8 + 2 + len(name))[0]
+    arena.peer()
+    for number in range(9):
+        expect(made(f"topic{number}") == 0, "there is room")
+    expect(made("topic9") == POLICY_VIOLATION, "more than 100000 are refused")
+    for _ in range(3):
+        arena.peers[0].ask(delete_topics(["topic8"]))
+        until(lambda: made("topic8") == 0, "there is room again")
+    expect(made("topic9") == POLICY_VIOLATION, "and it was counted")
+
+
+ALONE = [groups_bounded, partitions_bounded, idle_connections, stop_with_peers, stop_takes_no_answer_back, second_signal]
 
 
 def connections_bounded(start):

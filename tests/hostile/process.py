@@ -43,6 +43,10 @@ class Process:
         fields = (self.folder / "stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def files(self):
+        """Open descriptors that are no sockets."""
+        return sum(not _link(path).startswith("socket:") for path in (self.folder / "fd").iterdir()) if self.measured else None
+
     def sockets(self):
         return sum(_link(path).startswith("socket:") for path in (self.folder / "fd").iterdir()) if self.measured else None
 

@@ -6,7 +6,8 @@ import struct
 import time
 import zlib
 
-API_VERSIONS, METADATA, PRODUCE, FETCH, CREATE_TOPICS = 18, 3, 0, 1, 19
+PRODUCE, FETCH, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, JOIN_GROUP, SYNC_GROUP = 0, 1, 3, 8, 9, 10, 11, 14
+DESCRIBE_GROUPS, LIST_GROUPS, API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS, DELETE_GROUPS = 15, 16, 18, 19, 20, 42
 NOWHERE = b"a topic that does not exist"
 WAIT_S = 30  # a net, not a measure: an answer that takes longer does not come
 
@@ -24,6 +25,29 @@ def request(key, version, correlation_id, body):
     return frame(struct.pack(">hhi", key, version, correlation_id) + string("hostile") + body)
 
 
+def array(items):
+    items = list(items)
+    return struct.pack(">i", len(items)) + b"".join(items)
+
+
+def sized(data):
+    return struct.pack(">i", len(data)) + data
+
+
+def compact(size):
+    """The length of a compact string or array."""
+    out, value = b"", size + 1
+    while value > 0x7F:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def flexible_request(key, version, correlation_id, body):
+    """One whose header and body end in tagged fields, of which there are none; the body brings its own."""
+    return frame(struct.pack(">hhi", key, version, correlation_id) + string("hostile") + b"\0" + body)
+
+
 def api_versions(correlation_id=1):
     return request(API_VERSIONS, 0, correlation_id, b"")
 
@@ -33,9 +57,18 @@ def metadata_of_unknown(count, correlation_id=1):
     return request(METADATA, 4, correlation_id, struct.pack(">i", count) + string(NOWHERE) * count + b"\0")
 
 
+def metadata(names, creates, correlation_id=1):
+    body = array(string(name) for name in names) + (b"\1" if creates else b"\0")
+    return request(METADATA, 4, correlation_id, body)
+
+
 def create_topics(names, partitions, correlation_id=1):
     topics = b"".join(string(name) + struct.pack(">ihii", partitions, 1, 0, 0) for name in names)
     return request(CREATE_TOPICS, 2, correlation_id, struct.pack(">i", len(names)) + topics + struct.pack(">ib", 30000, 0))
+
+
+def delete_topics(names, correlation_id=1):
+    return request(DELETE_TOPICS, 1, correlation_id, array(string(name) for name in names) + struct.pack(">i", 30000))
 
 
 def fetch(topic, partitions, max_wait_ms=0, correlation_id=1, offset=0):
@@ -44,6 +77,101 @@ def fetch(topic, partitions, max_wait_ms=0, correlation_id=1, offset=0):
     body += struct.pack(">i", 1) + string(topic) + struct.pack(">i", len(partitions))
     body += b"".join(struct.pack(">iqi", partition, offset, 1 << 16) for partition in partitions)
     return request(FETCH, 4, correlation_id, body)
+
+
+def fetch_session(topic, partitions, correlation_id=1):
+    """A full fetch that opens a session."""
+    body = struct.pack(">iiiibii", -1, 0, 0, 1 << 20, 0, 0, 0)
+    body += array([string(topic) + array(struct.pack(">iiqqi", p, -1, 0, -1, 1 << 16) for p in partitions)]) + array([])
+    return request(FETCH, 9, correlation_id, body)
+
+
+# ---- groups ----------------------------------------------------------------------------------------------------------
+
+
+def find_coordinator(groups, correlation_id=1):
+    keys = b"".join(compact(len(group)) + group.encode() for group in groups)
+    return flexible_request(FIND_COORDINATOR, 4, correlation_id, b"\0" + compact(len(groups)) + keys + b"\0")
+
+
+def join_group(group, member="", instance=None, metadata=b"", version=5, timeout_ms=60_000, correlation_id=1):
+    body = string(group) + struct.pack(">ii", 30_000, timeout_ms) + string(member)
+    if version >= 5:
+        body += struct.pack(">h", -1) if instance is None else string(instance)
+    body += string("consumer") + array([string("range") + sized(metadata)])
+    return request(JOIN_GROUP, version, correlation_id, body)
+
+
+def joined(body, version=5):
+    """Of an answer: error, generation, member id."""
+    at = 4 if version >= 2 else 0
+    error, generation = struct.unpack_from(">hi", body, at)
+    at += 6
+    texts = []
+    for _ in range(3):  # protocol, leader, member
+        (size,) = struct.unpack_from(">h", body, at)
+        texts.append(body[at + 2:at + 2 + size].decode())
+        at += 2 + size
+    return error, generation, texts[2]
+
+
+def sync_group(group, generation, member, assignments, correlation_id=1):
+    """`assignments`: bytes by member."""
+    body = string(group) + struct.pack(">i", generation) + string(member) + struct.pack(">h", -1)
+    body += array(string(name) + sized(data) for name, data in assignments.items())
+    return request(SYNC_GROUP, 3, correlation_id, body)
+
+
+def offset_commit(group, topic, partitions, generation=-1, member="", metadata=b"", correlation_id=1):
+    """`partitions`: pairs of partition and offset."""
+    body = string(group) + struct.pack(">i", generation) + string(member) + struct.pack(">h", -1)
+    body += array([string(topic) + array(struct.pack(">iqi", p, offset, -1) + string(metadata) for p, offset in partitions)])
+    return request(OFFSET_COMMIT, 7, correlation_id, body)
+
+
+def commit_errors(body):
+    """Error codes of an answer for one topic, by partition."""
+    at = 8
+    at += 2 + struct.unpack_from(">h", body, at)[0]
+    (count,) = struct.unpack_from(">i", body, at)
+    return dict(struct.unpack_from(">ih", body, at + 4 + 6 * i) for i in range(count))
+
+
+def offset_fetch(group, topic, partitions, correlation_id=1):
+    body = string(group) + array([string(topic) + array(struct.pack(">i", p) for p in partitions)])
+    return request(OFFSET_FETCH, 5, correlation_id, body)
+
+
+def committed(body):
+    """Offsets of an answer for one topic, by partition."""
+    at = 8
+    at += 2 + struct.unpack_from(">h", body, at)[0]
+    (count,) = struct.unpack_from(">i", body, at)
+    at += 4
+    found = {}
+    for _ in range(count):
+        partition, offset, _, size = struct.unpack_from(">iqih", body, at)
+        found[partition] = offset
+        at += 18 + max(size, 0) + 2
+    return found
+
+
+def offset_fetch_all(groups, correlation_id=1):
+    """All that each of the groups has committed."""
+    each = b"".join(compact(len(group)) + group.encode() + b"\0\0" for group in groups)  # null topics, no tags
+    return flexible_request(OFFSET_FETCH, 8, correlation_id, compact(len(groups)) + each + b"\0\0")
+
+
+def describe_groups(groups, correlation_id=1):
+    return request(DESCRIBE_GROUPS, 0, correlation_id, array(string(group) for group in groups))
+
+
+def delete_groups(groups, correlation_id=1):
+    return request(DELETE_GROUPS, 0, correlation_id, array(string(group) for group in groups))
+
+
+def list_groups(correlation_id=1):
+    return request(LIST_GROUPS, 0, correlation_id, b"")
 
 
 def _crc32c_table():
