@@ -31,12 +31,12 @@ static void add_differences(const struct change *change, const struct topic_over
         int order = i == before_count   ? 1
                     : j == after->count ? -1
                                         : strcmp(before->items[i].name, after->items[j].name);
-        const struct topic_override *old = order <= 0 ? &before->items[i++] : NULL;
-        const struct topic_override *new = order >= 0 ? &after->items[j++] : NULL;
-        if (!old || !new || strcmp(old->value, new->value) != 0)
+        const char *name = order <= 0 ? before->items[i].name : after->items[j].name;
+        const char *old = order <= 0 ? before->items[i++].value : NULL;
+        const char *new = order >= 0 ? after->items[j++].value : NULL;
+        if (!old || !new || strcmp(old, new) != 0)
             controller_set_config(change->batch, (enum resource_type)change->resource->resource_type,
-                                  change->resource->resource_name, kp_string_of(old ? old->name : new->name),
-                                  kp_string_of(new ? new->value : NULL));
+                                  change->resource->resource_name, kp_string_of(name), kp_string_of(new));
     }
 }
 

@@ -37,8 +37,9 @@ static bool refuse_all(struct request *request, struct kp_describe_quorum_respon
     return response->topics != NULL;
 }
 
-static void describe_this_node(struct request *request, struct kp_describe_quorum_response *response)
+static void describe_this_node(struct request *request)
 {
+    struct kp_describe_quorum_response response = kp_describe_quorum_response_default;
     struct broker *broker = request->broker;
     const char *rest = config_text(broker->config, config_find(kp_string_of("controller.listener.names")));
     const char *name = "", *host;
@@ -72,12 +73,13 @@ static void describe_this_node(struct request *request, struct kp_describe_quoru
     };
     struct kp_describe_quorum_response_nodes node = {
         .node_id = broker->node_id, .listeners = &listener, .listeners_count = 1};
-    response->topics = &topic;
-    response->topics_count = 1;
-    response->nodes = &node;
-    response->nodes_count = request->header.api_version >= 2;
+    response.error_message = KP_EMPTY_STRING;
+    response.topics = &topic;
+    response.topics_count = 1;
+    response.nodes = &node;
+    response.nodes_count = request->header.api_version >= 2;
     metadata_log_hold(broker->metadata_log, request);
-    request_respond(request, response);
+    request_respond(request, &response);
 }
 
 void api_describe_quorum(struct request *request)
@@ -85,7 +87,7 @@ void api_describe_quorum(struct request *request)
     struct kp_describe_quorum_response response = kp_describe_quorum_response_default;
     response.error_message = KP_EMPTY_STRING;
     if (asks_for_metadata(request->body))
-        describe_this_node(request, &response);
+        describe_this_node(request);
     else if (refuse_all(request, &response))
         request_respond(request, &response);
     else

@@ -132,7 +132,7 @@ static void find_limits(struct connection_quotas *quotas)
 
 static double limit_of(struct connection_quotas *quotas, const uint8_t *address)
 {
-    struct address_limit key;
+    struct address_limit key = {.limit = 0};
     if (quotas->version != quotas->values->version)
         find_limits(quotas);
     memcpy(key.address, address, IP_ADDRESS_BYTES);

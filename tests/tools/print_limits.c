@@ -131,7 +131,8 @@ int main(void)
     fputs("| what malloc cannot give back | a tenth of the others | ", stdout);
     print_mib(waste);
     printf(" | |\n\n**Sum: %zu MiB**\n\n", (sum + waste) / MIB(1));
-    fputs("All at once at their worst: no peer alone gets there. `tests/hostile/run --long --only siege` has them all try.\n\n"
+    fputs("All at once at their worst: no peer alone gets there. `tests/hostile/run --long --only siege` has them all "
+          "try.\n\n"
           "Not in the sum, for it is in proportion to what is on the disk, as in Kafka:\n\n"
           "- segments: about 400 bytes each. Topics decide (`segment.bytes`, `segment.ms`), retention ends it.\n"
           "- producer ids: about 200 bytes for each that has written to a partition, until `producer.id.expiration.ms` "
