@@ -22,7 +22,7 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 #define LARGE_INPUT_BYTES KIB(16)
 
 /* A larger frame may be a request that takes long. */
-#define LARGE_FRAME_BYTES KIB(64)
+#define LARGE_FRAME_BYTES KIB(16)
 
 /* Buffers of finished frames, from the first of these sizes to the second, that are kept for the next ones: memory
  * touched for the first time costs triple. A frame of which SPARE_BUFFER_USE_BYTES have arrived may have one. */

@@ -142,7 +142,7 @@ int main(void)
           "- what a start finds is read whatever its size: partitions, settings, groups and offsets of a folder that "
           "came "
           "from Kafka.\n\n"
-          "Work. A request of more than `LARGE_FRAME_BYTES` (64 KiB), or of a connection whose last one took more than "
+          "Work. A request of more than `LARGE_FRAME_BYTES` (16 KiB), or of a connection whose last one took more than "
           "a millisecond, waits "
           "for the "
           "next turn of the\nloop when another such one took long in this one: others wait for one of them at most. "
