@@ -63,12 +63,12 @@ static void pass(struct cleaner_test *test, int64_t ms)
     int64_t end_ms = fixture->now_ms + ms;
     while (fixture->now_ms < end_ms) {
         int64_t next_ms = log_store_tick(fixture->store, fixture->now_ms);
-        if (log_fixture_run_jobs(fixture) > 0)
+        if (test_pool_run(&fixture->pool) > 0)
             continue;
         fixture->now_ms = next_ms > fixture->now_ms && next_ms < end_ms ? next_ms : end_ms;
     }
     (void)log_store_tick(fixture->store, fixture->now_ms);
-    (void)log_fixture_run_jobs(fixture);
+    (void)test_pool_run(&fixture->pool);
 }
 
 static void clean(struct cleaner_test *test)
@@ -536,7 +536,7 @@ static void a_full_map_leaves_the_rest_to_the_next_round(void **state)
     append(test, "d=1 b=2 a=3 c=2");
     roll(test);
     (void)log_store_tick(test->fixture.store, test->fixture.now_ms += test->fixture.cleaner.backoff_ms);
-    (void)log_fixture_run_jobs(&test->fixture);
+    (void)test_pool_run(&test->fixture.pool);
     assert_true(reported(test, "from=0 to=2"));
     clean(test);
     assert_string_equal(text_of(test), "4:d=1 5:b=2 6:a=3 7:c=2");
@@ -706,7 +706,7 @@ static void a_file_that_cannot_be_made_puts_compaction_off(void **state)
         append(test, "b=1");
         append(test, "a=2");
         append(test, "c=1");
-        (void)log_fixture_run_jobs(&test->fixture); /* the syncs */
+        (void)test_pool_run(&test->fixture.pool); /* the syncs */
         memory_io_fail(test->memory, CALL_OPEN, k, ENOSPC, false);
         clean(test);
         fired = memory_io_fault_fired(test->memory);
@@ -719,19 +719,6 @@ static void a_file_that_cannot_be_made_puts_compaction_off(void **state)
     (void)state;
 }
 
-/* Do one job of the pool, as far as there is one. */
-static bool run_one_job(struct log_fixture *fixture, bool canceled)
-{
-    if (list_empty(&fixture->jobs))
-        return false;
-    struct job *job = CONTAINER_OF(fixture->jobs.next, struct job, queue);
-    list_remove(&job->queue);
-    if (!canceled)
-        job->work(job);
-    job->done(job, canceled);
-    return true;
-}
-
 /* A log of three segments whose compaction takes several jobs, of which `jobs` were done. False: it was over before. */
 static bool clean_partly(struct cleaner_test *test, int jobs)
 {
@@ -741,11 +728,11 @@ static bool clean_partly(struct cleaner_test *test, int jobs)
     append(test, "a=2 c=1");
     roll(test);
     append(test, "d=1");
-    (void)log_fixture_run_jobs(fixture);
+    (void)test_pool_run(&fixture->pool);
     fixture->now_ms += fixture->cleaner.backoff_ms;
     (void)log_store_tick(fixture->store, fixture->now_ms);
     while (jobs-- > 0)
-        if (!run_one_job(fixture, false))
+        if (!test_pool_run_first(&fixture->pool))
             return false;
     return fixture->store->cleaner.cleaning != NULL;
 }
@@ -776,7 +763,7 @@ static void delete_and_forget(struct cleaner_test *test)
     }; /* as log_fixture_open() */
     fixture->log = log_new(fixture->store, "t", 0, id, &fixture->config);
     append(test, "z=1");
-    (void)log_fixture_run_jobs(fixture);
+    (void)test_pool_run(&fixture->pool);
     assert_null(fixture->store->cleaner.cleaning);
     clean(test);
     assert_false(exists(test, FIRST_LOG ".cleaned"));
@@ -795,8 +782,7 @@ static void a_topic_may_be_deleted_at_any_point_of_its_compaction(void **state)
 static void stop_and_start(struct cleaner_test *test)
 {
     struct log_fixture *fixture = &test->fixture;
-    while (run_one_job(fixture, true))
-        ;
+    test_pool_cancel(&fixture->pool);
     log_store_stop(fixture->store);
     assert_int_equal(log_fixture_close(fixture), 0);
     assert_false(exists(test, FIRST_LOG ".cleaned"));

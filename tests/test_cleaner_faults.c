@@ -49,7 +49,7 @@ static struct fault_test *open_test(void)
     test->fixture.config.segment_bytes = (int32_t)test->fixture.log->segments[0]->size_bytes * 2;
     struct storage_fault fault;
     assert_int_equal(log_flush_now(test->fixture.log, &fault), 0);
-    (void)log_fixture_run_jobs(&test->fixture);
+    (void)test_pool_run(&test->fixture.pool);
     return test;
 }
 
@@ -113,7 +113,7 @@ static void compact(struct fault_test *test)
     fixture->now_ms += fixture->cleaner.backoff_ms;
     for (int turn = 0; turn < TURNS_MAX; turn++) {
         int64_t next_ms = log_store_tick(fixture->store, fixture->now_ms);
-        if (log_fixture_run_jobs(fixture) == 0 && next_ms > fixture->now_ms)
+        if (test_pool_run(&fixture->pool) == 0 && next_ms > fixture->now_ms)
             break;
     }
 }

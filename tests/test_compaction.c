@@ -88,7 +88,7 @@ static void compact(struct compaction_test *test)
     assert_int_equal(log_fixture_open(fixture, true), 0);
     fixture->now_ms += fixture->cleaner.backoff_ms;
     (void)log_store_tick(fixture->store, fixture->now_ms);
-    (void)log_fixture_run_jobs(fixture);
+    (void)test_pool_run(&fixture->pool);
     assert_non_null(strstr(fixture->reports, "Compacted log"));
     (void)log_store_tick(fixture->store, fixture->now_ms); /* removes what was replaced */
     assert_int_equal(log_fixture_close(fixture), 0);

@@ -469,7 +469,7 @@ static void what_was_sent_behind_a_batch_in_the_pool_is_carried_out_although_the
     struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
     for (int i = 0; i < 5; i++) {
         assert_int_equal(log_end_offset(topic_partition(topic, 0)->log), 1 + i);
-        assert_int_equal(test_env_run_jobs(&test->broker.env), 1);
+        assert_int_equal(test_pool_run(&test->broker.env.pool), 1);
         turns(test, 3);
     }
     assert_int_equal(log_end_offset(topic_partition(topic, 0)->log), 6);

@@ -93,7 +93,7 @@ static int setup(void **state)
     for (int i = 0; i < BATCHES; i++) {
         world->history.leader_epoch = i / 10;
         assert_int_equal(history_append(&world->history), 0);
-        (void)log_fixture_run_jobs(&world->fixture);
+        (void)test_pool_run(&world->fixture.pool);
     }
     for (int32_t i = 0; i < world->fixture.log->segments_count; i++)
         world->segments[world->segments_count++] = world->fixture.log->segments[i]->base_offset;
@@ -108,7 +108,7 @@ static void stop(struct world *world, bool clean)
     struct file_io *io = memory_io_files(world->whole);
     world->fixture.now_ms += 61000;
     (void)log_store_tick(world->fixture.store, world->fixture.now_ms);
-    (void)log_fixture_run_jobs(&world->fixture);
+    (void)test_pool_run(&world->fixture.pool);
     if (clean)
         assert_int_equal(log_fixture_close(&world->fixture), 0);
     else

@@ -346,14 +346,14 @@ static void slice_outlives_the_deletion_of_its_topic(void **state)
     log_delete(test->f.log, test->f.now_ms);
     test->f.now_ms += 100000;
     (void)log_store_tick(test->f.store, test->f.now_ms);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     assert_true(memory_io_exists(test->memory, aside)); /* its descriptor may be closed at any time */
     assert_int_equal(log_slice_read(&copy, 0, head, sizeof head), 0);
     assert_int_equal(load_be64(head), 1);
     log_slice_release(&copy);
     test->f.now_ms += 2000;
     (void)log_store_tick(test->f.store, test->f.now_ms);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     assert_false(memory_io_exists(test->memory, aside));
 }
 
@@ -465,7 +465,7 @@ static void flushes_share_one_sync(void **state)
         log_flush(test->f.log, &waiters[i].flush);
         append_many(&test->f, 1, 1, 10);
     }
-    assert_int_equal(log_fixture_run_jobs(&test->f), 2); /* the first one's, and one for all others */
+    assert_int_equal(test_pool_run(&test->f.pool), 2); /* the first one's, and one for all others */
     assert_int_equal(memory_io_calls(test->memory, CALL_SYNC) - before, 2);
     for (size_t i = 0; i < COUNT_OF(waiters); i++) {
         assert_int_equal(waiters[i].calls, 1);
@@ -483,7 +483,7 @@ static void flush_of_a_deleted_log_is_canceled(void **state)
     log_flush(test->f.log, &second.flush);
     log_delete(test->f.log, test->f.now_ms);
     assert_int_equal(first.calls + second.calls, 0);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     assert_int_equal(first.calls, 1);
     assert_int_equal(first.status, STORAGE_CANCELED);
     assert_int_equal(second.calls, 1);
@@ -504,7 +504,7 @@ static void flush_without_sync_touches_no_disk(void **state)
     assert_false(log_wants_flush(test->f.log));
     log_flush(test->f.log, &waiter.flush);
     assert_int_equal(waiter.calls, 0);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     assert_int_equal(waiter.status, 0);
     assert_int_equal(log_fixture_close(&test->f), 0);
     assert_int_equal(memory_io_calls(test->memory, CALL_SYNC), before);
@@ -529,9 +529,9 @@ static void flush_ms_syncs_what_is_older(void **state)
     append_many(f, 1, 1, 10);
     assert_true(log_store_next_ms(f->store) <= f->now_ms + 700);
     assert_true(log_store_tick(f->store, f->now_ms + 699) == f->now_ms + 700);
-    assert_int_equal(log_fixture_run_jobs(f), 0);
+    assert_int_equal(test_pool_run(&f->pool), 0);
     (void)log_store_tick(f->store, f->now_ms + 700);
-    (void)log_fixture_run_jobs(f);
+    (void)test_pool_run(&f->pool);
     assert_int_equal(f->log->recovery_point, 1);
 }
 

@@ -55,7 +55,7 @@ static void run_copy(struct run *copy, const struct run *run)
     *copy = *run;
     copy->memory = memory_io_copy(run->memory);
     copy->fixture.files = copy->fixture.options.files = memory_io_files(copy->memory);
-    list_init(&copy->fixture.jobs);
+    test_pool_init(&copy->fixture.pool);
     copy->history.fixture = &copy->fixture;
 }
 
@@ -98,7 +98,7 @@ static void pass_time(struct run *run, int64_t ms)
 {
     run->fixture.now_ms += ms;
     (void)log_store_tick(run->fixture.store, run->fixture.now_ms);
-    (void)log_fixture_run_jobs(&run->fixture);
+    (void)test_pool_run(&run->fixture.pool);
 }
 
 /* Damage to what was synced is the disk's, and is reported as an error; here the disk keeps what it was told to. */

@@ -31,7 +31,7 @@ static void fill(struct load_test *test)
                                   .producer_id = 77,
                                   .base_sequence = sequence};
         assert_int_equal(log_fixture_append(&test->f, spec, NULL), 0);
-        (void)log_fixture_run_jobs(&test->f);
+        (void)test_pool_run(&test->f.pool);
         sequence += 2;
     }
     assert_true(test->f.log->segments_count >= 4);
@@ -350,7 +350,7 @@ static void recovery_begins_at_the_recovery_point(void **state)
     size_t size;
     test->f.now_ms += 60000;
     (void)log_store_tick(test->f.store, test->f.now_ms); /* writes the checkpoint */
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     log_fixture_stop(&test->f, false);
     memory_io_bytes(test->memory, segment_path(0, ".log"), &size)[200] ^= 1;
     log_fixture_start(&test->f, false);
@@ -612,7 +612,7 @@ static void temporary_files_are_settled(void **state)
     memory_io_put(test->memory, FOLDER "00000000000000000003.snapshot.tmp", "x", 1);
     log_fixture_start(&test->f, true);
     assert_true(memory_io_exists(test->memory, FOLDER "00000000000000000003.snapshot")); /* in the way of nothing: */
-    (void)log_fixture_run_jobs(&test->f);                                                /* the pool removes it */
+    (void)test_pool_run(&test->f.pool);                                                  /* the pool removes it */
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000003.snapshot.tmp"));
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000010.log.swap"));
     assert_false(memory_io_exists(test->memory, FOLDER "00000000000000000010.log"));

@@ -58,7 +58,7 @@ static void settle(struct move_test *test)
     for (int i = 0; i < 20; i++) {
         test->f.now_ms += 10;
         (void)log_store_tick(test->f.store, test->f.now_ms);
-        (void)log_fixture_run_jobs(&test->f);
+        (void)test_pool_run(&test->f.pool);
     }
 }
 
@@ -227,10 +227,8 @@ static void appends_go_on_while_a_log_moves(void **state)
     int32_t rounds = 0;
     for (; directory_of(test->f.log) == 0 && rounds < 1000; rounds++) {
         append(test, 1, 1000);
-        struct list *first = test->f.jobs.next;
-        if (first != &test->f.jobs) {
-            struct job *job = CONTAINER_OF(first, struct job, queue);
-            list_remove(first);
+        struct job *job = test_pool_take(&test->f.pool);
+        if (job != NULL) {
             job->work(job);
             append(test, 1, 1000); /* before the owner hears of it */
             job->done(job, false);
@@ -287,12 +285,8 @@ static void retention_goes_on_while_a_log_moves(void **state)
     test->f.config.segment_bytes = 1000;
     append(test, 20, 100);
     assert_int_equal(log_move(test->f.log, 1, NULL), 0);
-    for (int i = 0; i < 4; i++) { /* some segments are copied */
-        struct job *job = CONTAINER_OF(test->f.jobs.next, struct job, queue);
-        list_remove(&job->queue);
-        job->work(job);
-        job->done(job, false);
-    }
+    for (int i = 0; i < 4; i++) /* some segments are copied */
+        assert_true(test_pool_run_first(&test->f.pool));
     assert_int_equal(log_raise_start(test->f.log, 40, NULL), 0);
     assert_true(log_apply_retention(test->f.log, INT32_MAX, test->f.now_ms, NULL) > 0);
     int64_t first = test->f.log->segments[0]->base_offset;
@@ -377,10 +371,7 @@ static void a_stop_in_the_middle_begins_the_move_again(void **state)
     settle(test);
     assert_int_equal(directory_of(test->f.log), 0); /* nothing was copied before the crash, not even the folder made */
     assert_int_equal(log_move(test->f.log, 1, NULL), 0);
-    struct job *job = CONTAINER_OF(test->f.jobs.next, struct job, queue);
-    list_remove(&job->queue);
-    job->work(job);
-    job->done(job, false);
+    assert_true(test_pool_run_first(&test->f.pool));
     log_fixture_crash(&test->f);
     assert_string_equal(folders_in(test, "/more"), "*-future ");
     assert_int_equal(open_both(test, false), 0);
@@ -399,7 +390,7 @@ static void a_stop_does_not_wait_for_a_move(void **state)
     append(test, 20, 100);
     assert_int_equal(log_move(test->f.log, 1, NULL), 0);
     log_store_stop(test->f.store);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     assert_true(log_future_place(test->f.log, &place));
     assert_int_equal(log_fixture_close(&test->f), 0);
     assert_int_equal(open_both(test, true), 0);

@@ -43,7 +43,7 @@ static int produce(struct producers_test *test, int64_t producer_id, int32_t seq
 {
     struct batch_spec spec = {.records = 2, .value_bytes = 100, .producer_id = producer_id, .base_sequence = sequence};
     int error = log_fixture_append(&test->f, spec, append);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     return error;
 }
 
@@ -100,7 +100,7 @@ static void crash_behind_a_roll_keeps_the_last_five_batches(void **state)
     assert_int_equal(log_roll(test->f.log, test->f.now_ms, NULL), 0);
     assert_int_equal(log_flush_now(test->f.log, NULL), 0);
     (void)log_store_tick(test->f.store, test->f.now_ms + 1000000);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     log_fixture_reload(&test->f, false);
     assert_window(test);
 }
@@ -213,7 +213,7 @@ static void producers_outlive_their_records(void **state)
     test->f.config.retention_ms = 1;
     test->f.now_ms += 60 * 1000;
     for (int round = 0; round < 2; round++) { /* the last one goes when the segment behind it is on the disk */
-        (void)log_fixture_run_jobs(&test->f);
+        (void)test_pool_run(&test->f.pool);
         assert_true(log_apply_retention(test->f.log, INT32_MAX, test->f.now_ms, NULL) > 0);
     }
     assert_int_equal(log_start_offset(test->f.log), 40);

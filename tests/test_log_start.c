@@ -50,7 +50,7 @@ static void pass_time(struct start_test *test, int64_t ms)
 {
     test->f.now_ms += ms;
     (void)log_store_tick(test->f.store, test->f.now_ms);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
 }
 
 static void assert_text(struct start_test *test, const char *path, const char *expected)

@@ -62,7 +62,7 @@ static void pass_time(struct store_test *test, int64_t ms)
     test->f.now_ms += ms;
     while (log_store_tick(test->f.store, test->f.now_ms) <= test->f.now_ms + 100)
         test->f.now_ms += 100;
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
 }
 
 /* ---- descriptors ----------------------------------------------------------------------------------------------- */
@@ -100,7 +100,7 @@ static void pinned_slices_keep_their_descriptors(void **state)
     test->f.config.segment_bytes = 150;
     for (size_t i = 0; i < COUNT_OF(slices); i++)
         assert_int_equal(append_to(test, test->f.log, 50), 0); /* a segment each */
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     for (size_t i = 0; i < COUNT_OF(slices); i++) {
         assert_int_equal(log_read(test->f.log, (int64_t)i, 1, true, ISOLATION_READ_UNCOMMITTED, &slices[i], NULL), 0);
         assert_int_equal(log_slice_descriptor(&slices[i]), -1); /* in memory there is none, but it is pinned */
@@ -123,7 +123,7 @@ static void slices_that_let_go_of_their_descriptors_can_be_read(void **state)
     test->f.config.segment_bytes = 150;
     for (size_t i = 0; i < COUNT_OF(slices); i++)
         assert_int_equal(append_to(test, test->f.log, 50), 0); /* a segment each */
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     for (size_t i = 0; i < COUNT_OF(slices); i++) {
         assert_int_equal(log_read(test->f.log, (int64_t)i, 1, true, ISOLATION_READ_UNCOMMITTED, &slices[i], NULL), 0);
         assert_int_equal(log_slice_descriptor(&slices[i]), -1);
@@ -162,7 +162,7 @@ static void a_checkpoint_that_changed_while_it_was_written_is_written_again(void
     assert_int_equal(append_to(test, test->f.log, 10), 0);
     test->f.now_ms += 5000;
     (void)log_store_tick(test->f.store, test->f.now_ms); /* the disk is slow */
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     assert_string_equal(text_of(test, "/data/replication-offset-checkpoint"), "0\n1\nt 0 1\n");
     pass_time(test, 1000);
     assert_string_equal(text_of(test, "/data/replication-offset-checkpoint"), "0\n1\nt 0 2\n");
@@ -176,7 +176,7 @@ static void sealed_segments_on_the_disk_are_told_within_a_second(void **state)
     for (int i = 0; i < 10; i++)
         assert_int_equal(append_to(test, test->f.log, 50), 0); /* a segment each */
     int64_t segment_bytes = log_size_bytes(test->f.log) / 10;
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     assert_true(log_store_next_ms(test->f.store) <= test->f.now_ms + 1000);
     pass_time(test, 1000);
     log_fixture_crash(&test->f);
@@ -207,7 +207,7 @@ static void checkpoints_keep_the_lines_of_logs_that_were_not_loaded(void **state
     assert_int_equal(log_fixture_open(&test->f, true), 0);
     assert_int_equal(append_to(test, test->f.log, 10), 0);
     (void)log_store_tick(test->f.store, test->f.now_ms);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     log_fixture_crash(&test->f);
     assert_int_equal(log_fixture_open(&test->f, true), 0);
     assert_int_equal(log_end_offset(test->f.log), 1); /* loaded: its old line is replaced */
@@ -413,7 +413,7 @@ static void fill_segments(struct store_test *test)
         assert_int_equal(append_to(test, test->f.log, 100), 0);
     }
     assert_int_equal(test->f.log->segments_count, 10);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
 }
 
 static void retention_by_time_deletes_the_old_segments(void **state)

@@ -69,11 +69,8 @@ static void a_checkpoint_keeps_no_answer_waiting(void **state)
     request.topics = &topic;
     request.topics_count = 1;
     int32_t id = test_peer_send(&f->peer, KP_API_CREATE_TOPICS, 7, &request);
-    struct job *sync = CONTAINER_OF(f->base.env.jobs.next, struct job, queue);
-    list_remove(&sync->queue);
-    sync->work(sync);
-    sync->done(sync, false);
-    assert_false(list_empty(&f->base.env.jobs)); /* the checkpoint */
+    assert_true(test_pool_run_first(&f->base.env.pool)); /* the sync */
+    assert_false(list_empty(&f->base.env.pool.jobs));    /* the checkpoint */
     assert_true(test_peer_receive(&f->peer, KP_API_CREATE_TOPICS, 7, id, &response));
     broker_fixture_run_jobs(&f->base);
     assert_true(list_checkpoints(f).newest.offset > before.newest.offset);

@@ -370,12 +370,7 @@ static void send_record(struct test_peer *peer, const char *topic)
 /* Run the jobs that were submitted first, and no others. */
 static void run_some_jobs(struct metadata_fixture *f, int count)
 {
-    struct list *jobs = &f->base.env.jobs;
-    for (; count > 0 && !list_empty(jobs); count--) {
-        struct job *job = CONTAINER_OF(jobs->next, struct job, queue);
-        list_remove(&job->queue);
-        job->work(job);
-        job->done(job, false);
+    while (count-- > 0 && test_pool_run_first(&f->base.env.pool)) {
     }
 }
 

@@ -93,23 +93,6 @@ static int64_t appended(struct test *test, int32_t partition)
     return log_end_offset(topic_partition(topic, partition)->log) - 1;
 }
 
-static int jobs_waiting(struct test *test, enum job_kind kind)
-{
-    int count = 0;
-    list_for_each (&test->broker.env.jobs, node)
-        count += CONTAINER_OF(node, struct job, queue)->kind == kind;
-    return count;
-}
-
-/* Let the pool do what was submitted until now, and nothing that comes of it. */
-static void run_first_job(struct test *test)
-{
-    struct job *job = CONTAINER_OF(test->broker.env.jobs.next, struct job, queue);
-    list_remove(&job->queue);
-    job->work(job);
-    job->done(job, false);
-}
-
 static void a_usual_batch_is_validated_at_once(void **state)
 {
     struct test *test = *state;
@@ -119,7 +102,7 @@ static void a_usual_batch_is_validated_at_once(void **state)
         assert_true(receive(test, send_batch(test, KIB(200), codec, 1, false), &response));
         assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
     }
-    assert_int_equal(jobs_waiting(test, JOB_CHECK), 0);
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_CHECK), 0);
 }
 
 static void a_batch_that_takes_long_is_validated_in_the_pool(void **state)
@@ -129,7 +112,7 @@ static void a_batch_that_takes_long_is_validated_in_the_pool(void **state)
     int32_t id = send_batch(test, MIB(3), CODEC_GZIP, 1, false);
     assert_false(receive(test, id, &response));
     assert_int_equal(appended(test, 0), 0);
-    assert_int_equal(jobs_waiting(test, JOB_CHECK), 1);
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_CHECK), 1);
     broker_fixture_run_jobs(&test->broker);
     assert_true(receive(test, id, &response));
     assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
@@ -157,10 +140,10 @@ static void a_bomb_keeps_only_bombs_waiting(void **state)
     struct test *test = *state;
     struct kp_produce_response response;
     int32_t id = send_batch(test, 2 * CHECK_WORK_BYTES, CODEC_ZSTD, 1, false);
-    assert_int_equal(jobs_waiting(test, JOB_CHECK), 1);
-    run_first_job(test);
-    assert_int_equal(jobs_waiting(test, JOB_CHECK), 0);
-    assert_int_equal(jobs_waiting(test, JOB_CHECK_LONG), 1);
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_CHECK), 1);
+    assert_true(test_pool_run_first(&test->broker.env.pool));
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_CHECK), 0);
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_CHECK_LONG), 1);
     broker_fixture_run_jobs(&test->broker);
     assert_true(receive(test, id, &response));
     assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
@@ -173,7 +156,7 @@ static void a_batch_that_is_compressed_anew_is_so_in_the_pool(void **state)
     struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
     topic->log_config.rules.codec = CODEC_GZIP;
     int32_t id = send_batch(test, KIB(100), CODEC_NONE, 1, false);
-    assert_int_equal(jobs_waiting(test, JOB_CHECK), 1);
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_CHECK), 1);
     broker_fixture_run_jobs(&test->broker);
     assert_true(receive(test, id, &response));
     assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
@@ -186,7 +169,7 @@ static void all_partitions_of_a_request_are_answered_together(void **state)
     struct test *test = *state;
     struct kp_produce_response response;
     int32_t id = send_batch(test, MIB(3), CODEC_GZIP, 1, true);
-    run_first_job(test);
+    assert_true(test_pool_run_first(&test->broker.env.pool));
     assert_int_equal(appended(test, 0), 1);
     assert_int_equal(appended(test, 1), 0);
     assert_false(receive(test, id, &response));
@@ -227,8 +210,7 @@ static void a_topic_that_is_deleted_meanwhile_is_unknown(void **state)
     struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
     topic->log_config.rules.codec = CODEC_GZIP; /* so that the verdict holds memory */
     int32_t id = send_batch(test, MIB(3), CODEC_ZSTD, 1, false);
-    struct job *job = CONTAINER_OF(test->broker.env.jobs.next, struct job, queue);
-    list_remove(&job->queue);
+    struct job *job = test_pool_take(&test->broker.env.pool);
     job->work(job);
     assert_int_equal(test_delete_topic(&test->admin, "t"), KAFKA_NONE);
     job->done(job, false);
@@ -256,7 +238,7 @@ static void a_stop_lets_go_of_what_waits_for_the_pool(void **state)
 {
     struct test *test = *state;
     send_batch(test, MIB(3), CODEC_GZIP, 1, false);
-    test_env_cancel_jobs(&test->broker.env);
+    test_pool_cancel(&test->broker.env.pool);
     assert_true(test->producer.closed);
     assert_int_equal(appended(test, 0), 0);
 }
@@ -288,7 +270,7 @@ static void the_folder_of_a_partition_is_made_in_the_pool(void **state)
     assert_int_equal(test_create_topic(&test->admin, "new", 1), KAFKA_NONE);
     int32_t id = send_first(test, "new");
     assert_false(memory_io_exists(test->broker.memory, "/data/new-0"));
-    assert_int_equal(jobs_waiting(test, JOB_MAKE), 1);
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_MAKE), 1);
     broker_fixture_run_jobs(&test->broker);
     assert_true(receive(test, id, &response));
     assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
@@ -309,9 +291,9 @@ static void a_folder_is_made_when_its_topic_is_durable(void **state)
     request.topics_count = 1;
     test_peer_send(&test->admin, KP_API_CREATE_TOPICS, 7, &request);
     int32_t id = send_first(test, "new");
-    assert_int_equal(jobs_waiting(test, JOB_MAKE), 0);
-    run_first_job(test); /* the sync */
-    assert_int_equal(jobs_waiting(test, JOB_MAKE), 1);
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_MAKE), 0);
+    assert_true(test_pool_run_first(&test->broker.env.pool)); /* the sync */
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_MAKE), 1);
     broker_fixture_run_jobs(&test->broker);
     assert_true(receive(test, id, &response));
     assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
@@ -340,8 +322,7 @@ static void a_topic_that_is_deleted_while_its_folder_is_made_leaves_nothing(void
     struct kp_produce_response response;
     assert_int_equal(test_create_topic(&test->admin, "new", 1), KAFKA_NONE);
     int32_t id = send_first(test, "new");
-    struct job *job = CONTAINER_OF(test->broker.env.jobs.next, struct job, queue);
-    list_remove(&job->queue);
+    struct job *job = test_pool_take(&test->broker.env.pool);
     job->work(job);
     assert_int_equal(test_delete_topic(&test->admin, "new"), KAFKA_NONE);
     assert_int_equal(test_create_topic(&test->admin, "new", 1), KAFKA_NONE);
@@ -370,9 +351,9 @@ static void a_folder_is_renamed_when_the_deletion_of_its_topic_is_durable(void *
 {
     struct test *test = *state;
     send_deletion(test, "t");
-    assert_int_equal(jobs_waiting(test, JOB_MAKE), 0);
-    run_first_job(test); /* the sync */
-    assert_int_equal(jobs_waiting(test, JOB_MAKE), 2);
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_MAKE), 0);
+    assert_true(test_pool_run_first(&test->broker.env.pool)); /* the sync */
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_MAKE), 2);
     assert_true(memory_io_exists(test->broker.memory, "/data/t-0"));
     broker_fixture_run_jobs(&test->broker);
     assert_false(memory_io_exists(test->broker.memory, "/data/t-0"));
@@ -420,9 +401,9 @@ static void an_answer_waits_for_the_syncs_of_all_its_partitions(void **state)
     wish_for_syncs(test);
     int32_t id = send_batch(test, 100, CODEC_NONE, 1, true);
     assert_true(peer_may_start(&test->producer.peer));
-    run_first_job(test);
+    assert_true(test_pool_run_first(&test->broker.env.pool));
     assert_false(receive(test, id, &response));
-    run_first_job(test);
+    assert_true(test_pool_run_first(&test->broker.env.pool));
     assert_true(receive(test, id, &response));
     assert_memory_equal(response.responses[0].name.data, "t", 1);
     assert_int_equal(response.responses[0].partition_responses[1].error_code, KAFKA_NONE);
@@ -471,7 +452,7 @@ static void what_was_validated_in_the_pool_waits_for_its_sync_like_others(void *
     struct kp_produce_response response;
     wish_for_syncs(test);
     int32_t id = send_batch(test, MIB(3), CODEC_GZIP, 1, false);
-    run_first_job(test);
+    assert_true(test_pool_run_first(&test->broker.env.pool));
     assert_false(receive(test, id, &response));
     assert_true(peer_may_start(&test->producer.peer));
     broker_fixture_run_jobs(&test->broker);

@@ -45,7 +45,7 @@ static void fill(struct retention_test *test, int count)
         test->f.now_ms += SECOND_MS;
         assert_int_equal(log_fixture_append(&test->f, (struct batch_spec){.value_bytes = 100}, NULL), 0);
     }
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
 }
 
 /* Let time pass as the broker does: the store is called when it wishes. */
@@ -54,10 +54,10 @@ static void pass_time(struct retention_test *test, int64_t ms)
     int64_t end_ms = test->f.now_ms + ms, next_ms;
     while ((next_ms = log_store_tick(test->f.store, test->f.now_ms)) <= end_ms) {
         test->f.now_ms = next_ms > test->f.now_ms ? next_ms : test->f.now_ms + 1;
-        (void)log_fixture_run_jobs(&test->f);
+        (void)test_pool_run(&test->f.pool);
     }
     test->f.now_ms = end_ms;
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
 }
 
 static void restart(struct retention_test *test)

@@ -33,7 +33,7 @@ static void append_to_all(struct close_test *test)
         assert_int_equal(log_fixture_append(&test->f, (struct batch_spec){.records = 3}, NULL), 0);
     }
     test->f.log = own;
-    log_fixture_run_jobs(&test->f);
+    test_pool_run(&test->f.pool);
 }
 
 static int setup(void **state)

@@ -104,22 +104,6 @@ static bool answered(struct test_peer *peer, int32_t id, partition_response *of_
     return true;
 }
 
-static int jobs_waiting(struct test *test, enum job_kind kind)
-{
-    int count = 0;
-    list_for_each (&test->broker.env.jobs, node)
-        count += CONTAINER_OF(node, struct job, queue)->kind == kind;
-    return count;
-}
-
-static void run_first_job(struct test *test)
-{
-    struct job *job = CONTAINER_OF(test->broker.env.jobs.next, struct job, queue);
-    list_remove(&job->queue);
-    job->work(job);
-    job->done(job, false);
-}
-
 static void a_usual_batch_is_looked_through_at_once(void **state)
 {
     struct test *test = *state;
@@ -139,7 +123,7 @@ static void a_batch_that_takes_long_is_looked_through_in_the_pool(void **state)
     for (size_t i = 0; i < COUNT_OF(asked); i++) {
         int32_t id = ask(&test->client, asked[i]);
         assert_false(answered(&test->client, id, &found));
-        assert_int_equal(jobs_waiting(test, JOB_CHECK), 1);
+        assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_CHECK), 1);
         broker_fixture_run_jobs(&test->broker);
         assert_true(answered(&test->client, id, &found));
         assert_int_equal(found.error_code, KAFKA_NONE);
@@ -168,8 +152,8 @@ static void a_bomb_is_looked_through_where_only_bombs_wait(void **state)
     partition_response found;
     produce(test, CHECK_WORK_BYTES, CODEC_ZSTD, FIRST_MS);
     int32_t id = ask(&test->client, FIRST_MS + 1);
-    run_first_job(test);
-    assert_int_equal(jobs_waiting(test, JOB_CHECK_LONG), 1);
+    assert_true(test_pool_run_first(&test->broker.env.pool));
+    assert_int_equal(test_pool_count(&test->broker.env.pool, JOB_CHECK_LONG), 1);
     broker_fixture_run_jobs(&test->broker);
     assert_true(answered(&test->client, id, &found));
     assert_int_equal(found.offset, 1);
@@ -232,7 +216,7 @@ static void a_search_that_is_canceled_closes_the_connection(void **state)
     struct test *test = *state;
     produce(test, MIB(3), CODEC_GZIP, FIRST_MS);
     ask(&test->client, FIRST_MS + 1);
-    test_env_cancel_jobs(&test->broker.env);
+    test_pool_cancel(&test->broker.env.pool);
     assert_true(test->client.closed);
 }
 

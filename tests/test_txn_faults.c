@@ -108,11 +108,11 @@ static void live(struct run *run)
         if (i % 2 == 1) /* what fails leaves the transaction open */
             (void)log_fixture_append_marker(&run->f, (i / 2) % PRODUCERS + 1, 0, i % 3 == 0);
         if (i % 5 == 4)
-            (void)log_fixture_run_jobs(&run->f);
+            (void)test_pool_run(&run->f.pool);
         if (i % 10 == 9) { /* the recovery point goes to the disk: what lies below is trusted */
             run->f.now_ms += run->f.options.recovery_point_interval_ms;
             (void)log_store_tick(run->f.store, run->f.now_ms);
-            (void)log_fixture_run_jobs(&run->f);
+            (void)test_pool_run(&run->f.pool);
         }
     }
 }

@@ -296,7 +296,7 @@ static void fill(struct txn_test *test)
         add_data(test, 7);
         add_data(test, 8);
         end(test, 7, i % 2 != 0);
-        (void)log_fixture_run_jobs(&test->f);
+        (void)test_pool_run(&test->f.pool);
     }
     end(test, 8, true);
     add_data(test, 9);
@@ -352,7 +352,7 @@ static void recovery_knows_transactions_that_began_before_it(void **state)
     add_data(test, 7);
     assert_int_equal(log_flush_now(test->f.log, NULL), 0);
     assert_int_equal(log_roll(test->f.log, test->f.now_ms, NULL), 0);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     assert_int_equal(log_flush_now(test->f.log, NULL), 0);
     end(test, 7, false);
     log_fixture_crash(&test->f);
@@ -406,7 +406,7 @@ static void index_goes_with_its_segment(void **state)
     assert_false(memory_io_exists(test->memory, FIRST_INDEX));
     assert_true(memory_io_exists(test->memory, FIRST_INDEX ".deleted"));
     (void)log_store_tick(test->f.store, test->f.now_ms + test->f.config.file_delete_delay_ms);
-    (void)log_fixture_run_jobs(&test->f);
+    (void)test_pool_run(&test->f.pool);
     assert_false(memory_io_exists(test->memory, FIRST_INDEX ".deleted"));
 }
 

@@ -66,7 +66,7 @@ void broker_fixture_close(struct broker_fixture *fixture)
 void broker_fixture_abandon(struct broker_fixture *fixture)
 {
     memory_io_fail(fixture->memory, CALL_ANY, 1, EIO, true);
-    test_env_cancel_jobs(&fixture->env);
+    test_pool_cancel(&fixture->env.pool);
     assert_false(broker_close(fixture->broker));
     fixture->broker = NULL;
     memory_io_fail(fixture->memory, 0, 0, 0, false);
@@ -94,7 +94,7 @@ void broker_fixture_turn(struct broker_fixture *fixture)
 
 void broker_fixture_run_jobs(struct broker_fixture *fixture)
 {
-    test_env_run_jobs(&fixture->env);
+    test_pool_run(&fixture->env.pool);
     broker_turn_end(fixture->broker);
 }
 
@@ -205,7 +205,7 @@ bool test_peer_try(struct test_peer *peer, int16_t key, int16_t version, const v
 {
     struct test_env *env = CONTAINER_OF(peer->peer.broker->env, struct test_env, env);
     int32_t id = test_peer_send(peer, key, version, request);
-    test_env_run_jobs(env);
+    test_pool_run(&env->pool);
     return test_peer_receive(peer, key, version, id, response);
 }
 

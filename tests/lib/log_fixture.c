@@ -8,13 +8,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void submit(struct executor *executor, struct job *job)
-{
-    struct log_fixture *fixture = CONTAINER_OF(executor, struct log_fixture, executor);
-    list_init(&job->queue);
-    list_append(&fixture->jobs, &job->queue);
-}
-
 static void report(void *context, int level, const char *sentence, const char *detail)
 {
     struct log_fixture *fixture = context;
@@ -36,9 +29,8 @@ void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const 
     *fixture = (struct log_fixture){.files = files, .directories = {directory}, .now_ms = LOG_FIXTURE_NOW_MS};
     for (size_t i = 0; i < sizeof fixture->topic_id.bytes; i++)
         fixture->topic_id.bytes[i] = (uint8_t)(i + 1);
-    fixture->executor.submit = submit;
     fixture->producer_expiration_ms = 86400000;
-    list_init(&fixture->jobs);
+    test_pool_init(&fixture->pool);
     fixture->config = (struct log_config){
         .segment_bytes = 1024 * 1024 * 1024,
         .segment_ms = INT64_C(7) * 24 * 3600 * 1000,
@@ -88,7 +80,7 @@ void log_fixture_init(struct log_fixture *fixture, struct file_io *files, const 
 int log_fixture_open(struct log_fixture *fixture, bool clean)
 {
     struct storage_fault fault;
-    fixture->options.executor = &fixture->executor;
+    fixture->options.executor = &fixture->pool.executor;
     fixture->options.cleaner = &fixture->cleaner;
     fixture->options.producer_expiration_ms = &fixture->producer_expiration_ms;
     fixture->options.directories = fixture->directories;
@@ -103,22 +95,10 @@ int log_fixture_open(struct log_fixture *fixture, bool clean)
     return error;
 }
 
-int log_fixture_run_jobs(struct log_fixture *fixture)
-{
-    int count = 0;
-    for (; !list_empty(&fixture->jobs); count++) {
-        struct job *job = CONTAINER_OF(fixture->jobs.next, struct job, queue);
-        list_remove(&job->queue);
-        job->work(job);
-        job->done(job, false);
-    }
-    return count;
-}
-
 int log_fixture_close(struct log_fixture *fixture)
 {
     struct storage_fault fault;
-    (void)log_fixture_run_jobs(fixture);
+    (void)test_pool_run(&fixture->pool);
     int error = log_store_close(fixture->store, fixture->now_ms, &fault);
     fixture->store = NULL;
     fixture->log = NULL;
@@ -127,11 +107,7 @@ int log_fixture_close(struct log_fixture *fixture)
 
 void log_fixture_crash(struct log_fixture *fixture)
 {
-    while (!list_empty(&fixture->jobs)) {
-        struct job *job = CONTAINER_OF(fixture->jobs.next, struct job, queue);
-        list_remove(&job->queue);
-        job->done(job, true);
-    }
+    test_pool_cancel(&fixture->pool);
     if (fixture->store != NULL)
         log_store_free(fixture->store);
     fixture->store = NULL;

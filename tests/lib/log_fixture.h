@@ -1,16 +1,16 @@
-/* A store with logs for tests: options with Kafka's defaults, an executor whose jobs run when the test says, batches by
+/* A store with logs for tests: options with Kafka's defaults, a pool whose jobs run when the test says, batches by
  * the record, and what the store reported. Files are in memory (memory_io.h) unless the test brings its own. */
 #ifndef DOHLE_TESTS_LOG_FIXTURE_H
 #define DOHLE_TESTS_LOG_FIXTURE_H
 
 #include "storage/log.h"
+#include "test_pool.h"
 
 #define LOG_FIXTURE_NOW_MS INT64_C(1700000000000)
 
 struct log_fixture {
     struct file_io *files;
-    struct executor executor;
-    struct list jobs; /* submitted, not yet run */
+    struct test_pool pool;
     struct log_config config;
     struct cleaner_config cleaner;
     struct log_store_options options;
@@ -38,8 +38,6 @@ void log_fixture_crash(struct log_fixture *fixture);
 void log_fixture_stop(struct log_fixture *fixture, bool clean);
 void log_fixture_start(struct log_fixture *fixture, bool clean);
 void log_fixture_reload(struct log_fixture *fixture, bool clean);
-/* Run the submitted jobs, and those that these submit, in order. Returns how many. */
-int log_fixture_run_jobs(struct log_fixture *fixture);
 
 /* What goes into a batch; zeros: one record "value" with the fixture's clock and no producer. */
 struct batch_spec {

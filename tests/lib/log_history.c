@@ -88,7 +88,7 @@ int history_flush(struct log_history *history)
     int64_t end = history->answered_end;
     log_flush(history->fixture->log, &wait.flush);
     assert_int_equal(wait.status, 1); /* never from inside */
-    (void)log_fixture_run_jobs(history->fixture);
+    (void)test_pool_run(&history->fixture->pool);
     assert_int_not_equal(wait.status, 1);
     if (wait.status == 0)
         history->flushed_end = end;

@@ -42,7 +42,7 @@ bool metadata_fixture_open(struct metadata_fixture *fixture, const char *name, c
     if (opened)
         test_peer_open(&fixture->peer, base);
     else
-        test_env_cancel_jobs(&base->env);
+        test_pool_cancel(&base->env.pool);
     return opened;
 }
 
@@ -57,7 +57,7 @@ void metadata_fixture_crash(struct metadata_fixture *fixture)
 {
     test_peer_close(&fixture->peer);
     memory_io_fail(fixture->memory, CALL_ANY, 1, EIO, true);
-    test_env_cancel_jobs(&fixture->base.env);
+    test_pool_cancel(&fixture->base.env.pool);
     broker_close(fixture->broker);
     fixture->base.broker = fixture->broker = NULL;
     memory_io_fail(fixture->memory, 0, 0, 0, false);

@@ -38,13 +38,6 @@ static void test_wake_at(struct env *env, int64_t mono_ms)
         test->wake_ms = mono_ms;
 }
 
-static void test_submit(struct executor *executor, struct job *job)
-{
-    struct test_env *test = CONTAINER_OF(executor, struct test_env, executor);
-    list_init(&job->queue);
-    list_append(&test->jobs, &job->queue);
-}
-
 static bool test_has_time(struct turn *turn)
 {
     (void)turn;
@@ -66,47 +59,21 @@ void test_env_short_turns(struct test_env *env)
 void test_env_init(struct test_env *env, struct file_io *files)
 {
     *env = (struct test_env){
-        .executor.submit = test_submit,
         .now = {.wall_ms = 1700000000000, .mono_ms = 1000000},
         .seed = 1,
         .wake_ms = INT64_MAX,
     };
     env->env = (struct env){.files = files,
-                            .executor = &env->executor,
+                            .executor = &env->pool.executor,
                             .now = test_now,
                             .nanoseconds = test_nanoseconds,
                             .random = test_random,
                             .wake_at = test_wake_at};
-    list_init(&env->jobs);
+    test_pool_init(&env->pool);
 }
 
 void test_env_advance(struct test_env *env, int64_t ms)
 {
     env->now.wall_ms += ms;
     env->now.mono_ms += ms;
-}
-
-static struct job *take_job(struct test_env *env)
-{
-    if (list_empty(&env->jobs))
-        return NULL;
-    struct job *job = CONTAINER_OF(env->jobs.next, struct job, queue);
-    list_remove(&job->queue);
-    return job;
-}
-
-int test_env_run_jobs(struct test_env *env)
-{
-    int count = 0;
-    for (struct job *job; (job = take_job(env)) != NULL; count++) {
-        job->work(job);
-        job->done(job, false);
-    }
-    return count;
-}
-
-void test_env_cancel_jobs(struct test_env *env)
-{
-    for (struct job *job; (job = take_job(env)) != NULL;)
-        job->done(job, true);
 }

@@ -4,11 +4,11 @@
 #define DOHLE_TESTS_TEST_ENV_H
 
 #include "broker/env.h"
+#include "test_pool.h"
 
 struct test_env {
     struct env env;
-    struct executor executor;
-    struct list jobs; /* struct job, submitted and not yet run */
+    struct test_pool pool;
     struct now now;
     int64_t nanoseconds;
     int64_t work_ns; /* what passes between two looks at env->nanoseconds(); 0 until the test sets it */
@@ -24,9 +24,5 @@ void test_env_init(struct test_env *env, struct file_io *files);
 void test_env_short_turns(struct test_env *env);
 /* Move both clocks. */
 void test_env_advance(struct test_env *env, int64_t ms);
-/* Run the jobs that were submitted, and those that these submit, in order. Returns how many. */
-int test_env_run_jobs(struct test_env *env);
-/* Tell the owners of the submitted jobs that these were canceled. */
-void test_env_cancel_jobs(struct test_env *env);
 
 #endif
