@@ -137,44 +137,35 @@ static bool is_sure(const struct run *run, const struct truth *truth)
     return truth->flushed || !run->world.power_lost;
 }
 
-static uint8_t *value_batch(struct run *run, int32_t value, size_t *size)
+/* One record with `value` in it. */
+static void build_value(const struct run *run, int32_t value, struct batch_builder *builder)
 {
     uint8_t bytes[100] = {0};
     const struct kp_bytes null = {NULL, -1};
-    const struct batch_header header = BATCH_HEADER_PLAIN;
     int64_t now_ms = run->broker.env.now.wall_ms;
-    struct batch_builder builder;
     store_be32(bytes, (uint32_t)value);
-    batch_builder_init(&builder, now_ms);
-    batch_builder_add(&builder, now_ms, null, (struct kp_bytes){bytes, sizeof bytes}, (struct kp_bytes){NULL, 0}, 0);
-    assert_true(batch_builder_finish(&builder, &header));
-    *size = builder.size_bytes;
-    return builder.bytes;
+    batch_builder_init(builder, now_ms);
+    batch_builder_add(builder, now_ms, null, (struct kp_bytes){bytes, sizeof bytes}, (struct kp_bytes){NULL, 0}, 0);
+    assert_true(batch_builder_finish(builder, &BATCH_HEADER_PLAIN));
 }
 
 static void produce(struct run *run, struct truth *truth)
 {
-    size_t size;
     int32_t value = ++run->world.value;
-    uint8_t *bytes = value_batch(run, value, &size);
-    struct kp_produce_request_topic_data_partition_data data = {
-        .records = {.data = bytes, .size = (int32_t)size}
-    };
-    struct kp_produce_request_topic_data topic = {
-        .name = kp_string_of(truth->name), .partition_data = &data, .partition_data_count = 1};
-    struct kp_produce_request request = kp_produce_request_default;
+    struct batch_builder builder;
+    struct test_produce_request produce;
     struct kp_produce_response response;
-    request.acks = -1;
-    request.topic_data = &topic;
-    request.topic_data_count = 1;
-    if (ask(run, KP_API_PRODUCE, 9, &request, &response) &&
+    build_value(run, value, &builder);
+    test_produce_request_init(&produce, truth->name, 0, &builder);
+    produce.request.acks = -1;
+    if (ask(run, KP_API_PRODUCE, 9, &produce.request, &response) &&
         response.responses[0].partition_responses[0].error_code == KAFKA_NONE) {
         int64_t offset = response.responses[0].partition_responses[0].base_offset;
         assert_in_range(offset, is_sure(run, truth) ? truth->answered_end : 0, RECORDS_MAX - 1);
         truth->values[offset] = value;
         truth->answered_end = offset + 1;
     }
-    free(bytes);
+    batch_builder_release(&builder);
 }
 
 static void delete_records(struct run *run, const struct truth *truth, int64_t offset)

@@ -352,18 +352,9 @@ static void send_record(struct test_peer *peer, const char *topic)
     batch_builder_init(&builder, 1);
     batch_builder_add(&builder, 1, null, (struct kp_bytes){value, sizeof value}, none, 0);
     assert_true(batch_builder_finish(&builder, &BATCH_HEADER_PLAIN));
-    struct kp_produce_request_topic_data_partition_data data = {
-        .records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes}
-    };
-    struct kp_produce_request_topic_data topic_data = {
-        .name = kp_string_of(topic), .partition_data = &data, .partition_data_count = 1};
-    struct kp_produce_request request = kp_produce_request_default;
-    request.transactional_id = KP_NULL_STRING;
-    request.acks = 1;
-    request.timeout_ms = 1000;
-    request.topic_data = &topic_data;
-    request.topic_data_count = 1;
-    test_peer_send(peer, KP_API_PRODUCE, 9, &request);
+    struct test_produce_request produce;
+    test_produce_request_init(&produce, topic, 0, &builder);
+    test_peer_send(peer, KP_API_PRODUCE, 9, &produce.request);
     batch_builder_release(&builder);
 }
 

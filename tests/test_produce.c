@@ -44,27 +44,11 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A batch of one record of `value_bytes` zeros. */
-static struct batch_builder batch_of(const struct test *test, size_t value_bytes, enum codec codec)
-{
-    const struct kp_bytes null = {NULL, -1};
-    uint8_t *value = xcalloc(1, value_bytes);
-    struct batch_builder builder;
-    batch_builder_init(&builder, test->broker.env.now.wall_ms);
-    batch_builder_add(&builder, test->broker.env.now.wall_ms, null, (struct kp_bytes){value, (int32_t)value_bytes},
-                      (struct kp_bytes){NULL, 0}, 0);
-    free(value);
-    struct batch_header header = BATCH_HEADER_PLAIN;
-    header.codec = codec;
-    header.level = codec_level_default(codec);
-    assert_true(batch_builder_finish(&builder, &header));
-    return builder;
-}
-
 /* Send a batch to partition 0, and the same to partition 1 when `both`. Returns the correlation id. */
 static int32_t send_batch(struct test *test, size_t value_bytes, enum codec codec, int16_t acks, bool both)
 {
-    struct batch_builder builder = batch_of(test, value_bytes, codec);
+    struct batch_builder builder;
+    test_batch_of_zeros(&builder, test->broker.env.now.wall_ms, 1, value_bytes, codec);
     struct kp_records records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes};
     struct kp_produce_request_topic_data_partition_data data[] = {
         {.index = 0, .records = records},
@@ -248,17 +232,11 @@ static void a_stop_lets_go_of_what_waits_for_the_pool(void **state)
 /* A produce of one record to partition 0 of a topic without folders, by hand: no job has run. */
 static int32_t send_first(struct test *test, const char *topic)
 {
-    struct batch_builder builder = batch_of(test, 100, CODEC_NONE);
-    struct kp_produce_request_topic_data_partition_data data = {
-        .records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes}
-    };
-    struct kp_produce_request_topic_data topic_data = {
-        .name = kp_string_of(topic), .partition_data = &data, .partition_data_count = 1};
-    struct kp_produce_request request = kp_produce_request_default;
-    request.acks = 1;
-    request.topic_data = &topic_data;
-    request.topic_data_count = 1;
-    int32_t id = test_peer_send(&test->producer, KP_API_PRODUCE, VERSION, &request);
+    struct batch_builder builder;
+    struct test_produce_request produce;
+    test_batch_of_zeros(&builder, test->broker.env.now.wall_ms, 1, 100, CODEC_NONE);
+    test_produce_request_init(&produce, topic, 0, &builder);
+    int32_t id = test_peer_send(&test->producer, KP_API_PRODUCE, VERSION, &produce.request);
     batch_builder_release(&builder);
     return id;
 }

@@ -107,17 +107,12 @@ static int64_t produce(struct test *test, struct produced what)
     header.codec = what.codec;
     header.level = codec_level_default(what.codec);
     assert_true(batch_builder_finish(&builder, &header));
-    struct kp_produce_request_topic_data_partition_data data = {
-        .records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes}
-    };
-    struct kp_produce_request_topic_data topic = {
-        .name = kp_string_of("t"), .partition_data = &data, .partition_data_count = 1};
-    struct kp_produce_request request = kp_produce_request_default;
+    struct test_produce_request produce;
     struct kp_produce_response response;
-    request.acks = what.acks != 0 ? what.acks : 1;
-    request.topic_data = &topic;
-    request.topic_data_count = 1;
-    test_peer_ask(&test->peer, KP_API_PRODUCE, 9, &request, &response);
+    test_produce_request_init(&produce, "t", 0, &builder);
+    if (what.acks != 0)
+        produce.request.acks = what.acks;
+    test_peer_ask(&test->peer, KP_API_PRODUCE, 9, &produce.request, &response);
     batch_builder_release(&builder);
     test->answer = response.responses[0].partition_responses[0];
     broker_fixture_turn(&test->broker);

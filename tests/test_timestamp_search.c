@@ -23,29 +23,12 @@ typedef struct kp_list_offsets_response_topics_partitions partition_response;
 /* Two records of `value_bytes` zeros in a batch: at `first_ms`, and a second later. */
 static void produce(struct test *test, size_t value_bytes, enum codec codec, int64_t first_ms)
 {
-    const struct kp_bytes null = {NULL, -1};
-    uint8_t *value = xcalloc(1, value_bytes);
     struct batch_builder builder;
-    batch_builder_init(&builder, first_ms);
-    for (int i = 0; i < 2; i++)
-        batch_builder_add(&builder, first_ms + i * 1000, null, (struct kp_bytes){value, (int32_t)value_bytes},
-                          (struct kp_bytes){NULL, 0}, 0);
-    free(value);
-    struct batch_header header = BATCH_HEADER_PLAIN;
-    header.codec = codec;
-    header.level = codec_level_default(codec);
-    assert_true(batch_builder_finish(&builder, &header));
-    struct kp_produce_request_topic_data_partition_data data = {
-        .records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes}
-    };
-    struct kp_produce_request_topic_data topic = {
-        .name = kp_string_of("t"), .partition_data = &data, .partition_data_count = 1};
-    struct kp_produce_request request = kp_produce_request_default;
+    struct test_produce_request produce;
     struct kp_produce_response response;
-    request.acks = 1;
-    request.topic_data = &topic;
-    request.topic_data_count = 1;
-    test_peer_ask(&test->client, KP_API_PRODUCE, 9, &request, &response);
+    test_batch_of_zeros(&builder, first_ms, 2, value_bytes, codec);
+    test_produce_request_init(&produce, "t", 0, &builder);
+    test_peer_ask(&test->client, KP_API_PRODUCE, 9, &produce.request, &response);
     assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
     batch_builder_release(&builder);
     broker_fixture_turn(&test->broker);

@@ -243,6 +243,36 @@ int16_t test_delete_topic(struct test_peer *peer, const char *name)
     return response.responses[0].error_code;
 }
 
+void test_produce_request_init(struct test_produce_request *produce, const char *topic, int32_t partition,
+                               const struct batch_builder *batch)
+{
+    produce->partition = (struct kp_produce_request_topic_data_partition_data){
+        .index = partition, .records = {.data = batch->bytes, .size = (int32_t)batch->size_bytes}
+    };
+    produce->topic = (struct kp_produce_request_topic_data){
+        .name = kp_string_of(topic), .partition_data = &produce->partition, .partition_data_count = 1};
+    produce->request = kp_produce_request_default;
+    produce->request.acks = 1;
+    produce->request.topic_data = &produce->topic;
+    produce->request.topic_data_count = 1;
+}
+
+void test_batch_of_zeros(struct batch_builder *batch, int64_t first_ms, int32_t records, size_t value_bytes,
+                         enum codec codec)
+{
+    const struct kp_bytes null = {NULL, -1}, none = {NULL, 0};
+    uint8_t *value = xcalloc(1, value_bytes);
+    batch_builder_init(batch, first_ms);
+    for (int32_t i = 0; i < records; i++)
+        batch_builder_add(batch, first_ms + i * INT64_C(1000), null, (struct kp_bytes){value, (int32_t)value_bytes},
+                          none, 0);
+    free(value);
+    struct batch_header header = BATCH_HEADER_PLAIN;
+    header.codec = codec;
+    header.level = codec_level_default(codec);
+    assert_true(batch_builder_finish(batch, &header));
+}
+
 int16_t test_produce(struct test_peer *peer, const char *topic, int32_t partition, int32_t records)
 {
     static const uint8_t value[100] = {'v'};
@@ -255,17 +285,10 @@ int16_t test_produce(struct test_peer *peer, const char *topic, int32_t partitio
                           0);
     const struct batch_header header = BATCH_HEADER_PLAIN;
     assert_true(batch_builder_finish(&builder, &header));
-    struct kp_produce_request_topic_data_partition_data data = {
-        .index = partition, .records = {.data = builder.bytes, .size = (int32_t)builder.size_bytes}
-    };
-    struct kp_produce_request_topic_data topic_data = {
-        .name = kp_string_of(topic), .partition_data = &data, .partition_data_count = 1};
-    struct kp_produce_request request = kp_produce_request_default;
+    struct test_produce_request produce;
     struct kp_produce_response response;
-    request.acks = 1;
-    request.topic_data = &topic_data;
-    request.topic_data_count = 1;
-    test_peer_ask(peer, KP_API_PRODUCE, 9, &request, &response);
+    test_produce_request_init(&produce, topic, partition, &builder);
+    test_peer_ask(peer, KP_API_PRODUCE, 9, &produce.request, &response);
     batch_builder_release(&builder);
     return response.responses[0].partition_responses[0].error_code;
 }

@@ -67,6 +67,18 @@ void test_peer_ask(struct test_peer *peer, int16_t key, int16_t version, const v
 /* Create a topic with Kafka's defaults. Returns the error code. */
 int16_t test_create_topic(struct test_peer *peer, const char *name, int32_t partitions);
 int16_t test_delete_topic(struct test_peer *peer, const char *name);
+/* What produces one batch, with acks 1. It points into itself: it must not move. */
+struct test_produce_request {
+    struct kp_produce_request request;
+    struct kp_produce_request_topic_data topic;
+    struct kp_produce_request_topic_data_partition_data partition;
+};
+/* `topic` and the builder's bytes are borrowed. */
+void test_produce_request_init(struct test_produce_request *produce, const char *topic, int32_t partition,
+                               const struct batch_builder *batch);
+/* A finished batch of `records` records of `value_bytes` zeros, a second apart. The caller releases it. */
+void test_batch_of_zeros(struct batch_builder *batch, int64_t first_ms, int32_t records, size_t value_bytes,
+                         enum codec codec);
 /* Produce one batch of `records` records of 100 bytes. Returns the error code. */
 int16_t test_produce(struct test_peer *peer, const char *topic, int32_t partition, int32_t records);
 /* A fetch of version 11 from one partition. */
