@@ -8,57 +8,34 @@
 #include <cmocka.h>
 
 #include "broker/config.h"
+#include "lib/settings_fixture.h"
 
-struct fixture {
-    struct config config;
-    struct arena arena;
-    char error[CONFIG_ERROR_SIZE];
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = xcalloc(1, sizeof *f);
-    config_init(&f->config);
-    arena_init(&f->arena, 1 << 20);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    config_release(&f->config);
-    arena_release(&f->arena);
-    free(f);
-    return 0;
-}
-
-static void set(struct fixture *f, const char *name, const char *value)
+static void set(struct settings_fixture *f, const char *name, const char *value)
 {
     if (!config_set(&f->config, name, value, "here", f->error)) {
         fail_msg("%s=%s: %s", name, value, f->error);
     }
 }
 
-static void assert_finishes(struct fixture *f)
+static void assert_finishes(struct settings_fixture *f)
 {
     if (!config_finish(&f->config, f->error)) {
         fail_msg("%s", f->error);
     }
 }
 
-static void assert_refused(struct fixture *f, const char *error)
+static void assert_refused(struct settings_fixture *f, const char *error)
 {
     assert_false(config_finish(&f->config, f->error));
     assert_string_equal(f->error, error);
 }
 
-static const char *text_of(struct fixture *f, const char *name)
+static const char *text_of(struct settings_fixture *f, const char *name)
 {
     return config_text(&f->config, config_find(kp_string_of(name)));
 }
 
-static struct config_entry describe(struct fixture *f, const char *name)
+static struct config_entry describe(struct settings_fixture *f, const char *name)
 {
     struct config_entry entry;
     assert_true(config_describe(&f->config, config_find(kp_string_of(name)), &f->arena, &entry));
@@ -66,7 +43,7 @@ static struct config_entry describe(struct fixture *f, const char *name)
 }
 
 /* "NAME=VALUE:SOURCE ..." of an entry's synonyms, in the fixture's error text. */
-static const char *synonyms_of(struct fixture *f, const char *name)
+static const char *synonyms_of(struct settings_fixture *f, const char *name)
 {
     struct config_entry entry = describe(f, name);
     size_t used = 0;
@@ -128,7 +105,7 @@ static void every_setting_has_a_sentence_and_every_number_with_a_field_a_default
 
 static void without_any_setting_the_defaults_suit_one_node(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     assert_finishes(f);
     assert_int_equal(f->config.node_id, 1);
     assert_int_equal(f->config.listeners_count, 1);
@@ -143,7 +120,7 @@ static void without_any_setting_the_defaults_suit_one_node(void **state)
 
 static void typed_fields_follow_what_is_set(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set(f, "num.partitions", " 7 ");
     set(f, "auto.create.topics.enable", "FALSE");
     set(f, "connections.max.idle.ms", "-1");
@@ -158,7 +135,7 @@ static void typed_fields_follow_what_is_set(void **state)
 
 static void a_bad_value_changes_nothing_and_says_what_is_allowed(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     assert_false(config_set(&f->config, "num.partitions", "0", "here", f->error));
     assert_string_equal(f->error, "must be an int, >= 1");
     assert_int_equal(f->config.num_partitions, 1);
@@ -168,7 +145,7 @@ static void a_bad_value_changes_nothing_and_says_what_is_allowed(void **state)
 
 static void dynamic_values_win_over_static_ones_until_they_are_removed(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     struct kp_string name = kp_string_of("max.connections");
     set(f, "max.connections", "10");
     assert_true(config_set_dynamic(&f->config, CONFIG_DYNAMIC_DEFAULT_BROKER, name, "20", f->error));
@@ -196,7 +173,7 @@ static void the_nearest_name_is_found_when_it_is_near(void **state)
 
 static void node_id_and_broker_id_stand_for_each_other(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set(f, "broker.id", "5");
     assert_finishes(f);
     assert_int_equal(f->config.node_id, 5);
@@ -205,7 +182,7 @@ static void node_id_and_broker_id_stand_for_each_other(void **state)
 
 static void node_id_and_broker_id_must_not_differ(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set(f, "broker.id", "5");
     set(f, "node.id", "6");
     assert_refused(f, "here: broker.id=5: must be equal to node.id, which is 6");
@@ -213,7 +190,7 @@ static void node_id_and_broker_id_must_not_differ(void **state)
 
 static void log_dirs_wins_over_log_dir(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set(f, "log.dir", "/a");
     set(f, "log.dirs", "/b, /c");
     assert_finishes(f);
@@ -225,7 +202,7 @@ static void log_dirs_wins_over_log_dir(void **state)
 
 static void data_folders_must_be_there_and_differ(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set(f, "log.dirs", "/b,/b");
     assert_refused(f, "here: log.dirs=/b,/b: each folder must be there once");
 }
@@ -233,7 +210,7 @@ static void data_folders_must_be_there_and_differ(void **state)
 /* listener.name.NAME.SETTING, whatever the case of the name; the last one wins, other listeners keep theirs. */
 static void a_listener_has_limits_of_its_own(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set(f, "listeners", "A://127.0.0.1:9092,B://127.0.0.1:9093");
     set(f, "listener.security.protocol.map", "A:PLAINTEXT,B:PLAINTEXT");
     set(f, "inter.broker.listener.name", "A");
@@ -251,7 +228,7 @@ static void a_listener_has_limits_of_its_own(void **state)
 
 static void settings_that_promise_safety_refuse_to_start(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     static const struct {
         const char *name, *value;
     } cases[] = {
@@ -274,7 +251,7 @@ static void settings_that_promise_safety_refuse_to_start(void **state)
 
 static void their_defaults_may_be_spelled_out(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set(f, "ssl.client.auth", "none");
     set(f, "authorizer.class.name", "");
     set(f, "security.inter.broker.protocol", "PLAINTEXT");
@@ -284,7 +261,7 @@ static void their_defaults_may_be_spelled_out(void **state)
 
 static void contradictions_name_setting_and_origin(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     static const struct {
         const char *name, *value, *error;
     } cases[] = {
@@ -307,7 +284,7 @@ static void contradictions_name_setting_and_origin(void **state)
 
 static void an_ephemeral_folder_takes_the_place_of_all_data_folders(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set(f, "log.dirs", "/b,/c");
     set(f, "metadata.log.dir", "/m");
     assert_finishes(f);
@@ -322,7 +299,7 @@ static void an_ephemeral_folder_takes_the_place_of_all_data_folders(void **state
 
 static void a_description_has_type_source_and_whether_it_may_change(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     struct config_entry entry = describe(f, "max.connections");
     assert_string_equal(entry.value, "2147483647");
     assert_int_equal(entry.type, CONFIG_INT);
@@ -336,7 +313,7 @@ static void a_description_has_type_source_and_whether_it_may_change(void **state
 
 static void synonyms_are_listed_by_layer_and_as_they_were_written(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set(f, "log.cleanup.policy", "compact, delete");
     assert_string_equal(describe(f, "log.cleanup.policy").value, "compact,delete");
     assert_int_equal(describe(f, "log.cleanup.policy").source, CONFIG_STATIC_BROKER);
@@ -353,7 +330,7 @@ static void synonyms_are_listed_by_layer_and_as_they_were_written(void **state)
  */
 static void time_settings_list_their_coarser_synonyms(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set(f, "log.retention.hours", "24");
     set(f, "log.retention.minutes", "030");
     assert_null(describe(f, "log.retention.ms").value);
@@ -372,7 +349,7 @@ static void time_settings_list_their_coarser_synonyms(void **state)
 
 static void the_resource_of_all_brokers_shows_its_own_layer_alone(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     int setting = config_find(kp_string_of("max.connections"));
     struct config_entry entry;
     bool is_set;
@@ -390,7 +367,7 @@ static void the_resource_of_all_brokers_shows_its_own_layer_alone(void **state)
 
 static void a_description_fails_when_the_arena_is_full(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     struct arena small;
     arena_init(&small, 16);
     struct config_entry entry;
@@ -404,25 +381,25 @@ int main(void)
         cmocka_unit_test(the_table_is_sorted_and_found_by_name),
         cmocka_unit_test(every_default_is_canonical_and_allowed),
         cmocka_unit_test(every_setting_has_a_sentence_and_every_number_with_a_field_a_default),
-        cmocka_unit_test_setup_teardown(without_any_setting_the_defaults_suit_one_node, setup, teardown),
-        cmocka_unit_test_setup_teardown(typed_fields_follow_what_is_set, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_bad_value_changes_nothing_and_says_what_is_allowed, setup, teardown),
-        cmocka_unit_test_setup_teardown(dynamic_values_win_over_static_ones_until_they_are_removed, setup, teardown),
+        SETTINGS_TEST(without_any_setting_the_defaults_suit_one_node),
+        SETTINGS_TEST(typed_fields_follow_what_is_set),
+        SETTINGS_TEST(a_bad_value_changes_nothing_and_says_what_is_allowed),
+        SETTINGS_TEST(dynamic_values_win_over_static_ones_until_they_are_removed),
         cmocka_unit_test(the_nearest_name_is_found_when_it_is_near),
-        cmocka_unit_test_setup_teardown(node_id_and_broker_id_stand_for_each_other, setup, teardown),
-        cmocka_unit_test_setup_teardown(node_id_and_broker_id_must_not_differ, setup, teardown),
-        cmocka_unit_test_setup_teardown(log_dirs_wins_over_log_dir, setup, teardown),
-        cmocka_unit_test_setup_teardown(data_folders_must_be_there_and_differ, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_listener_has_limits_of_its_own, setup, teardown),
-        cmocka_unit_test_setup_teardown(settings_that_promise_safety_refuse_to_start, setup, teardown),
-        cmocka_unit_test_setup_teardown(their_defaults_may_be_spelled_out, setup, teardown),
-        cmocka_unit_test_setup_teardown(contradictions_name_setting_and_origin, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_ephemeral_folder_takes_the_place_of_all_data_folders, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_description_has_type_source_and_whether_it_may_change, setup, teardown),
-        cmocka_unit_test_setup_teardown(synonyms_are_listed_by_layer_and_as_they_were_written, setup, teardown),
-        cmocka_unit_test_setup_teardown(time_settings_list_their_coarser_synonyms, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_resource_of_all_brokers_shows_its_own_layer_alone, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_description_fails_when_the_arena_is_full, setup, teardown),
+        SETTINGS_TEST(node_id_and_broker_id_stand_for_each_other),
+        SETTINGS_TEST(node_id_and_broker_id_must_not_differ),
+        SETTINGS_TEST(log_dirs_wins_over_log_dir),
+        SETTINGS_TEST(data_folders_must_be_there_and_differ),
+        SETTINGS_TEST(a_listener_has_limits_of_its_own),
+        SETTINGS_TEST(settings_that_promise_safety_refuse_to_start),
+        SETTINGS_TEST(their_defaults_may_be_spelled_out),
+        SETTINGS_TEST(contradictions_name_setting_and_origin),
+        SETTINGS_TEST(an_ephemeral_folder_takes_the_place_of_all_data_folders),
+        SETTINGS_TEST(a_description_has_type_source_and_whether_it_may_change),
+        SETTINGS_TEST(synonyms_are_listed_by_layer_and_as_they_were_written),
+        SETTINGS_TEST(time_settings_list_their_coarser_synonyms),
+        SETTINGS_TEST(the_resource_of_all_brokers_shows_its_own_layer_alone),
+        SETTINGS_TEST(a_description_fails_when_the_arena_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,45 +1,21 @@
 /* Settings of groups and of client metrics: their tables, and what may be set. What Kafka answers to changes is in
  * tests/conformance/config_resources.scenario; here is what it does not reach. */
 #include "broker/resource_settings.h"
+#include "lib/settings_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
 
-struct fixture {
-    struct config config;
-    struct topic_overrides overrides;
-    struct arena arena;
-};
-
-static int setup(void **state)
+static void configure(struct settings_fixture *f, const char *name, const char *value)
 {
-    struct fixture *f = xcalloc(1, sizeof *f);
-    config_init(&f->config);
-    arena_init(&f->arena, 1 << 20);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    topic_overrides_release(&f->overrides);
-    arena_release(&f->arena);
-    config_release(&f->config);
-    free(f);
-    return 0;
-}
-
-static void configure(struct fixture *f, const char *name, const char *value)
-{
-    char error[CONFIG_ERROR_SIZE];
-    assert_true(config_set(&f->config, name, value, "test", error));
+    assert_true(config_set(&f->config, name, value, "test", f->error));
 }
 
 /* Set one value, alone, and check. */
-static enum kafka_error check(struct fixture *f, const struct resource_kind *kind, const char *name, const char *value)
+static enum kafka_error check(struct settings_fixture *f, const struct resource_kind *kind, const char *name,
+                              const char *value)
 {
     topic_overrides_release(&f->overrides);
     topic_overrides_set(&f->overrides, name, value);
@@ -48,7 +24,7 @@ static enum kafka_error check(struct fixture *f, const struct resource_kind *kin
 
 static void every_row_is_sorted_documented_and_has_a_default(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     const struct resource_kind *kinds[] = {&group_kind, &client_metrics_kind};
     for (size_t k = 0; k < COUNT_OF(kinds); k++) {
         for (int i = 0; i < kinds[k]->settings_count; i++) {
@@ -67,7 +43,7 @@ static void every_row_is_sorted_documented_and_has_a_default(void **state)
 
 static void the_brokers_settings_bound_those_of_groups(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     assert_int_equal(check(f, &group_kind, "consumer.session.timeout.ms", "20000"), KAFKA_INVALID_CONFIG);
     configure(f, "group.consumer.min.session.timeout.ms", "20000");
     assert_int_equal(check(f, &group_kind, "consumer.session.timeout.ms", "20000"), KAFKA_NONE);
@@ -77,7 +53,7 @@ static void the_brokers_settings_bound_those_of_groups(void **state)
 /* A member whose session ends between two heartbeats is never there. */
 static void a_session_is_longer_than_the_pause_between_heartbeats(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     configure(f, "group.consumer.min.session.timeout.ms", "5000");
     assert_int_equal(check(f, &group_kind, "consumer.session.timeout.ms", "5000"), KAFKA_INVALID_CONFIG);
     assert_int_equal(check(f, &group_kind, "consumer.session.timeout.ms", "5001"), KAFKA_NONE);
@@ -87,7 +63,7 @@ static void a_session_is_longer_than_the_pause_between_heartbeats(void **state)
 
 static void a_group_follows_the_broker_until_it_has_a_value(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     configure(f, "group.share.session.timeout.ms", "50000");
     assert_int_equal(resource_settings_number(&group_kind, NULL, &f->config, "share.session.timeout.ms"), 50000);
     topic_overrides_set(&f->overrides, "share.session.timeout.ms", "55000");
@@ -125,7 +101,7 @@ static void offsets_are_reset_by_durations_of_java(void **state)
         {"by_duration:P1D1D",     false},
         {"by_duration:PTT1H",     false},
     };
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         enum kafka_error error = check(f, &group_kind, "share.auto.offset.reset", rows[i].value);
         if ((error == KAFKA_NONE) != rows[i].good)
@@ -155,7 +131,7 @@ static void patterns_of_clients_are_whole(void **state)
         {"client_id=a,b",          false},
         {"client_source_port=9.*", true },
     };
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         enum kafka_error error = check(f, &client_metrics_kind, "match", rows[i].value);
         if ((error == KAFKA_NONE) != rows[i].good)
@@ -165,14 +141,13 @@ static void patterns_of_clients_are_whole(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(every_row_is_sorted_documented_and_has_a_default),
-        TEST(the_brokers_settings_bound_those_of_groups),
-        TEST(a_session_is_longer_than_the_pause_between_heartbeats),
-        TEST(a_group_follows_the_broker_until_it_has_a_value),
-        TEST(offsets_are_reset_by_durations_of_java),
-        TEST(patterns_of_clients_are_whole),
+        SETTINGS_TEST(every_row_is_sorted_documented_and_has_a_default),
+        SETTINGS_TEST(the_brokers_settings_bound_those_of_groups),
+        SETTINGS_TEST(a_session_is_longer_than_the_pause_between_heartbeats),
+        SETTINGS_TEST(a_group_follows_the_broker_until_it_has_a_value),
+        SETTINGS_TEST(offsets_are_reset_by_durations_of_java),
+        SETTINGS_TEST(patterns_of_clients_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

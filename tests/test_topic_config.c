@@ -7,45 +7,19 @@
 
 #include <cmocka.h>
 
-#include "broker/topic_config.h"
+#include "lib/settings_fixture.h"
 
-struct fixture {
-    struct config config;
-    struct topic_overrides overrides;
-    struct arena arena;
-    char error[CONFIG_ERROR_SIZE];
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = xcalloc(1, sizeof *f);
-    config_init(&f->config);
-    arena_init(&f->arena, 1 << 20);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    config_release(&f->config);
-    topic_overrides_release(&f->overrides);
-    arena_release(&f->arena);
-    free(f);
-    return 0;
-}
-
-static void set_broker(struct fixture *f, const char *name, const char *value)
+static void set_broker(struct settings_fixture *f, const char *name, const char *value)
 {
     assert_true(config_set(&f->config, name, value, "here", f->error));
 }
 
-static bool alter(struct fixture *f, enum config_operation operation, const char *name, const char *value)
+static bool alter(struct settings_fixture *f, enum config_operation operation, const char *name, const char *value)
 {
     return topic_overrides_alter(&f->overrides, operation, kp_string_of(name), kp_string_of(value), f->error);
 }
 
-static struct log_config effective(struct fixture *f)
+static struct log_config effective(struct settings_fixture *f)
 {
     struct log_config log_config;
     topic_config_effective(&f->config, &f->overrides, &log_config);
@@ -53,7 +27,7 @@ static struct log_config effective(struct fixture *f)
 }
 
 /* "VALUE SOURCE [NAME=VALUE:SOURCE ...]" */
-static const char *describe(struct fixture *f, const char *name)
+static const char *describe(struct settings_fixture *f, const char *name)
 {
     struct config_entry entry;
     assert_true(
@@ -70,7 +44,7 @@ static const char *describe(struct fixture *f, const char *name)
 
 static void the_table_is_sorted_and_its_synonyms_and_defaults_agree_with_the_brokers(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     assert_int_equal(topic_config_definitions_count, 38); /* Apache Kafka 4.4.0 */
     for (int i = 0; i < topic_config_definitions_count; i++) {
         const struct topic_config_definition *definition = &topic_config_definitions[i];
@@ -93,7 +67,7 @@ static void the_table_is_sorted_and_its_synonyms_and_defaults_agree_with_the_bro
 
 static void without_overrides_a_log_gets_kafkas_defaults(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     struct log_config log_config = effective(f);
     assert_int_equal(log_config.segment_bytes, 1073741824);
     assert_int_equal(log_config.segment_ms, 604800000);
@@ -121,7 +95,7 @@ static void without_overrides_a_log_gets_kafkas_defaults(void **state)
 
 static void a_topics_own_value_wins_over_the_brokers(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set_broker(f, "log.segment.bytes", "2000000");
     set_broker(f, "message.max.bytes", "5000");
     assert_true(alter(f, CONFIG_SET, "segment.bytes", "3000000"));
@@ -133,7 +107,7 @@ static void a_topics_own_value_wins_over_the_brokers(void **state)
 
 static void text_settings_become_what_a_log_acts_on(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     static const struct {
         const char *name;
         enum codec codec;
@@ -159,7 +133,7 @@ static void text_settings_become_what_a_log_acts_on(void **state)
 /* For tests of Kafka and ours: segments smaller than segment.bytes allows. */
 static void internal_segment_bytes_goes_below_the_floor(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     assert_false(alter(f, CONFIG_SET, "segment.bytes", "1000"));
     assert_true(alter(f, CONFIG_SET, "internal.segment.bytes", "1000"));
     assert_int_equal(effective(f).segment_bytes, 1000);
@@ -167,7 +141,7 @@ static void internal_segment_bytes_goes_below_the_floor(void **state)
 
 static void finer_units_win_over_coarser_ones(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set_broker(f, "log.retention.hours", "2");
     set_broker(f, "log.roll.hours", "3");
     set_broker(f, "log.flush.scheduler.interval.ms", "77");
@@ -188,7 +162,7 @@ static void finer_units_win_over_coarser_ones(void **state)
 
 static void descriptions_list_the_topics_value_and_then_the_brokers(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     assert_string_equal(describe(f, "segment.bytes"), "1073741824 5 log.segment.bytes=1073741824:5");
     assert_string_equal(describe(f, "retention.ms"), "604800000 5");
     assert_string_equal(describe(f, "remote.storage.enable"), "false 5");
@@ -204,7 +178,7 @@ static void descriptions_list_the_topics_value_and_then_the_brokers(void **state
 /* Kafka looks for the name log.retention.ms among the synonyms and drops what comes before it, here all. */
 static void a_value_from_hours_is_described_without_synonyms(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     set_broker(f, "log.retention.minutes", "030");
     set_broker(f, "log.retention.hours", "24");
     assert_string_equal(describe(f, "retention.ms"), "1800000 5");
@@ -216,7 +190,7 @@ static void a_value_from_hours_is_described_without_synonyms(void **state)
 
 static void lists_can_be_appended_to_and_subtracted_from(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     const char *name = "cleanup.policy";
     assert_true(alter(f, CONFIG_APPEND, name, "compact"));
     assert_string_equal(topic_overrides_get(&f->overrides, name), "delete,compact"); /* from the default */
@@ -231,7 +205,7 @@ static void lists_can_be_appended_to_and_subtracted_from(void **state)
 
 static void a_refused_operation_says_why_and_changes_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     static const struct {
         enum config_operation operation;
         const char *name, *value, *error;
@@ -256,7 +230,7 @@ static void a_refused_operation_says_why_and_changes_nothing(void **state)
 
 static void overrides_are_checked_as_a_whole(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     static const struct {
         const char *name, *value, *error;
     } cases[] = {
@@ -280,7 +254,7 @@ static void overrides_are_checked_as_a_whole(void **state)
 /* Records of a newer Kafka may hold settings and values that are unknown here: they are kept and passed over. */
 static void values_that_cannot_be_read_are_kept_and_passed_over(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     topic_overrides_set(&f->overrides, "segment.bytes", "1GB");
     topic_overrides_set(&f->overrides, "of.the.future", "x");
     assert_int_equal(effective(f).segment_bytes, 1073741824);
@@ -289,7 +263,7 @@ static void values_that_cannot_be_read_are_kept_and_passed_over(void **state)
 
 static void overrides_stay_sorted_and_copies_are_their_own(void **state)
 {
-    struct fixture *f = *state;
+    struct settings_fixture *f = *state;
     topic_overrides_set(&f->overrides, "b", "2");
     topic_overrides_set(&f->overrides, "c", "3");
     topic_overrides_set(&f->overrides, "a", "1");
@@ -310,20 +284,19 @@ static void overrides_stay_sorted_and_copies_are_their_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_table_is_sorted_and_its_synonyms_and_defaults_agree_with_the_brokers, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(without_overrides_a_log_gets_kafkas_defaults, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_topics_own_value_wins_over_the_brokers, setup, teardown),
-        cmocka_unit_test_setup_teardown(text_settings_become_what_a_log_acts_on, setup, teardown),
-        cmocka_unit_test_setup_teardown(internal_segment_bytes_goes_below_the_floor, setup, teardown),
-        cmocka_unit_test_setup_teardown(finer_units_win_over_coarser_ones, setup, teardown),
-        cmocka_unit_test_setup_teardown(descriptions_list_the_topics_value_and_then_the_brokers, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_value_from_hours_is_described_without_synonyms, setup, teardown),
-        cmocka_unit_test_setup_teardown(lists_can_be_appended_to_and_subtracted_from, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_refused_operation_says_why_and_changes_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(overrides_are_checked_as_a_whole, setup, teardown),
-        cmocka_unit_test_setup_teardown(values_that_cannot_be_read_are_kept_and_passed_over, setup, teardown),
-        cmocka_unit_test_setup_teardown(overrides_stay_sorted_and_copies_are_their_own, setup, teardown),
+        SETTINGS_TEST(the_table_is_sorted_and_its_synonyms_and_defaults_agree_with_the_brokers),
+        SETTINGS_TEST(without_overrides_a_log_gets_kafkas_defaults),
+        SETTINGS_TEST(a_topics_own_value_wins_over_the_brokers),
+        SETTINGS_TEST(text_settings_become_what_a_log_acts_on),
+        SETTINGS_TEST(internal_segment_bytes_goes_below_the_floor),
+        SETTINGS_TEST(finer_units_win_over_coarser_ones),
+        SETTINGS_TEST(descriptions_list_the_topics_value_and_then_the_brokers),
+        SETTINGS_TEST(a_value_from_hours_is_described_without_synonyms),
+        SETTINGS_TEST(lists_can_be_appended_to_and_subtracted_from),
+        SETTINGS_TEST(a_refused_operation_says_why_and_changes_nothing),
+        SETTINGS_TEST(overrides_are_checked_as_a_whole),
+        SETTINGS_TEST(values_that_cannot_be_read_are_kept_and_passed_over),
+        SETTINGS_TEST(overrides_stay_sorted_and_copies_are_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
