@@ -108,6 +108,13 @@ int index_file_write(struct index_file *index)
     return 0;
 }
 
+/* The file, with all entries in it. */
+static int get_whole(struct index_file *index, struct file **file)
+{
+    int error = index_file_write(index);
+    return error < 0 ? error : cached_file_get(&index->file, file);
+}
+
 int index_file_append(struct index_file *index, const uint8_t *entry)
 {
     if (index->waiting_count == WAITING_BYTES / index->entry_bytes) {
@@ -127,9 +134,7 @@ int index_file_entry(struct index_file *index, int32_t number, uint8_t *entry)
 {
     ASSERT(number < index->entries);
     struct file *file;
-    int error = index_file_write(index);
-    if (error == 0)
-        error = cached_file_get(&index->file, &file);
+    int error = get_whole(index, &file);
     if (error < 0)
         return error;
     return file_read_all(index->file.folder->cache->io, file, entry, index->entry_bytes, position_of(index, number));
@@ -139,9 +144,7 @@ int index_file_entry(struct index_file *index, int32_t number, uint8_t *entry)
 static int read_block(struct index_file *index, int32_t first, int32_t end, uint8_t block[BLOCK_BYTES])
 {
     struct file *file;
-    int error = index_file_write(index);
-    if (error == 0)
-        error = cached_file_get(&index->file, &file);
+    int error = get_whole(index, &file);
     if (error < 0)
         return error;
     size_t size = (size_t)(end - first) * index->entry_bytes;
@@ -210,9 +213,7 @@ int index_file_floor(struct index_file *index, index_key key, int64_t target, in
 int index_file_trim(struct index_file *index)
 {
     struct file *file;
-    int error = index_file_write(index);
-    if (error == 0)
-        error = cached_file_get(&index->file, &file);
+    int error = get_whole(index, &file);
     if (error < 0)
         return error;
     struct file_io *io = index->file.folder->cache->io;
