@@ -38,9 +38,7 @@ static int teardown(void **state)
 
 static struct value *parse(struct fixture *f, const char *text)
 {
-    struct value_reader reader;
-    value_reader_init(&reader, text, strlen(text));
-    struct value *value = value_read(&reader, &f->arena);
+    struct value *value = value_parse(text, &f->arena);
     assert_non_null(value);
     return value;
 }

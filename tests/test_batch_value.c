@@ -36,9 +36,7 @@ static int teardown(void **state)
 
 static struct kp_string build(struct fixture *f, const char *text)
 {
-    struct value_reader reader;
-    value_reader_init(&reader, text, strlen(text));
-    const struct value *list = value_read(&reader, &f->arena);
+    const struct value *list = value_parse(text, &f->arena);
     assert_non_null(list);
     struct kp_string bytes = KP_NULL_STRING;
     f->error = NULL;

@@ -35,20 +35,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct value *parse(struct fixture *f, const char *text)
-{
-    struct value_reader reader;
-    value_reader_init(&reader, text, strlen(text));
-    return value_read(&reader, &f->arena);
-}
-
 /* What is written of answers in version 1, 2... NULL: closed. */
 static const char *record(struct fixture *f, const char *const answers[], int32_t count)
 {
     for (int32_t i = 0; i < count; i++) {
         struct outcome *outcome = value_alloc(&f->arena, sizeof *outcome);
         *outcome = (struct outcome){.step = &f->step, .number = 3, .api = "ListOffsets", .version = (int16_t)(i + 1)};
-        outcome->answer = answers[i] ? parse(f, answers[i]) : NULL;
+        outcome->answer = answers[i] ? value_parse(answers[i], &f->arena) : NULL;
         f->plays[i] = (struct play){.outcomes = outcome};
     }
     FILE *file = open_memstream(&f->text, &f->text_size);

@@ -168,10 +168,8 @@ static bool game_receive(struct game *game, struct connection *connection, struc
 
 struct value *game_ask(struct game *game, const char *connection, const char *api_name, const char *body_text)
 {
-    struct value_reader reader;
-    value_reader_init(&reader, body_text, strlen(body_text));
     const struct kp_api *api = player_api(api_name);
-    struct value *body = value_read(&reader, game->arena), *answer;
+    struct value *body = value_parse(body_text, game->arena), *answer;
     struct asked asked;
     ASSERT(body && api);
     if (!game_send(game, connection, api, api->versions.last, body, true))

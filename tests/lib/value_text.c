@@ -271,6 +271,13 @@ struct value *value_read(struct value_reader *reader, struct arena *arena)
     return value_read_at(reader, arena, 0);
 }
 
+struct value *value_parse(const char *text, struct arena *arena)
+{
+    struct value_reader reader;
+    value_reader_init(&reader, text, strlen(text));
+    return value_read(&reader, arena);
+}
+
 /* ---- printing --------------------------------------------------------------------------------------------------- */
 
 /* Text that grows, in an arena: the old copies stay behind until the arena is released. */

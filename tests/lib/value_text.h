@@ -30,6 +30,8 @@ bool value_accept_word(struct value_reader *reader, const char *word);
 bool value_accept(struct value_reader *reader, char character);
 /* Take one value; NULL on an error. */
 struct value *value_read(struct value_reader *reader, struct arena *arena);
+/* The one value that a text begins with; NULL on an error. */
+struct value *value_parse(const char *text, struct arena *arena);
 
 /* The value as text. Lines are filled up to `width` columns, 0: one line. `column`: where the first one begins. */
 char *value_print(struct arena *arena, const struct value *value, int32_t column, int32_t width);
