@@ -85,11 +85,11 @@ static void connection_send_frame(struct connection *connection, struct arena *a
 }
 
 static bool connection_remember(struct game *game, struct connection *connection, const struct kp_api *api,
-                                int16_t version, int32_t correlation_id)
+                                int16_t version, int32_t correlation_id, int64_t since_mono_ms)
 {
     if (connection->asked_count == ASKED_MAX)
         return game_fail(game, "too many requests without an answer");
-    connection->asked[connection->asked_count++] = (struct asked){api, version, correlation_id, client_mono_ms()};
+    connection->asked[connection->asked_count++] = (struct asked){api, version, correlation_id, since_mono_ms};
     return true;
 }
 
@@ -105,6 +105,9 @@ static bool game_send(struct game *game, const char *connection_name, const stru
     struct connection *connection = game_connection(game, connection_name);
     if (!connection)
         return false;
+    int64_t now_mono_ms = client_mono_ms();
+    int64_t since_mono_ms = connection->sent_mono_ms > 0 ? connection->sent_mono_ms : now_mono_ms;
+    connection->sent_mono_ms = now_mono_ms;
     struct kp_request_header header = {api->key, version, ++game->player->correlation_id, connection->client_id};
     size_t head_size = kp_request_header_size(&header);
     uint8_t *head = value_alloc(game->arena, head_size);
@@ -112,7 +115,7 @@ static bool game_send(struct game *game, const char *connection_name, const stru
     kp_writer_init(&writer, head, head_size);
     kp_request_header_encode(&writer, &header);
     connection_send_frame(connection, game->arena, (struct kp_string){(const char *)head, (int32_t)head_size}, bytes);
-    return !answered || connection_remember(game, connection, api, version, header.correlation_id);
+    return !answered || connection_remember(game, connection, api, version, header.correlation_id, since_mono_ms);
 }
 
 static struct value *game_decode(struct game *game, const struct asked *asked, const uint8_t *frame, size_t size)
@@ -333,13 +336,13 @@ static bool game_receive_step(struct game *game, const struct step *step, int32_
         const struct kp_api *api = player_api(step->api);
         if (!api)
             return game_fail(game, value_printf(game->arena, "no API is named '%s'", step->api));
-        if (!connection_remember(game, connection, api, (int16_t)step->version, 0))
+        if (!connection_remember(game, connection, api, (int16_t)step->version, 0, client_mono_ms()))
             return false;
         game_count(game, api, (int16_t)step->version);
     }
     if (!game_receive(game, connection, &asked, &answer))
         return false;
-    int64_t took_ms = client_mono_ms() - asked.sent_mono_ms;
+    int64_t took_ms = client_mono_ms() - asked.since_mono_ms;
     if (took_ms < step->at_least_ms)
         return game_fail(game, value_printf(game->arena, "the answer came after %d ms, sooner than %d ms", (int)took_ms,
                                             (int)step->at_least_ms));

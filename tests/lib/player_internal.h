@@ -14,7 +14,7 @@ struct asked {
     const struct kp_api *api;
     int16_t version;
     int32_t correlation_id;
-    int64_t sent_mono_ms;
+    int64_t since_mono_ms; /* when the request before it was sent on the connection, or it itself as the first */
 };
 
 struct connection {
@@ -23,6 +23,7 @@ struct connection {
     struct kp_string client_id;
     struct asked asked[ASKED_MAX];
     int32_t asked_count;
+    int64_t sent_mono_ms; /* when the last request was sent; 0: none was */
 };
 
 /* One scenario being played. */
