@@ -39,7 +39,7 @@ struct partition {
 
 struct topic {
     struct hash_node node;       /* by id */
-    struct hash_node lookalikes; /* by the name with '_' for each '.' */
+    struct hash_node lookalikes; /* by the name with '_' for each '.'; of one that was removed, in a map of such */
     char *name;
     struct kp_uuid id;
     bool internal;                 /* __consumer_offsets, __transaction_state, __share_group_state */
