@@ -122,8 +122,10 @@ DISK_SETTINGS   = tests/disk/server.properties
 # Scenarios that want settings of their own: short sessions, small groups.
 GROUP_SCENARIOS = $(sort $(wildcard tests/conformance/groups/*.scenario))
 GROUP_SETTINGS  = tests/conformance/groups/server.properties
+# What other runs ask counts too, for versions and for errors.
+BESIDES         = $(GROUP_SCENARIOS) $(DISK_SCENARIOS)
 RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" \
-        $(GROUP_SCENARIOS:%=--besides %) $(SCENARIOS) && \
+        --errors tests/conformance/errors.reachable $(BESIDES:%=--besides %) $(SCENARIOS) && \
     $(SUITE) groups $(B)/bin/conformance --part --start "$(B)/bin/dohle --ephemeral --port 0 $(GROUP_SETTINGS)" \
         $(GROUP_SCENARIOS) && \
     $(SUITE) disk $(B)/bin/conformance --part \

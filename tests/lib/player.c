@@ -43,6 +43,13 @@ bool game_fail(struct game *game, const char *error)
     return false;
 }
 
+/* The newest version of ours that the broker serves; our newest when it serves none. */
+static int16_t newest_version(const struct player *player, const struct kp_api *api)
+{
+    int16_t last = player->advertised[api - kp_apis].last;
+    return last >= api->versions.first && last < api->versions.last ? last : api->versions.last;
+}
+
 /* ---- connections ------------------------------------------------------------------------------------------------ */
 
 /* The open connection of that name; NULL after game_fail(). */
@@ -175,7 +182,7 @@ struct value *game_ask(struct game *game, const char *connection, const char *ap
     struct value *body = value_parse(body_text, game->arena), *answer;
     struct asked asked;
     ASSERT(body && api);
-    if (!game_send(game, connection, api, api->versions.last, body, true))
+    if (!game_send(game, connection, api, newest_version(game->player, api), body, true))
         return NULL;
     if (!game_receive(game, game_connection(game, connection), &asked, &answer))
         return NULL;
@@ -259,7 +266,7 @@ static int32_t game_version(const struct game *game, const struct step *step, co
         return step->version;
     if (game->scenario->api && strcmp(game->scenario->api, api->name) == 0)
         return game->version;
-    return api->versions.last;
+    return newest_version(game->player, api);
 }
 
 static void game_count(struct game *game, const struct kp_api *api, int16_t version)
@@ -551,17 +558,13 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
 
 /* ---- the broker ------------------------------------------------------------------------------------------------- */
 
-static bool game_learn_broker(struct game *game)
+/* Versions are asked for in version 0, which each broker answers. */
+static bool game_learn_versions(struct game *game)
 {
     struct player *player = game->player;
-    struct value *answer = game_ask(game, "main", "Metadata", "{topics: []}");
-    struct value *cluster_id = answer ? value_at(answer, "cluster_id") : NULL;
-    if (!cluster_id)
-        return game_fail(game, "the broker told no cluster id");
-    names_set_drawn(&player->names, "cluster_id", cluster_id);
-
-    answer = game_ask(game, "main", "ApiVersions",
-                      "{client_software_name: \"conformance\", client_software_version: \"1\"}");
+    for (size_t i = 0; i < KP_APIS_COUNT; i++)
+        player->advertised[i] = (struct kp_versions){0, kp_apis[i].key == KP_API_API_VERSIONS ? 0 : -1};
+    struct value *answer = game_ask(game, "main", "ApiVersions", "{}");
     const struct value *keys = answer ? value_at(answer, "api_keys") : NULL;
     if (!keys)
         return game_fail(game, "the broker told no versions");
@@ -572,6 +575,16 @@ static bool game_learn_broker(struct game *game)
                 player->advertised[i] = (struct kp_versions){(int16_t)value_get(item, "min_version")->number,
                                                              (int16_t)value_get(item, "max_version")->number};
     }
+    return true;
+}
+
+static bool game_learn_broker(struct game *game)
+{
+    struct value *answer = game_learn_versions(game) ? game_ask(game, "main", "Metadata", "{topics: []}") : NULL;
+    struct value *cluster_id = answer ? value_at(answer, "cluster_id") : NULL;
+    if (!cluster_id)
+        return game_fail(game, "the broker told no cluster id");
+    names_set_drawn(&game->player->names, "cluster_id", cluster_id);
     return true;
 }
 
