@@ -258,11 +258,12 @@ static bool fetch_asked(const struct fetch *fetch, const fetch_topic *topics, in
     return answer->topics != NULL;
 }
 
+/* Those of which something is committed, not only pending. */
 static int32_t count_topics(const struct group *group)
 {
     int32_t count = 0;
     list_for_each (&group->offsets, node)
-        count++;
+        count += CONTAINER_OF(node, struct topic_offsets, of_group)->count > 0;
     return count;
 }
 
@@ -277,6 +278,8 @@ static bool fetch_all(const struct fetch *fetch, fetched_group *answer)
         return false;
     list_for_each (&fetch->group->offsets, node) {
         const struct topic_offsets *offsets = CONTAINER_OF(node, struct topic_offsets, of_group);
+        if (offsets->count == 0)
+            continue;
         const struct topic *topic = catalog_topic(fetch->request->broker->catalog, offsets->topic->name);
         fetched_topic *to = &answer->topics[answer->topics_count++];
         *to = (fetched_topic){.name = offsets->topic->name, .topic_id = topic ? topic->id : KP_ZERO_UUID};
