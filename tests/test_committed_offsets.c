@@ -358,6 +358,104 @@ static void a_transaction_that_is_open_over_a_restart_is_ended_by_its_marker(voi
     assert_int_equal(committed(test, "t", 0), 5);
 }
 
+/* The transaction's own commit is older than the plain one, wherever its marker is. */
+static void a_commit_behind_that_of_a_transaction_wins_whichever_way_it_ends(void **state)
+{
+    struct test *test = *state;
+    append_commit_in_transaction(test, "g", 7000, 0, 0, 5);
+    append_commit_in_transaction(test, "g", 7000, 1, 1, 6);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(test_consumer_commit(&test->a, "t", 0, 3), KAFKA_NONE);
+    assert_int_equal(committed(test, "t", 0), -1000 - KAFKA_UNSTABLE_OFFSET_COMMIT);
+    append_marker(test, "g", 7000, true);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), 3);
+    assert_int_equal(committed(test, "t", 1), 6);
+}
+
+static void of_two_transactions_the_later_commit_wins_not_the_later_marker(void **state)
+{
+    struct test *test = *state;
+    append_commit_in_transaction(test, "g", 7000, 0, 0, 5);
+    append_commit_in_transaction(test, "g", 7001, 0, 0, 9);
+    append_marker(test, "g", 7001, true);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), -1000 - KAFKA_UNSTABLE_OFFSET_COMMIT);
+    append_marker(test, "g", 7000, true);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), 9);
+}
+
+static size_t held_bytes(const struct test *test)
+{
+    return test->broker.broker->groups->groups->offsets_bytes;
+}
+
+static void a_transaction_holds_one_offset_of_a_partition(void **state)
+{
+    struct test *test = *state;
+    append_commit_in_transaction(test, "g", 7000, 0, 0, 1);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    size_t bytes = held_bytes(test);
+    for (int32_t i = 1; i < 10; i++)
+        append_commit_in_transaction(test, "g", 7000, i, 0, 1 + i);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(held_bytes(test), bytes);
+    append_marker(test, "g", 7000, true);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), 10);
+}
+
+/* What removes pending offsets; their markers, which come later, bring nothing back. */
+static void check_pending_are_gone(struct test *test)
+{
+    for (int turn = 0; turn < 2; turn++) {
+        assert_int_equal(committed(test, "t", 0), NOTHING);
+        assert_int_equal(held_bytes(test), 0);
+        if (turn == 0)
+            append_marker(test, "g", 7000, true);
+        broker_fixture_restart(&test->broker, broker_fixture_kill);
+    }
+}
+
+static void begin_pending(struct test *test)
+{
+    append_commit_in_transaction(test, "g", 7000, 0, 0, 5);
+    append_commit_in_transaction(test, "g", 7001, 0, 0, 6);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), -1000 - KAFKA_UNSTABLE_OFFSET_COMMIT);
+}
+
+static void pending_offsets_go_with_their_topic(void **state)
+{
+    struct test *test = *state;
+    begin_pending(test);
+    assert_int_equal(test_delete_topic(&test->a.peer, "t"), KAFKA_NONE);
+    check_pending_are_gone(test);
+}
+
+static void pending_offsets_go_with_a_topic_whose_end_could_not_be_written(void **state)
+{
+    struct test *test = *state;
+    begin_pending(test);
+    memory_io_fail(test->broker.memory, CALL_PWRITE, 2, ENOSPC, true); /* the first tells of the topic's end */
+    (void)test_delete_topic(&test->a.peer, "t");
+    assert_true(memory_io_fault_fired(test->broker.memory));
+    memory_io_fail(test->broker.memory, 0, 0, 0, false);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    check_pending_are_gone(test);
+}
+
+static void pending_offsets_go_with_their_group(void **state)
+{
+    struct test *test = *state;
+    begin_pending(test);
+    assert_int_equal(test_consumer_delete_group(&test->a), KAFKA_NONE);
+    assert_null(test_consumer_listed(&test->a));
+    check_pending_are_gone(test);
+    assert_null(test_consumer_listed(&test->a));
+}
+
 static void compressed_batches_are_read(void **state)
 {
     struct test *test = *state;
@@ -495,6 +593,12 @@ int main(void)
         TEST(offsets_of_an_aborted_transaction_never_were),
         TEST(an_offset_of_an_open_transaction_is_told_to_be_unstable_and_does_not_expire),
         TEST(a_transaction_that_is_open_over_a_restart_is_ended_by_its_marker),
+        TEST(a_commit_behind_that_of_a_transaction_wins_whichever_way_it_ends),
+        TEST(of_two_transactions_the_later_commit_wins_not_the_later_marker),
+        TEST(a_transaction_holds_one_offset_of_a_partition),
+        TEST(pending_offsets_go_with_their_topic),
+        TEST(pending_offsets_go_with_a_topic_whose_end_could_not_be_written),
+        TEST(pending_offsets_go_with_their_group),
         TEST(compressed_batches_are_read),
         TEST(a_group_of_the_newer_protocol_is_listed_and_keeps_its_offsets_but_cannot_be_joined),
         TEST(what_is_no_record_of_a_group_is_passed_over),
