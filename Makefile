@@ -26,6 +26,9 @@ ALL_CFLAGS = -std=c11 $(WARNINGS) $(HARDEN) -fPIE $(if $(SAN),-fsanitize=$(SAN) 
              -D_GNU_SOURCE -DDOHLE_VERSION='"$(VERSION)"' -I$(B)/gen -I. $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) -pie $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) -pthread
 LIBS     = -luv -lz -llz4 -lzstd -lsnappy
+ifneq ($(wildcard /lib/ld-musl-*),) # musl has no makecontext()
+LIBS    += -lucontext
+endif
 ifeq ($(shell uname -s),Darwin)
 BREW    := $(shell brew --prefix 2>/dev/null)
 LIB_CFLAGS = $(if $(BREW),-I$(BREW)/include)

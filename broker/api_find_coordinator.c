@@ -52,16 +52,15 @@ static void answer_many(struct request *request, const char *host, int32_t port)
     const struct kp_find_coordinator_request *body = request->body;
     struct kp_find_coordinator_response response = kp_find_coordinator_response_default;
     int32_t count = body->coordinator_keys_count;
-    response.coordinators = arena_calloc(&request->arena, (size_t)count, sizeof *response.coordinators);
+    response.coordinators = arena_alloc(&request->arena, (size_t)count * sizeof *response.coordinators);
     if (!response.coordinators) {
         request_close(request, NO_MEMORY);
         return;
     }
     enum kafka_error error = count > 0 ? find(request, body->key_type) : KAFKA_NONE;
     bool found = error == KAFKA_NONE;
-    response.coordinators_count = count;
-    for (int32_t i = 0; i < count; i++) {
-        response.coordinators[i] = (struct kp_find_coordinator_response_coordinators){
+    for (int32_t i = 0; i < count && request_pause(request, 1); i++) {
+        response.coordinators[response.coordinators_count++] = (struct kp_find_coordinator_response_coordinators){
             .key = body->coordinator_keys[i],
             .node_id = found ? request->broker->node_id : -1,
             .host = found ? kp_string_of(host) : KP_EMPTY_STRING,

@@ -167,6 +167,7 @@ static void release(struct broker *broker)
     timer_stop(&broker->timers, &broker->store_timer);
     timers_release(&broker->timers);
     requests_release(broker);
+    parts_release(&broker->parts);
     data_folders_close(&broker->folders);
     free(broker);
 }
@@ -206,6 +207,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     list_init(&broker->ready);
     list_init(&broker->long_works);
     list_init(&broker->deletions.link);
+    parts_init(&broker->parts);
     list_init(&broker->spare_requests);
     timers_init(&broker->timers);
     broker->store_timer.expired = store_due;

@@ -8,6 +8,7 @@
 #include "data_folder.h"
 #include "env.h"
 #include "long_work.h"
+#include "parts.h"
 #include "quota.h"
 #include "request.h"
 #include "telemetry.h"
@@ -41,6 +42,7 @@ struct broker {
     struct list long_works;     /* struct long_work: goes on at the end of turns */
     bool part_owed;             /* the one that goes on has done nothing yet in this turn */
     struct long_work deletions; /* of logs of removed topics */
+    struct parts parts;         /* requests that go so */
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
     struct group_coordinator *groups; /* NULL before all is recovered */

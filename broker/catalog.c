@@ -117,6 +117,12 @@ int32_t catalog_position(const struct catalog *catalog, struct kp_string name)
     return position_of(catalog, name, &found);
 }
 
+int32_t catalog_position_after(const struct catalog *catalog, struct kp_string name)
+{
+    bool found;
+    return position_of(catalog, name, &found) + found;
+}
+
 struct topic *catalog_topic(const struct catalog *catalog, struct kp_string name)
 {
     bool found;

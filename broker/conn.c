@@ -8,6 +8,9 @@
  *
  *     input:  [length][frame ........][length][frame][len          <- begins with a frame that is not handled
  *
+ * A frame that is handled over several turns is kept: in the buffer that it came in, where this was the connection's
+ * own, or in a copy. What came behind it goes on in another one.
+ *
  * While a request that holds the connection is parked, frames wait here; we go on reading up to a bound, so that we
  * notice when the peer goes away. Behind the bound its going is watched for alone, on a second descriptor of the
  * socket: libuv does not watch one that it is not to read. A peer that does not take its answers is not read either.
@@ -76,6 +79,14 @@ static void input_drop(struct conn *conn)
     conn->input_size = conn->input_capacity = 0;
 }
 
+/* The frame that was kept is not needed any more. */
+static void kept_drop(struct conn *conn)
+{
+    if (conn->kept != NULL)
+        server_buffer_put(conn->server, conn->kept, conn->kept_capacity);
+    conn->kept = NULL;
+}
+
 static void free_when_released(struct conn *conn)
 {
     if (!conn->released || conn->warming)
@@ -115,6 +126,7 @@ void conn_close(struct conn *conn, const char *reason)
         server_address_put(conn->server, conn->address);
     input_drop(conn);
     peer_gone(&conn->peer);
+    kept_drop(conn);
     close_handles(conn);
     server_conn_closed(conn->server, conn->peer.listener);
 }
@@ -338,18 +350,26 @@ static void start_requests(struct conn *conn)
         /* a frame may be large and its handling may close the connection, which drops the input: it is taken out first
          */
         uint8_t *bytes = conn->input;
-        size_t size = conn->input_size, capacity = conn->input_capacity;
+        size_t size = conn->input_size;
+        conn->handled = bytes;
+        conn->handled_capacity = conn->input_capacity;
         conn->input = NULL;
         conn->input_size = conn->input_capacity = 0;
         size_t used = handle_frames(conn, bytes, size);
-        if (conn->closed || used == size) {
-            server_buffer_put(conn->server, bytes, capacity);
+        if (conn->keeps && !conn->closed) {
+            conn->kept = bytes;
+            conn->kept_capacity = conn->handled_capacity;
+            input_keep(conn, bytes + used, size - used);
+        } else if (conn->closed || used == size) {
+            server_buffer_put(conn->server, bytes, conn->handled_capacity);
         } else {
             memmove(bytes, bytes + used, size - used);
             conn->input = bytes;
             conn->input_size = size - used;
-            conn->input_capacity = capacity;
+            conn->input_capacity = conn->handled_capacity;
         }
+        conn->handled = NULL;
+        conn->keeps = false;
     }
     if (conn->ended && may_start(conn))
         conn_finish(conn);
@@ -643,6 +663,27 @@ static void output_ready(struct peer *peer)
     conn_wants_turn(CONTAINER_OF(peer, struct conn, peer));
 }
 
+static uint8_t *keep_frame(struct peer *peer, uint8_t *frame, size_t size)
+{
+    struct conn *conn = CONTAINER_OF(peer, struct conn, peer);
+    ASSERT(conn->kept == NULL);
+    if (conn->handled != NULL) {
+        conn->keeps = true;
+        return frame;
+    }
+    conn->kept = server_buffer_get(conn->server, conn, size, &conn->kept_capacity);
+    if (conn->kept != NULL)
+        memcpy(conn->kept, frame, size);
+    return conn->kept;
+}
+
+static void drop_frame(struct peer *peer)
+{
+    struct conn *conn = CONTAINER_OF(peer, struct conn, peer);
+    conn->keeps = false;
+    kept_drop(conn);
+}
+
 static void peer_close(struct peer *peer, const char *reason)
 {
     struct conn *conn = CONTAINER_OF(peer, struct conn, peer);
@@ -681,6 +722,8 @@ void conn_accept(struct server *server, struct server_socket *socket, const char
     peer_init(&conn->peer, server->broker, socket->listener);
     conn->peer.output_ready = output_ready;
     conn->peer.close = peer_close;
+    conn->peer.keep_frame = keep_frame;
+    conn->peer.drop_frame = drop_frame;
     uv_tcp_init(&server->loop->uv, &conn->tcp);
     conn_touch(conn);
     struct sockaddr_storage address;

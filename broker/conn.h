@@ -17,6 +17,11 @@ struct conn {
     uint8_t *input;
     size_t input_size, input_capacity;
     bool reading;
+    uint8_t *handled; /* what was the input, while its frames are handled */
+    size_t handled_capacity;
+    bool keeps;    /* it is to become the kept one */
+    uint8_t *kept; /* the buffer of a frame that is handled over several turns; NULL: none */
+    size_t kept_capacity;
 
     /* Tells that the peer goes while nothing is read. */
     uv_poll_t watch;

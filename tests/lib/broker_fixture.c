@@ -150,6 +150,23 @@ static void peer_close(struct peer *peer, const char *reason)
     snprintf(test->reason, sizeof test->reason, "%s", reason);
 }
 
+static uint8_t *keep_frame(struct peer *peer, uint8_t *frame, size_t size)
+{
+    struct test_peer *test = CONTAINER_OF(peer, struct test_peer, peer);
+    assert_null(test->kept);
+    test->kept = xmalloc(size);
+    memcpy(test->kept, frame, size);
+    return test->kept;
+}
+
+static void drop_frame(struct peer *peer)
+{
+    struct test_peer *test = CONTAINER_OF(peer, struct test_peer, peer);
+    assert_non_null(test->kept);
+    free(test->kept);
+    test->kept = NULL;
+}
+
 void test_peer_open(struct test_peer *peer, struct broker_fixture *fixture)
 {
     *peer = (struct test_peer){.next_correlation_id = 1};
@@ -157,6 +174,8 @@ void test_peer_open(struct test_peer *peer, struct broker_fixture *fixture)
     peer_init(&peer->peer, fixture->broker, &fixture->broker->listeners[0]);
     peer->peer.output_ready = output_ready;
     peer->peer.close = peer_close;
+    peer->peer.keep_frame = keep_frame;
+    peer->peer.drop_frame = drop_frame;
     snprintf(peer->peer.local_host, sizeof peer->peer.local_host, "127.0.0.1");
     peer->peer.local_port = 9092;
     arena_init(&peer->arena, SIZE_MAX);
@@ -168,6 +187,7 @@ void test_peer_close(struct test_peer *peer)
     peer_gone(&peer->peer);
     arena_release(&peer->arena);
     free(peer->frame);
+    free(peer->kept);
 }
 
 int32_t test_peer_send(struct test_peer *peer, int16_t key, int16_t version, const void *request)

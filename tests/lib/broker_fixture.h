@@ -60,6 +60,7 @@ struct test_peer {
     char reason[256];
     struct arena arena; /* of the last answer */
     uint8_t *frame;
+    uint8_t *kept; /* the frame of a request in parts; NULL: none */
 };
 
 void test_peer_open(struct test_peer *peer, struct broker_fixture *fixture);
