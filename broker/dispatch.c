@@ -166,6 +166,8 @@ static const char *handle_frame(struct peer *peer, uint8_t *frame, size_t size)
     }
     request->body = body;
     const char *name = request->api->name; /* the request may be gone when it is handled */
+    if (key != KP_API_PRODUCE)
+        log_store_write(peer->broker->store); /* it is to see what was appended before it */
     dispatch_handle(request);
     return name;
 }
@@ -174,4 +176,14 @@ void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size)
 {
     struct turn *turn = peer->broker->env->turn;
     turn_did(turn, handle_frame(peer, frame, size));
+}
+
+void broker_frames_handled(struct peer *peer)
+{
+    struct broker *broker = peer->broker;
+    peer->more_follows = false;
+    if (!log_store_waits(broker->store))
+        return;
+    log_store_write(broker->store);
+    turn_did(broker->env->turn, "writing what was produced");
 }
