@@ -182,10 +182,18 @@ static bool is_gone(const struct conn *conn)
     return poll(&poll_now, 1, 0) == 1 && (poll_now.revents & POLLERR) != 0;
 }
 
-static void handle_frame(struct conn *conn, uint8_t *frame, size_t size)
+/* Does a whole frame begin the `size` bytes? */
+static bool is_whole_frame(const uint8_t *bytes, size_t size)
+{
+    return size >= LENGTH_BYTES && size - LENGTH_BYTES >= load_be32(bytes);
+}
+
+/* `behind` bytes follow the frame. */
+static void handle_frame(struct conn *conn, uint8_t *frame, size_t size, size_t behind)
 {
     const struct turn_times *times = &conn->server->loop->times;
     int64_t began_ns = times->piece_ns; /* a frame is a piece of the turn's work */
+    conn->peer.more_follows = is_whole_frame(frame + size, behind);
     broker_handle_frame(&conn->peer, frame, size);
     conn->slow = times->piece_ns - began_ns > TURN_PARTS_NS;
 }
@@ -220,9 +228,11 @@ static size_t handle_frames(struct conn *conn, uint8_t *bytes, size_t size)
             break;
         }
         conn->delayed = false;
-        handle_frame(conn, bytes + used + LENGTH_BYTES, (size_t)length);
+        uint8_t *frame = bytes + used + LENGTH_BYTES;
         used += LENGTH_BYTES + (size_t)length;
+        handle_frame(conn, frame, (size_t)length, size - used);
     }
+    broker_frames_handled(&conn->peer);
     return used;
 }
 

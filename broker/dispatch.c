@@ -191,6 +191,8 @@ static const char *handle_frame(struct peer *peer, uint8_t *frame, size_t size)
         refuse_body(request, &reader);
         return refused;
     }
+    if (request->api->key != KP_API_PRODUCE)
+        log_store_write(peer->broker->store); /* it is to see what was appended before it */
     if (decoded)
         dispatch_handle(request);
     else
@@ -214,4 +216,14 @@ void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size)
 {
     struct turn *turn = peer->broker->env->turn;
     turn_did(turn, handle_frame(peer, frame, size));
+}
+
+void broker_frames_handled(struct peer *peer)
+{
+    struct broker *broker = peer->broker;
+    peer->more_follows = false;
+    if (!log_store_waits(broker->store))
+        return;
+    log_store_write(broker->store);
+    turn_did(broker->env->turn, "writing what was produced");
 }

@@ -103,18 +103,27 @@ static void send_beginning(struct test *test, int client, int32_t announced, siz
     free(bytes);
 }
 
-static void send_request(struct test *test, int client, int16_t key, int16_t version, const void *request)
+/* The caller frees it. */
+static uint8_t *frame_of(int16_t key, int16_t version, const void *request, size_t *size)
 {
     const struct kp_api *api = kp_api_find(key);
     struct kp_request_header header = {key, version, 1, kp_string_of("test")};
     size_t head_bytes = kp_request_header_size(&header), body_bytes = kp_encoded_size(api->request, request, version);
-    uint8_t *frame = xmalloc(4 + head_bytes + body_bytes);
+    *size = 4 + head_bytes + body_bytes;
+    uint8_t *frame = xmalloc(*size);
     struct kp_writer writer;
-    kp_writer_init(&writer, frame, 4 + head_bytes + body_bytes);
+    kp_writer_init(&writer, frame, *size);
     kp_write_int32(&writer, (int32_t)(head_bytes + body_bytes));
     kp_request_header_encode(&writer, &header);
     kp_encode(api->request, request, &writer, version);
-    send_all(test, client, frame, 4 + head_bytes + body_bytes);
+    return frame;
+}
+
+static void send_request(struct test *test, int client, int16_t key, int16_t version, const void *request)
+{
+    size_t size;
+    uint8_t *frame = frame_of(key, version, request, &size);
+    send_all(test, client, frame, size);
     free(frame);
 }
 
@@ -183,6 +192,27 @@ static void send_large_batch(struct test *test, int client)
     free(value);
 }
 
+/* Requests that arrive together, each with a batch of one record. */
+static void send_small_batches(struct test *test, int client, int count)
+{
+    uint8_t frames[4096];
+    size_t size = 0;
+    struct batch_builder batch;
+    struct test_produce_request produce;
+    test_batch_of_zeros(&batch, test->broker.env.now.wall_ms, 1, 100, CODEC_NONE);
+    test_produce_request_init(&produce, "t", 0, &batch);
+    for (int i = 0; i < count; i++) {
+        size_t frame_bytes;
+        uint8_t *frame = frame_of(KP_API_PRODUCE, 9, &produce.request, &frame_bytes);
+        assert_true(size + frame_bytes <= sizeof frames);
+        memcpy(frames + size, frame, frame_bytes);
+        size += frame_bytes;
+        free(frame);
+    }
+    send_all(test, client, frames, size);
+    batch_builder_release(&batch);
+}
+
 static bool answered(struct test *test, int client)
 {
     uint8_t bytes[KIB(64)];
@@ -244,6 +274,28 @@ static void frames_that_come_byte_by_byte_are_answered(void **state)
         send_all(test, client, &request[i], 1);
     assert_true(answered(test, client));
     assert_int_equal(test->server.input_bytes, 0);
+}
+
+static int64_t end_offset(struct test *test)
+{
+    struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
+    return log_end_offset(topic_partition(topic, 0)->log);
+}
+
+static void batches_that_arrive_together_are_written_together(void **state)
+{
+    struct test *test = *state;
+    create_topic(test);
+    int client = connect_client(test);
+    send_small_batches(test, client, 1); /* the folder is made in the pool */
+    broker_fixture_run_jobs(&test->broker);
+    send_small_batches(test, client, 1);
+    int64_t before = end_offset(test), calls = memory_io_calls(test->broker.memory, CALL_PWRITE);
+    send_small_batches(test, client, 10);
+    assert_int_equal(end_offset(test), before + 10);
+    assert_int_equal(memory_io_calls(test->broker.memory, CALL_PWRITE), calls + 1);
+    assert_true(answered(test, client));
+    assert_true(list_empty(&test->server.writable));
 }
 
 /* Two of the largest requests at once fit the budget, also while their buffers grow. */
@@ -644,6 +696,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mute_connection_takes_in_no_more_than_a_waiting_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mute_connection_that_ends_goes_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_before_the_end_of_a_mute_connection_is_carried_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(batches_that_arrive_together_are_written_together, setup, teardown),
         cmocka_unit_test_setup_teardown(connections_above_the_rate_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listener_has_a_rate_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listener_has_a_number_of_connections_of_its_own, setup, teardown),

@@ -181,10 +181,19 @@ void test_peer_open(struct test_peer *peer, struct broker_fixture *fixture)
     arena_init(&peer->arena, SIZE_MAX);
 }
 
+/* Whatever waits may not look at the frames any more. */
+static void frames_handled(struct test_peer *peer)
+{
+    broker_frames_handled(&peer->peer);
+    while (peer->sent_count > 0)
+        free(peer->sent[--peer->sent_count]);
+}
+
 void test_peer_close(struct test_peer *peer)
 {
     list_remove(&peer->link);
     peer_gone(&peer->peer);
+    frames_handled(peer);
     arena_release(&peer->arena);
     free(peer->frame);
     free(peer->kept);
@@ -202,8 +211,13 @@ int32_t test_peer_send(struct test_peer *peer, int16_t key, int16_t version, con
     kp_writer_init(&writer, frame, head_bytes + body_bytes);
     kp_request_header_encode(&writer, &header);
     kp_encode(api->request, request, &writer, version);
+    bool more_follows = peer->peer.more_follows;
+    assert_true(peer->sent_count < TEST_FRAMES_MAX);
+    peer->sent[peer->sent_count++] = frame;
     broker_handle_frame(&peer->peer, frame, head_bytes + body_bytes);
-    free(frame); /* whatever waits may not look at it any more */
+    peer->peer.more_follows = false;
+    if (!more_follows)
+        frames_handled(peer);
     return header.correlation_id;
 }
 
