@@ -139,6 +139,16 @@ unit: $(TESTS) ## Run the unit tests
 	$(Q)$(RUN_UNITS)
 	$(Q)$(SUITE) --total
 
+scenarios: all $(B)/bin/conformance ## Run the scenarios, without the units
+	$(Q)$(SUITE) --start
+	$(Q)$(RUN_SCENARIOS)
+	$(Q)$(SUITE) --total
+
+mutate: ## See that the tests notice each fault of tests/mutants (hours)
+	$(Q)tests/mutants/run
+
+.PHONY: scenarios mutate
+
 tests: $(TESTS) $(TOOLS) ## Build the tests and do not run them
 
 test: all ## Run all quick tests: units, conformance with Apache Kafka's answers, the clients that this machine has
@@ -159,6 +169,7 @@ check: ## Run the tests under sanitizers, static analysis, layering
 	$(Q)if command -v python3 >/dev/null; then $(SUITE) hostile tests/hostile/run --quick --binary $(B)/bin/dohle; fi
 	$(Q)$(SUITE) docs $(MAKE) --no-print-directory docs-check
 	$(Q)$(SUITE) layers tests/layers $(B)
+	$(Q)if command -v python3 >/dev/null; then $(SUITE) mutants tests/mutants/run --check; fi
 	$(Q)if clang-format --version 2>/dev/null | grep -q ' 14\.'; then $(SUITE) format $(MAKE) --no-print-directory format-check; fi
 	$(Q)if command -v cppcheck >/dev/null; then $(SUITE) cppcheck $(CPPCHECK) protocol storage broker; fi
 	$(Q)$(SUITE) --total
@@ -246,12 +257,13 @@ faults: $(B)/bin/test_log_faults $(B)/bin/test_broker_faults ## Every failure po
 
 .PHONY: faults
 
-nightly: ## All of .ci/run, thousands of kills, many swaps, the long siege, every failure point, then fuzzing for half an hour each
+nightly: ## All of .ci/run, thousands of kills, many swaps, the long siege, every failure point, faults in the broker, then fuzzing for half an hour each
 	$(Q).ci/run
 	$(Q)tests/crash/run --require --binary $(B)/bin/dohle --kills 3000
 	$(Q)tests/swap/run --turns 30 --binary $(B)/bin/dohle
 	$(Q)tests/hostile/run --long --only siege --binary $(B)/bin/dohle
 	$(Q)$(MAKE) --no-print-directory faults
+	$(Q)$(MAKE) --no-print-directory mutate
 	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=1800
 
 bench: all ## Measure CPU time, memory and start of dohle beside Apache Kafka and the machine's floor
