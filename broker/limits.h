@@ -11,6 +11,9 @@
 /* What one read takes at most from a socket into the loop's shared buffer: many small requests, or the few batches of
  * 64 KiB that a producer has in flight, served in place. */
 #define READ_BUFFER_BYTES KIB(256)
+/* A connection of which one read brought so much may have as much room of its own for the frame that is not whole and
+ * those behind it. */
+#define STREAM_BYTES KIB(64)
 
 /* Frames that have not arrived whole or wait, of all connections together, unless queued.max.request.bytes says
  * otherwise. Two of the largest requests (socket.request.max.bytes, 100 MiB) fit; above it, the connections whose

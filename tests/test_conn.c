@@ -192,25 +192,30 @@ static void send_large_batch(struct test *test, int client)
     free(value);
 }
 
-/* Requests that arrive together, each with a batch of one record. */
-static void send_small_batches(struct test *test, int client, int count)
+/* Requests that arrive together, each with a batch of one record; the caller frees them. */
+static uint8_t *batches_in_a_row(struct test *test, int count, size_t value_bytes, size_t *size)
 {
-    uint8_t frames[4096];
-    size_t size = 0;
+    size_t frame_bytes;
     struct batch_builder batch;
     struct test_produce_request produce;
-    test_batch_of_zeros(&batch, test->broker.env.now.wall_ms, 1, 100, CODEC_NONE);
+    test_batch_of_zeros(&batch, test->broker.env.now.wall_ms, 1, value_bytes, CODEC_NONE);
     test_produce_request_init(&produce, "t", 0, &batch);
-    for (int i = 0; i < count; i++) {
-        size_t frame_bytes;
-        uint8_t *frame = frame_of(KP_API_PRODUCE, 9, &produce.request, &frame_bytes);
-        assert_true(size + frame_bytes <= sizeof frames);
-        memcpy(frames + size, frame, frame_bytes);
-        size += frame_bytes;
-        free(frame);
-    }
-    send_all(test, client, frames, size);
+    uint8_t *frame = frame_of(KP_API_PRODUCE, 9, &produce.request, &frame_bytes);
+    uint8_t *frames = xmalloc(frame_bytes * (size_t)count);
+    for (int i = 0; i < count; i++)
+        memcpy(frames + (size_t)i * frame_bytes, frame, frame_bytes);
+    *size = frame_bytes * (size_t)count;
+    free(frame);
     batch_builder_release(&batch);
+    return frames;
+}
+
+static void send_batches(struct test *test, int client, int count, size_t value_bytes)
+{
+    size_t size;
+    uint8_t *frames = batches_in_a_row(test, count, value_bytes, &size);
+    send_all(test, client, frames, size);
+    free(frames);
 }
 
 static bool answered(struct test *test, int client)
@@ -287,15 +292,45 @@ static void batches_that_arrive_together_are_written_together(void **state)
     struct test *test = *state;
     create_topic(test);
     int client = connect_client(test);
-    send_small_batches(test, client, 1); /* the folder is made in the pool */
+    send_batches(test, client, 1, 100); /* the folder is made in the pool */
     broker_fixture_run_jobs(&test->broker);
-    send_small_batches(test, client, 1);
+    send_batches(test, client, 1, 100);
     int64_t before = end_offset(test), calls = memory_io_calls(test->broker.memory, CALL_PWRITE);
-    send_small_batches(test, client, 10);
+    send_batches(test, client, 10, 100);
     assert_int_equal(end_offset(test), before + 10);
     assert_int_equal(memory_io_calls(test->broker.memory, CALL_PWRITE), calls + 1);
     assert_true(answered(test, client));
     assert_true(list_empty(&test->server.writable));
+}
+
+/* Whatever pieces they come in; and what is kept for their rests goes back. */
+static void a_stream_of_large_frames_is_taken(void **state)
+{
+    struct test *test = *state;
+    const size_t pieces[] = {1000, 50000, 64 << 10, 100000, 200000, 300000, 1000000};
+    create_topic(test);
+    int client = connect_client(test);
+    send_batches(test, client, 1, 100);
+    broker_fixture_run_jobs(&test->broker);
+    turns(test, 3);
+    int64_t before = end_offset(test);
+    size_t size;
+    uint8_t *frames = batches_in_a_row(test, 16, 60000, &size);
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+        for (size_t sent = 0; sent < size;) {
+            size_t piece = pieces[i] < size - sent ? pieces[i] : size - sent;
+            send_all(test, client, frames + sent, piece);
+            sent += piece;
+            assert_in_range(test->server.input_bytes, 0, READ_BUFFER_BYTES);
+        }
+        for (int turn = 0; end_offset(test) < before + 16 * (int64_t)(i + 1); turn++) {
+            assert_true(turn < TURNS_MAX);
+            (void)answered(test, client);
+        }
+        assert_int_equal(end_offset(test), before + 16 * (int64_t)(i + 1));
+        assert_int_equal(test->server.input_bytes, 0);
+    }
+    free(frames);
 }
 
 /* Two of the largest requests at once fit the budget, also while their buffers grow. */
@@ -697,6 +732,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mute_connection_that_ends_goes_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_before_the_end_of_a_mute_connection_is_carried_out, setup, teardown),
         cmocka_unit_test_setup_teardown(batches_that_arrive_together_are_written_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stream_of_large_frames_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(connections_above_the_rate_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listener_has_a_rate_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listener_has_a_number_of_connections_of_its_own, setup, teardown),
