@@ -50,6 +50,43 @@ static int16_t newest_version(const struct player *player, const struct kp_api *
     return last >= api->versions.first && last < api->versions.last ? last : api->versions.last;
 }
 
+/* ---- time -------------------------------------------------------------------------------------------------------- */
+
+enum {
+    WALL,
+    MONOTONIC,
+};
+
+static volatile int64_t *game_ahead_ms(const struct game *game)
+{
+    return game->player->process ? game->player->process->ahead_ms : NULL;
+}
+
+int64_t game_wall_ms(const struct game *game)
+{
+    return client_wall_ms() + (game_ahead_ms(game) ? game_ahead_ms(game)[WALL] : 0);
+}
+
+int64_t game_mono_ms(const struct game *game)
+{
+    return client_mono_ms() + (game_ahead_ms(game) ? game_ahead_ms(game)[MONOTONIC] : 0);
+}
+
+static bool game_has_been_seen(struct game *game);
+
+/* Let time pass: a broker whose clocks are ours is woken by a question, and sees that it has. */
+static bool game_pass(struct game *game, int64_t ms)
+{
+    volatile int64_t *ahead_ms = game_ahead_ms(game);
+    if (!ahead_ms) {
+        poll(NULL, 0, (int)ms);
+        return true;
+    }
+    ahead_ms[WALL] += ms;
+    ahead_ms[MONOTONIC] += ms;
+    return game->stopped || game_has_been_seen(game);
+}
+
 /* ---- connections ------------------------------------------------------------------------------------------------ */
 
 /* The open connection of that name; NULL after game_fail(). */
@@ -96,7 +133,7 @@ static bool connection_remember(struct game *game, struct connection *connection
 {
     if (connection->asked_count == ASKED_MAX)
         return game_fail(game, "too many requests without an answer");
-    connection->asked[connection->asked_count++] = (struct asked){api, version, correlation_id, client_mono_ms()};
+    connection->asked[connection->asked_count++] = (struct asked){api, version, correlation_id, game_mono_ms(game)};
     return true;
 }
 
@@ -318,7 +355,7 @@ static bool game_take_answer(struct game *game, const struct step *step, int32_t
 {
     if (!game_bind(game, step, answer) || !game_pick(game, step, answer))
         return false;
-    answer_normalize(answer, api, &game->names, client_wall_ms());
+    answer_normalize(answer, api, &game->names, game_wall_ms(game));
     *again = !notes_hold(game, answer, step);
     if (*again)
         return true;
@@ -326,6 +363,19 @@ static bool game_take_answer(struct game *game, const struct step *step, int32_t
         return false;
     game_note_outcome(game, step, number, api, version, answer);
     return true;
+}
+
+/* When the answer has not come yet, the time passes that it takes at least. */
+static bool game_wait_out(struct game *game, struct connection *connection, int64_t at_least_ms)
+{
+    int64_t left_ms = at_least_ms;
+    if (connection->asked_count > 0)
+        left_ms -= game_mono_ms(game) - connection->asked[0].sent_mono_ms;
+    if (left_ms <= 0)
+        return true;
+    if (!game_has_been_seen(game))
+        return false;
+    return kafka_client_readable(&connection->client, 0) || game_pass(game, left_ms);
 }
 
 /* Receive one answer and take it. */
@@ -344,9 +394,11 @@ static bool game_receive_step(struct game *game, const struct step *step, int32_
             return false;
         game_count(game, api, (int16_t)step->version);
     }
+    if (step->at_least_ms && game_ahead_ms(game) && !game_wait_out(game, connection, step->at_least_ms))
+        return false;
     if (!game_receive(game, connection, &asked, &answer))
         return false;
-    int64_t took_ms = client_mono_ms() - asked.sent_mono_ms;
+    int64_t took_ms = game_mono_ms(game) - asked.sent_mono_ms;
     if (took_ms < step->at_least_ms)
         return game_fail(game, value_printf(game->arena, "the answer came after %d ms, sooner than %d ms", (int)took_ms,
                                             (int)step->at_least_ms));
@@ -507,8 +559,7 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
         return connection != NULL || game_fail(game, error);
     }
     case STEP_PASS:
-        poll(NULL, 0, (int)step->number);
-        return true;
+        return game_pass(game, step->number);
     case STEP_STOP:
     case STEP_KILL:
         return game_stop(game, step->kind == STEP_KILL);
@@ -531,7 +582,7 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
     game.topics = value_new(arena, VALUE_LIST);
     game.groups = value_new(arena, VALUE_LIST);
     game.outcomes_end = &play->outcomes;
-    names_init(&game.names, arena, &player->names, client_wall_ms());
+    names_init(&game.names, arena, &player->names, game_wall_ms(&game));
     const char *unique = value_printf(arena, "%s-v%d-%" PRIx64, scenario->name, version < 0 ? 0 : version, player->run);
     names_set(&game.names, "unique", value_text(arena, unique));
     names_set(&game.names, "version", value_int(arena, version));
