@@ -20,7 +20,8 @@ struct broker_process {
 
 /* Run `command` as a child: it prints "... ready on HOST:PORT", serves on $PORT (0: any) and keeps its data in
  * $FOLDER/data, if at all; settings of a start are in $OVERRIDES, as "--override NAME=VALUE ...". SIGTERM stops it.
- * `clock`: the library that lets us set its clocks, as process.ahead_ms; NULL: they are its own. False: *error says why. */
+ * `clock`: the library that lets us set its clocks, as process.ahead_ms; NULL: they are its own. False: *error says
+ * why. */
 bool broker_process_start_child(struct broker_process *broker, const char *command, const char *clock,
                                 const char **error);
 /* The broker runs already: `command` with the word start, stop or kill behind it does that, and its data is in
