@@ -127,11 +127,13 @@ GROUP_SCENARIOS = $(sort $(wildcard tests/conformance/groups/*.scenario))
 GROUP_SETTINGS  = tests/conformance/groups/server.properties
 # What other runs ask counts too, for versions and for errors.
 BESIDES         = $(GROUP_SCENARIOS) $(DISK_SCENARIOS)
-RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" \
+# Clocks of the broker that the runner sets. Sanitizers want to be in front of every other library.
+CLOCK           = $(if $(SAN),,$(if $(filter Linux,$(shell uname -s)),$(B)/clock.so))
+RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance $(CLOCK:%=--clock %) --start "$(B)/bin/dohle --ephemeral --port 0" \
         --errors tests/conformance/errors.reachable $(BESIDES:%=--besides %) $(SCENARIOS) && \
-    $(SUITE) groups $(B)/bin/conformance --part --start "$(B)/bin/dohle --ephemeral --port 0 $(GROUP_SETTINGS)" \
+    $(SUITE) groups $(B)/bin/conformance $(CLOCK:%=--clock %) --part --start "$(B)/bin/dohle --ephemeral --port 0 $(GROUP_SETTINGS)" \
         $(GROUP_SCENARIOS) && \
-    $(SUITE) disk $(B)/bin/conformance --part \
+    $(SUITE) disk $(B)/bin/conformance $(CLOCK:%=--clock %) --part \
         --start '$(B)/bin/dohle --data $$FOLDER/data --port $$PORT $$OVERRIDES $(DISK_SETTINGS)' $(DISK_SCENARIOS)
 
 unit: $(TESTS) ## Run the unit tests
@@ -139,7 +141,11 @@ unit: $(TESTS) ## Run the unit tests
 	$(Q)$(RUN_UNITS)
 	$(Q)$(SUITE) --total
 
-scenarios: all $(B)/bin/conformance ## Run the scenarios, without the units
+$(B)/clock.so: tests/crash/clock.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) -shared -fPIC -o $@ $< -ldl
+
+scenarios: all $(CLOCK) $(B)/bin/conformance ## Run the scenarios, without the units
 	$(Q)$(SUITE) --start
 	$(Q)$(RUN_SCENARIOS)
 	$(Q)$(SUITE) --total
@@ -149,7 +155,7 @@ mutate: ## See that the tests notice each fault of tests/mutants (hours)
 
 .PHONY: scenarios mutate
 
-tests: $(TESTS) $(TOOLS) ## Build the tests and do not run them
+tests: $(TESTS) $(TOOLS) $(CLOCK) ## Build the tests and do not run them
 
 test: all ## Run all quick tests: units, conformance with Apache Kafka's answers, the clients that this machine has
 	$(Q)$(MAKE) --no-print-directory tests

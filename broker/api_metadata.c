@@ -277,6 +277,8 @@ static void refuse_all(struct metadata *metadata, enum kafka_error error)
     for (int32_t i = 0; i < metadata->body->topics_count && request_pause(metadata->request, 1); i++) {
         struct kp_string name = metadata->body->topics[i].name;
         answer_error(metadata, name.size >= 0 ? name : KP_EMPTY_STRING, metadata->body->topics[i].topic_id, error);
+        metadata->topics[metadata->count - 1].topic_authorized_operations =
+            kp_metadata_response_topics_default.topic_authorized_operations; /* nothing is said of the topic */
     }
 }
 

@@ -408,6 +408,8 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
     enum kafka_error error;
     response->index = from->index;
     struct partition *partition = find_partition(produce, topic, from->index, &error);
+    if (partition != NULL && (produce->acks < -1 || produce->acks > 1)) /* Kafka asks where to before how sure */
+        error = KAFKA_INVALID_REQUIRED_ACKS;
     refuse_partition(response, error);
     if (error != KAFKA_NONE) {
         if (verdict != NULL)
@@ -551,8 +553,6 @@ static void refuse_all(struct produce *produce, enum kafka_error error)
  * good. */
 static enum kafka_error check_request(const struct kp_produce_request *body)
 {
-    if (body->acks < -1 || body->acks > 1)
-        return KAFKA_INVALID_REQUIRED_ACKS;
     for (int32_t t = 0; t < body->topic_data_count; t++) {
         const topic_data *data = &body->topic_data[t];
         for (int32_t p = 0; p < data->partition_data_count; p++) {

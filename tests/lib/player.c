@@ -50,6 +50,43 @@ static int16_t newest_version(const struct player *player, const struct kp_api *
     return last >= api->versions.first && last < api->versions.last ? last : api->versions.last;
 }
 
+/* ---- time -------------------------------------------------------------------------------------------------------- */
+
+enum {
+    WALL,
+    MONOTONIC,
+};
+
+static volatile int64_t *game_ahead_ms(const struct game *game)
+{
+    return game->player->process ? game->player->process->ahead_ms : NULL;
+}
+
+int64_t game_wall_ms(const struct game *game)
+{
+    return client_wall_ms() + (game_ahead_ms(game) ? game_ahead_ms(game)[WALL] : 0);
+}
+
+int64_t game_mono_ms(const struct game *game)
+{
+    return client_mono_ms() + (game_ahead_ms(game) ? game_ahead_ms(game)[MONOTONIC] : 0);
+}
+
+static bool game_has_been_seen(struct game *game);
+
+/* Let time pass: a broker whose clocks are ours is woken by a question, and sees that it has. */
+static bool game_pass(struct game *game, int64_t ms)
+{
+    volatile int64_t *ahead_ms = game_ahead_ms(game);
+    if (!ahead_ms) {
+        poll(NULL, 0, (int)ms);
+        return true;
+    }
+    ahead_ms[WALL] += ms;
+    ahead_ms[MONOTONIC] += ms;
+    return game->stopped || game_has_been_seen(game);
+}
+
 /* ---- connections ------------------------------------------------------------------------------------------------ */
 
 /* The open connection of that name; NULL after game_fail(). */
@@ -112,7 +149,7 @@ static bool game_send(struct game *game, const char *connection_name, const stru
     struct connection *connection = game_connection(game, connection_name);
     if (!connection)
         return false;
-    int64_t now_mono_ms = client_mono_ms();
+    int64_t now_mono_ms = game_mono_ms(game);
     int64_t since_mono_ms = connection->sent_mono_ms > 0 ? connection->sent_mono_ms : now_mono_ms;
     connection->sent_mono_ms = now_mono_ms;
     struct kp_request_header header = {api->key, version, ++game->player->correlation_id, connection->client_id};
@@ -321,7 +358,7 @@ static bool game_take_answer(struct game *game, const struct step *step, int32_t
 {
     if (!game_bind(game, step, answer) || !game_pick(game, step, answer))
         return false;
-    answer_normalize(answer, api, &game->names, client_wall_ms());
+    answer_normalize(answer, api, &game->names, game_wall_ms(game));
     *again = !notes_hold(game, answer, step);
     if (*again)
         return true;
@@ -329,6 +366,19 @@ static bool game_take_answer(struct game *game, const struct step *step, int32_t
         return false;
     game_note_outcome(game, step, number, api, version, answer);
     return true;
+}
+
+/* When the answer has not come yet, the time passes that it takes at least. */
+static bool game_wait_out(struct game *game, struct connection *connection, int64_t at_least_ms)
+{
+    int64_t left_ms = at_least_ms;
+    if (connection->asked_count > 0)
+        left_ms -= game_mono_ms(game) - connection->asked[0].since_mono_ms;
+    if (left_ms <= 0)
+        return true;
+    if (!game_has_been_seen(game))
+        return false;
+    return kafka_client_readable(&connection->client, 0) || game_pass(game, left_ms);
 }
 
 /* Receive one answer and take it. */
@@ -343,13 +393,15 @@ static bool game_receive_step(struct game *game, const struct step *step, int32_
         const struct kp_api *api = player_api(step->api);
         if (!api)
             return game_fail(game, value_printf(game->arena, "no API is named '%s'", step->api));
-        if (!connection_remember(game, connection, api, (int16_t)step->version, 0, client_mono_ms()))
+        if (!connection_remember(game, connection, api, (int16_t)step->version, 0, game_mono_ms(game)))
             return false;
         game_count(game, api, (int16_t)step->version);
     }
+    if (step->at_least_ms && game_ahead_ms(game) && !game_wait_out(game, connection, step->at_least_ms))
+        return false;
     if (!game_receive(game, connection, &asked, &answer))
         return false;
-    int64_t took_ms = client_mono_ms() - asked.since_mono_ms;
+    int64_t took_ms = game_mono_ms(game) - asked.since_mono_ms;
     if (took_ms < step->at_least_ms)
         return game_fail(game, value_printf(game->arena, "the answer came after %d ms, sooner than %d ms", (int)took_ms,
                                             (int)step->at_least_ms));
@@ -516,8 +568,7 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
         return connection != NULL || game_fail(game, error);
     }
     case STEP_PASS:
-        poll(NULL, 0, (int)step->number);
-        return true;
+        return game_pass(game, step->number);
     case STEP_STOP:
     case STEP_KILL:
         return game_stop(game, step->kind == STEP_KILL);
@@ -542,7 +593,7 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
     game.groups = value_new(arena, VALUE_LIST);
     game.transactions = value_new(arena, VALUE_LIST);
     game.outcomes_end = &play->outcomes;
-    names_init(&game.names, arena, &player->names, client_wall_ms());
+    names_init(&game.names, arena, &player->names, game_wall_ms(&game));
     const char *unique = value_printf(arena, "%s-v%d-%" PRIx64, scenario->name, version < 0 ? 0 : version, player->run);
     names_set(&game.names, "unique", value_text(arena, unique));
     names_set(&game.names, "version", value_int(arena, version));

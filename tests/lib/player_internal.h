@@ -50,6 +50,10 @@ bool game_fail(struct game *game, const char *error);
 /* Ask and take the answer as it is; NULL after game_fail(). For what the player asks on its own behalf. */
 struct value *game_ask(struct game *game, const char *connection, const char *api_name, const char *body_text);
 
+/* The broker's wall clock; the time that passes for it. */
+int64_t game_wall_ms(const struct game *game);
+int64_t game_mono_ms(const struct game *game);
+
 /* ---- player_setup.c: what a scenario has for itself --------------------------------------------------------------- */
 
 /* Create the topic "$unique-STEPNAME"; $STEPNAME is its name, $STEPNAME_id its id. */

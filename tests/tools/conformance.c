@@ -5,6 +5,8 @@
  *     --bootstrap HOST:PORT   the broker to ask
  *     --start COMMAND         start the broker: a command that prints "... ready on HOST:PORT"; stopped at the end. It
  *                             serves on $PORT, may keep its data in $FOLDER/data, and takes settings by $OVERRIDES
+ *     --clock LIBRARY         with --start: tests/crash/clock.c as a library, so that the broker's clocks are the
+ * runner's and what waits takes no time
  *     --launcher COMMAND      how the broker at --bootstrap is stopped and started: COMMAND start, stop or kill;
  *                             settings stand behind start
  *     --data FOLDER           and where its data is
@@ -41,7 +43,7 @@
 #define BESIDES_MAX       64
 
 struct options {
-    const char *bootstrap, *start, *launcher, *data, *only, *report, *errors;
+    const char *bootstrap, *start, *launcher, *data, *only, *report, *errors, *clock;
     const char *besides[BESIDES_MAX];
     int32_t besides_count;
     bool kafka, other, record, part, versions;
@@ -449,6 +451,7 @@ static void parse_options(int argc, char **argv, struct options *options)
         {"part",      no_argument,       NULL, 'p'},
         {"besides",   required_argument, NULL, 'e'},
         {"errors",    required_argument, NULL, 'm'},
+        {"clock",     required_argument, NULL, 'c'},
         {"versions",  no_argument,       NULL, 'v'},
         {NULL,        0,                 NULL, 0  },
     };
@@ -492,6 +495,9 @@ static void parse_options(int argc, char **argv, struct options *options)
         case 'm':
             options->errors = optarg;
             break;
+        case 'c':
+            options->clock = optarg;
+            break;
         case 'v':
             options->versions = true;
             break;
@@ -529,7 +535,7 @@ int main(int argc, char **argv)
     parse_options(argc, argv, &options);
     struct broker_process broker = {0};
     const char *error = NULL;
-    if (options.start && !broker_process_start_child(&broker, options.start, &error))
+    if (options.start && !broker_process_start_child(&broker, options.start, options.clock, &error))
         fail("'%s' did not start: %s", options.start, error);
     if (options.launcher)
         broker_process_use_launcher(&broker, options.launcher, options.data);
