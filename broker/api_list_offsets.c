@@ -84,8 +84,7 @@ static int search_offset(struct listing *listing, struct partition *partition, i
         listing->found = false;
     }
     if (listing->found) {
-        if (timestamp == OFFSET_MAX_TIMESTAMP || log_shows(log, listing->search.found.offset, listing->isolation))
-            *found = listing->search.found;
+        *found = listing->search.found;
         return STORAGE_OK;
     }
     if (listing->at_once)
@@ -93,6 +92,17 @@ static int search_offset(struct listing *listing, struct partition *partition, i
     return timestamp == OFFSET_MAX_TIMESTAMP
                ? log_find_max_timestamp(log, lookup, found, NULL)
                : log_find_timestamp(log, timestamp, listing->isolation, lookup, found, NULL);
+}
+
+/* What is found where open transactions keep it from readers was not found. */
+static int search_shown_offset(struct listing *listing, struct partition *partition, int64_t timestamp,
+                               struct log_found *found)
+{
+    const struct log_found nothing = *found;
+    int error = search_offset(listing, partition, timestamp, found);
+    if (error == STORAGE_OK && found->offset >= 0 && !log_shows(partition->log, found->offset, listing->isolation))
+        *found = nothing;
+    return error;
 }
 
 static int find_offset(struct listing *listing, struct partition *partition, int64_t timestamp, struct log_found *found)
@@ -114,7 +124,7 @@ static int find_offset(struct listing *listing, struct partition *partition, int
     case OFFSET_EARLIEST_PENDING_UPLOAD:
         return STORAGE_OK;
     default:
-        return search_offset(listing, partition, timestamp, found);
+        return search_shown_offset(listing, partition, timestamp, found);
     }
 }
 
