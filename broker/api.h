@@ -85,8 +85,9 @@ void api_list_groups(struct request *request);
 void api_describe_groups(struct request *request);
 void api_delete_groups(struct request *request);
 
-/* api_offsets.c */
+/* api_offset_commit.c */
 void api_offset_commit(struct request *request);
+/* api_offsets.c */
 void api_offset_fetch(struct request *request);
 void api_offset_delete(struct request *request);
 
