@@ -19,6 +19,7 @@ struct group_coordinator;
 struct metadata_log;
 struct producer_ids;
 struct recovery;
+struct transaction_coordinator;
 
 struct broker {
     struct env *env;
@@ -45,7 +46,8 @@ struct broker {
     struct parts parts;         /* requests that go so */
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
-    struct group_coordinator *groups; /* NULL before all is recovered */
+    struct group_coordinator *groups;             /* NULL before all is recovered */
+    struct transaction_coordinator *transactions; /* the same */
     struct listener *listeners;
     int32_t listeners_count;
     struct list spare_requests; /* recycled, with their arenas' first chunks */
