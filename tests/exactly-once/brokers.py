@@ -9,6 +9,7 @@ OPTIONS = ["offsets.topic.num.partitions=3", "transaction.state.log.num.partitio
            "group.min.session.timeout.ms=1000", "transaction.abort.timed.out.transaction.cleanup.interval.ms=200"]
 # Killed, Kafka comes back when its old session has expired: 9 s by default.
 KAFKA_OPTIONS = ["broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=300"]
+START_S = 300  # a net
 
 
 class Broker:
@@ -31,7 +32,7 @@ class Broker:
         return self.process.address()
 
     def start(self):
-        self.slowest_s = max(self.slowest_s, self.process.start(options=self.options))
+        self.slowest_s = max(self.slowest_s, self.process.start(options=self.options, wait_s=START_S))
 
     def kill_and_start(self):
         self.process.kill()
@@ -42,10 +43,11 @@ class Broker:
         self.process.stop()
 
 
-def await_until(true, what, patience_s=120):
-    """`true()` becomes true; `what` says what was awaited, or is asked for it."""
+def await_until(true, what, patience_s=180, alive=lambda: None):
+    """`true()` becomes true; `what` says what was awaited, or is asked for it. `alive` raises when it never will."""
     until = time.monotonic() + patience_s
     while not (value := true()):
+        alive()
         if time.monotonic() > until:
             raise AssertionError(f"awaited for {patience_s} s: {what() if callable(what) else what}")
         time.sleep(0.01)

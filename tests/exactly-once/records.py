@@ -30,7 +30,8 @@ def patiently(call):
 
 def create(bootstrap, *topics):
     wanted = [NewTopic(name, int(count), 1) for name, count in (topic.split(":") for topic in topics)]
-    for future in AdminClient({"bootstrap.servers": bootstrap}).create_topics(wanted).values():
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for future in admin.create_topics(wanted).values():
         future.result(PATIENCE_S)
 
 

@@ -6,38 +6,15 @@ import time
 from collections import Counter, defaultdict
 from contextlib import ExitStack
 
+from application import Application
 from applications import java
-from brokers import await_until
 from checks import expect
-from client import Client
 from topics import Topics
 
 LINES, WORDS_A_LINE, VOCABULARY = 500, 3, 20
 PARTS = 3
 MINUTE_MS = 60_000
 LINE_MS = 700  # between two lines, by their timestamps
-
-
-class Application:
-    def __init__(self, stack, broker, state, log):
-        self.stack, self.broker, self.state, self.log, self.client = stack, broker, state, log, None
-
-    def start(self):
-        self.client = Client(java("streams", "dohle.eos.WordCount", self.state), self.broker.address(), self.log)
-        self.words = 0  # that this process has taken
-        self.stack.callback(self.client.kill)
-
-    def note(self):
-        while self.client.answered():
-            self.words = self.client.next_progress()
-        return self.words
-
-    def await_words(self, count):
-        wanted = self.note() + count
-        await_until(lambda: self.note() >= wanted, lambda: f"{wanted} words, now {self.words}")
-
-    def end(self):
-        self.client.finish(self.client.begin("end"), progress=lambda _words: None)
 
 
 def check(make_broker, folder, seed, log, _kills):
@@ -49,17 +26,15 @@ def check(make_broker, folder, seed, log, _kills):
     with make_broker(folder / "broker") as broker, ExitStack() as stack:
         topics = Topics(broker, log)
         topics.create(words=2, counts=2, windows=2)
-        application = Application(stack, broker, folder / "state", log)
-        application.start()
+        application = Application(stack, broker, java("streams", "dohle.eos.WordCount", folder / "state"), log)
         topics.write("words", parts[0])
-        application.await_words(100)
-        application.client.kill()  # it comes back with its state folder, and its transactional id
-        application.start()
-        application.await_words(100)
+        application.await_more(100)
+        application.start_anew()  # with its state folder, and its transactional id
+        application.await_more(100)
         topics.write("words", parts[1])
-        application.await_words(40)
+        application.await_more(40)
         broker.kill_and_start()
-        application.await_words(100)
+        application.await_more(100)
         application.client.kill()
         shutil.rmtree(folder / "state")  # it comes back with what the changelogs have
         topics.write("words", parts[2])
