@@ -38,7 +38,7 @@ class Checker:
         self.topics = Topics(self.broker, log)
         self.folder, self.random, self.log = folder, random.Random(seed), log
         self.notes, self.going = [], {}
-        self.restarts = 0
+        self.restarts = self.ended = 0
 
     def start(self, name):
         notes = self.folder / f"notes-{len(self.notes)}"
@@ -95,7 +95,7 @@ class Checker:
             self.broker.stop()
             self.broker.start()
             expect(self.verify("after a clean stop") == read, "the same is read after a clean stop")
-            return (f"{kills} kills, {self.restarts} of workers, {sum(self.counts().values())} transactions, {read} records read, "
+            return (f"{kills} kills, {self.restarts} of workers, {self.ended} transactions, {read} records read, "
                     f"{told['held']} last stable offsets of open ones, slowest start {self.broker.slowest_s * 1000:.0f} ms")
 
     def end(self):
@@ -106,7 +106,7 @@ class Checker:
         await_until(lambda: self.counts() and all(going.progress["written"] for going in workers), "the writers end")
         self.going["java"].tell("settle")
         await_until(lambda: self.counts() and self.going["java"].progress["drained"], "all is copied")
-        self.counts()
+        self.ended = sum(self.counts().values())
         for going in workers:
             going.tell("end")
         results = {name: going.client.finish(progress=going.progress.update) for name, going in self.going.items()}
