@@ -102,6 +102,11 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
  * refused. What a start finds is read whatever its size. */
 #define COMMITTED_OFFSETS_BYTES_MAX MIB(512)
 
+/* All transactional ids and the partitions of their transactions, about 250 bytes an id and 4 a partition: half a
+ * million ids. Above it no new one is taken, and none gets further partitions. What a start finds is read whatever its
+ * size. */
+#define TRANSACTIONS_BYTES_MAX MIB(128)
+
 /* Clients, or groups of them, whose use of one kind of quota is remembered: at most 8192 of four kinds, of about half a
  * kilobyte each and their names. Beyond that the one that was quiet longest is forgotten. Kafka's bound is time alone.
  */

@@ -12,8 +12,8 @@
 
 #include "../../protocol/header.h"
 #include "answer_rules.h"
+#include "coordinator_log_value.h"
 #include "folder_value.h"
-#include "group_log_value.h"
 #include "kafka_client.h"
 #include "message_value.h"
 #include "player_internal.h"
@@ -427,19 +427,24 @@ static bool game_start(struct game *game, const struct value *settings)
 /* What the step looks at, read anew. */
 static bool game_look(struct game *game, const struct step *step, const char **api, struct value **seen)
 {
+    struct file_io *files = file_io_posix();
     const struct player_process *process = game->player->process;
     const struct value *named = names_get(&game->names, step->name);
     if (!process || !named)
-        return game_fail(game,
-                         process ? "no topic or group has that name" : "the runner does not know the broker's folder");
+        return game_fail(game, process ? "no topic, group or transaction has that name"
+                                       : "the runner does not know the broker's folder");
     const char *error = NULL, *name = value_printf(game->arena, "%.*s", named->text.size, named->text.data);
-    bool files = step->kind == STEP_FILES;
-    *api = files ? PLAYER_FILES : PLAYER_GROUP_LOG;
-    return (files
-                ? folder_to_value(file_io_posix(), process->data_folder, name, (int32_t)step->number, game->arena, seen,
-                                  &error)
-                : group_log_to_value(file_io_posix(), process->data_folder, named->text, game->arena, seen, &error)) ||
-           game_fail(game, error);
+    bool looked;
+    if (step->kind == STEP_FILES) {
+        *api = PLAYER_FILES;
+        looked = folder_to_value(files, process->data_folder, name, (int32_t)step->number, game->arena, seen, &error);
+    } else {
+        bool groups = step->kind == STEP_GROUP_LOG;
+        *api = groups ? PLAYER_GROUP_LOG : PLAYER_TRANSACTION_LOG;
+        looked = coordinator_log_to_value(groups ? &coordinator_log_groups : &coordinator_log_transactions, files,
+                                          process->data_folder, named->text, game->arena, seen, &error);
+    }
+    return looked || game_fail(game, error);
 }
 
 static bool game_look_step(struct game *game, const struct step *step, int32_t number)
@@ -475,7 +480,8 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
     case STEP_TOPIC:
         return game_topic_step(game, step);
     case STEP_GROUP:
-        return game_group_step(game, step);
+    case STEP_TRANSACTION:
+        return game_coordinated_step(game, step);
     case STEP_REQUEST:
         return game_request_step(game, step, number);
     case STEP_SEND:
@@ -511,6 +517,7 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
         return game_stop(game, false) && game_start(game, step->value);
     case STEP_FILES:
     case STEP_GROUP_LOG:
+    case STEP_TRANSACTION_LOG:
         return game_look_step(game, step, number);
     }
     return false;
@@ -523,6 +530,7 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
     struct game game = {.player = player, .scenario = scenario, .version = version, .arena = arena, .play = play};
     game.topics = value_new(arena, VALUE_LIST);
     game.groups = value_new(arena, VALUE_LIST);
+    game.transactions = value_new(arena, VALUE_LIST);
     game.outcomes_end = &play->outcomes;
     names_init(&game.names, arena, &player->names, client_wall_ms());
     const char *unique = value_printf(arena, "%s-v%d-%" PRIx64, scenario->name, version < 0 ? 0 : version, player->run);

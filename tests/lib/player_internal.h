@@ -34,10 +34,11 @@ struct game {
     struct names names;
     struct connection connections[CONNECTIONS_MAX];
     int32_t connections_count;
-    struct value *topics; /* names of those that `topic` made, `number` the partitions: deleted in the end */
-    struct value *groups; /* names of those that `group` made */
-    bool stopped;         /* the broker, by a step */
-    bool with_settings;   /* it runs with settings of a step */
+    struct value *topics;       /* names of those that `topic` made, `number` the partitions: deleted in the end */
+    struct value *groups;       /* names of those that `group` made */
+    struct value *transactions; /* of `transaction` */
+    bool stopped;               /* the broker, by a step */
+    bool with_settings;         /* it runs with settings of a step */
     struct play *play;
     struct outcome **outcomes_end;
 };
@@ -52,9 +53,9 @@ struct value *game_ask(struct game *game, const char *connection, const char *ap
 
 /* Create the topic "$unique-STEPNAME"; $STEPNAME is its name, $STEPNAME_id its id. */
 bool game_topic_step(struct game *game, const struct step *step);
-/* $STEPNAME is "$unique-STEPNAME", and the broker is ready to coordinate the group of that name. */
-bool game_group_step(struct game *game, const struct step *step);
-/* Wait until the topics and groups of before can be used again. */
+/* $STEPNAME is "$unique-STEPNAME", and the broker is ready to coordinate the group or transaction of that name. */
+bool game_coordinated_step(struct game *game, const struct step *step);
+/* Wait until the topics, groups and transactions of before can be used again. */
 bool game_await_setup(struct game *game);
 /* So that a broker holds the topics of one scenario only; those that are gone already do not matter. */
 void game_delete_topics(struct game *game);

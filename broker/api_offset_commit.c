@@ -1,0 +1,219 @@
+/* OffsetCommit: how far groups have read. What is kept is in coord/offsets.c.
+ *
+ * A topic is named by its name, and from version 10 on by its id. What is asked for partitions that do not exist is
+ * refused here, for each of them; the group has its say about the others. In the answer the refused ones come first, as
+ * in Kafka. */
+#include "api.h"
+#include "broker.h"
+#include "coord/classic_group.h"
+#include "coord/offsets.h"
+#include "group_coordinator.h"
+#include "limits.h"
+#include "outcome.h"
+
+typedef struct kp_offset_commit_request_topics commit_topic;
+typedef struct kp_offset_commit_request_topics_partitions commit_partition;
+typedef struct kp_offset_commit_response_topics commit_answer;
+
+/* A commit on its way. */
+struct commit {
+    struct request *request;
+    struct kp_string group_id, member_id, instance_id;
+    int32_t generation;   /* -1: of no member */
+    int64_t retention_ms; /* -1: by the rules of the group */
+    const commit_topic *topics;
+    int32_t topics_count;
+    bool by_id;                /* topics are named by their ids */
+    enum kafka_error no_group; /* for members of a group that is not there */
+    struct coord_batch batch;
+    size_t new_bytes; /* what the records cost in memory */
+};
+
+static const struct topic *find_topic(const struct commit *commit, const commit_topic *asked)
+{
+    const struct catalog *catalog = commit->request->broker->catalog;
+    return commit->by_id ? catalog_topic_by_id(catalog, asked->topic_id) : catalog_topic(catalog, asked->name);
+}
+
+/* The group's word on the whole commit. */
+static enum kafka_error check_group(const struct commit *commit)
+{
+    struct groups *groups = commit->request->broker->groups->groups;
+    struct group *group = groups_find(groups, commit->group_id);
+    if (!group && commit->generation < 0) /* its consumers assign partitions themselves: the commit makes the group */
+        return groups_have_room(groups, commit->group_id, 0) ? KAFKA_NONE : KAFKA_INVALID_COMMIT_OFFSET_SIZE;
+    if (!group)
+        return commit->no_group;
+    if (group->type != GROUP_CLASSIC) /* none of its members can reach us */
+        return commit->generation < 0 && commit->member_id.size == 0 ? KAFKA_NONE : KAFKA_UNKNOWN_MEMBER_ID;
+    return classic_group_check_commit(group, commit->member_id, commit->instance_id, commit->generation, false);
+}
+
+/* The coordinator's word on it. */
+static enum kafka_error check(struct commit *commit, int32_t *shard)
+{
+    enum kafka_error error = group_coordinator_shard(commit->request->broker->groups, commit->group_id, shard);
+    return error != KAFKA_NONE ? error : check_group(commit);
+}
+
+/* Java counts characters by UTF-16 units. */
+static int32_t java_length(struct kp_string text)
+{
+    int32_t length = 0;
+    for (int32_t i = 0; i < text.size; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        length += (byte & 0xc0) != 0x80;
+        length += byte >= 0xf0;
+    }
+    return length;
+}
+
+static enum kafka_error commit_one(struct commit *commit, const struct topic *topic, const commit_partition *asked)
+{
+    const struct broker *broker = commit->request->broker;
+    struct kp_string name = kp_string_of(topic->name);
+    int64_t now_ms = commit->batch.timestamp_ms;
+    if (java_length(asked->committed_metadata) > broker->config->offset_metadata_max_bytes)
+        return KAFKA_OFFSET_METADATA_TOO_LARGE;
+    struct committed_offset offset = {
+        .partition = asked->partition_index,
+        .leader_epoch = asked->committed_leader_epoch,
+        .offset = asked->committed_offset,
+        .commit_ms = now_ms,
+        .expire_ms = commit->retention_ms < 0 ? -1 : now_ms + commit->retention_ms,
+        .metadata = asked->committed_metadata.size < 0 ? KP_EMPTY_STRING : asked->committed_metadata,
+    };
+    commit->new_bytes += offsets_commit_bytes(name, offset.metadata);
+    if (broker->groups->groups->offsets_bytes + commit->new_bytes > COMMITTED_OFFSETS_BYTES_MAX)
+        return KAFKA_INVALID_COMMIT_OFFSET_SIZE;
+    offsets_add_commit(&commit->batch, commit->group_id, name, topic->id, &offset);
+    return KAFKA_NONE;
+}
+
+/* An answer entry for the topic, with room for all its partitions. False: no memory. */
+static bool begin_topic(struct request *request, const commit_topic *asked, commit_answer *answer)
+{
+    *answer = (commit_answer){.name = asked->name, .topic_id = asked->topic_id};
+    answer->partitions = arena_calloc(&request->arena, (size_t)asked->partitions_count, sizeof *answer->partitions);
+    return answer->partitions != NULL;
+}
+
+static void add_outcome(commit_answer *answer, int32_t partition, enum kafka_error error)
+{
+    answer->partitions[answer->partitions_count++] =
+        (struct kp_offset_commit_response_topics_partitions){partition, (int16_t)error};
+}
+
+/* Refuse what does not exist. Returns the number of the others. */
+static int32_t refuse_missing(const struct commit *commit, const commit_topic *asked, commit_answer *answer)
+{
+    const struct topic *topic = find_topic(commit, asked);
+    int32_t valid = 0;
+    for (int32_t i = 0; i < asked->partitions_count; i++) {
+        int32_t index = asked->partitions[i].partition_index;
+        if (!topic)
+            add_outcome(answer, index, commit->by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+        else if (!topic_partition(topic, index))
+            add_outcome(answer, index, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+        else
+            valid++;
+    }
+    return valid;
+}
+
+/* Commit what does exist, or note the refusal for it. */
+static void commit_topic_partitions(struct commit *commit, const commit_topic *asked, commit_answer *answer,
+                                    enum kafka_error refusal)
+{
+    const struct topic *topic = find_topic(commit, asked);
+    for (int32_t i = 0; topic && i < asked->partitions_count; i++) {
+        const commit_partition *partition = &asked->partitions[i];
+        if (topic_partition(topic, partition->partition_index))
+            add_outcome(answer, partition->partition_index,
+                        refusal != KAFKA_NONE ? refusal : commit_one(commit, topic, partition));
+    }
+}
+
+/* Those that were to be written and could not. */
+static void fail_written(commit_answer *answers, int32_t count, enum kafka_error error)
+{
+    for (int32_t t = 0; t < count; t++) {
+        for (int32_t p = 0; p < answers[t].partitions_count; p++) {
+            if (answers[t].partitions[p].error_code == KAFKA_NONE)
+                answers[t].partitions[p].error_code = (int16_t)error;
+        }
+    }
+}
+
+/* Topics with something to refuse first, then the others; those without partitions not at all. */
+static int32_t order_answers(const commit_answer *answers, const bool *refused, int32_t count, commit_answer *ordered)
+{
+    int32_t kept = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int32_t t = 0; t < count; t++) {
+            if (answers[t].partitions_count > 0 && refused[t] == (pass == 0))
+                ordered[kept++] = answers[t];
+        }
+    }
+    return kept;
+}
+
+static void write_offsets(struct commit *commit, commit_answer *answers)
+{
+    struct group_coordinator *coordinator = commit->request->broker->groups;
+    int32_t shard = 0;
+    groups_begin(coordinator->groups, &commit->batch);
+    enum kafka_error refusal = check(commit, &shard);
+    for (int32_t t = 0; t < commit->topics_count; t++)
+        commit_topic_partitions(commit, &commit->topics[t], &answers[t], refusal);
+    enum kafka_error error = groups_commit(coordinator->groups, shard, &commit->batch);
+    if (error != KAFKA_NONE)
+        fail_written(answers, commit->topics_count, error);
+    coordinator_hold(coordinator->executor, shard, commit->request);
+}
+
+/* Commit, and tell the outcome by topics. NULL: no memory. */
+static commit_answer *commit_offsets(struct commit *commit, int32_t *answers_count)
+{
+    struct arena *arena = &commit->request->arena;
+    size_t count = (size_t)commit->topics_count;
+    commit_answer *answers = arena_calloc(arena, count, sizeof *answers);
+    commit_answer *ordered = arena_calloc(arena, count, sizeof *answers);
+    bool *refused = arena_calloc(arena, count, sizeof *refused), any_valid = false;
+    if (!answers || !ordered || !refused)
+        return NULL;
+    for (size_t t = 0; t < count; t++) {
+        if (!begin_topic(commit->request, &commit->topics[t], &answers[t]))
+            return NULL;
+        any_valid |= refuse_missing(commit, &commit->topics[t], &answers[t]) > 0;
+        refused[t] = answers[t].partitions_count > 0;
+    }
+    if (any_valid)
+        write_offsets(commit, answers);
+    *answers_count = order_answers(answers, refused, commit->topics_count, ordered);
+    return ordered;
+}
+
+void api_offset_commit(struct request *request)
+{
+    const struct kp_offset_commit_request *body = request->body;
+    struct kp_offset_commit_response response = kp_offset_commit_response_default;
+    int16_t version = request->header.api_version;
+    struct commit commit = {
+        .request = request,
+        .group_id = body->group_id,
+        .member_id = body->member_id,
+        .instance_id = body->group_instance_id,
+        .generation = body->generation_id_or_member_epoch,
+        .retention_ms = body->retention_time_ms,
+        .topics = body->topics,
+        .topics_count = body->topics_count,
+        .by_id = version >= 10,
+        .no_group = version >= 9 ? KAFKA_GROUP_ID_NOT_FOUND : KAFKA_ILLEGAL_GENERATION,
+    };
+    response.topics = commit_offsets(&commit, &response.topics_count);
+    if (response.topics)
+        request_respond(request, &response);
+    else
+        request_close(request, NO_MEMORY);
+}
