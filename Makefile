@@ -122,10 +122,15 @@ DISK_SETTINGS   = tests/disk/server.properties
 # Scenarios that want settings of their own: short sessions, small groups.
 GROUP_SCENARIOS = $(sort $(wildcard tests/conformance/groups/*.scenario))
 GROUP_SETTINGS  = tests/conformance/groups/server.properties
+# The same for transactions: they run out of time soon.
+TRANSACTION_SCENARIOS = $(sort $(wildcard tests/conformance/transactions/*.scenario))
+TRANSACTION_SETTINGS  = tests/conformance/transactions/server.properties
 RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" \
-        $(GROUP_SCENARIOS:%=--besides %) $(SCENARIOS) && \
+        $(GROUP_SCENARIOS:%=--besides %) $(TRANSACTION_SCENARIOS:%=--besides %) $(SCENARIOS) && \
     $(SUITE) groups $(B)/bin/conformance --part --start "$(B)/bin/dohle --ephemeral --port 0 $(GROUP_SETTINGS)" \
         $(GROUP_SCENARIOS) && \
+    $(SUITE) transactions $(B)/bin/conformance --part \
+        --start "$(B)/bin/dohle --ephemeral --port 0 $(TRANSACTION_SETTINGS)" $(TRANSACTION_SCENARIOS) && \
     $(SUITE) disk $(B)/bin/conformance --part \
         --start '$(B)/bin/dohle --data $$FOLDER/data --port $$PORT $$OVERRIDES $(DISK_SETTINGS)' $(DISK_SCENARIOS)
 
@@ -172,6 +177,7 @@ sanitized: all $(TESTS) $(TOOLS)
 conformance-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the conformance suite expects (Java, Maven, Python)
 	$(Q)tests/conformance/record $(B)/bin/conformance --record /dev/null $(SCENARIOS)
 	$(Q)tests/conformance/record $(B)/bin/conformance --record $(GROUP_SETTINGS) --part $(GROUP_SCENARIOS)
+	$(Q)tests/conformance/record $(B)/bin/conformance --record $(TRANSACTION_SETTINGS) --part $(TRANSACTION_SCENARIOS)
 
 disk-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the disk suite expects
 	$(Q)tests/conformance/record $(B)/bin/conformance --record $(DISK_SETTINGS) --part $(DISK_SCENARIOS)
@@ -180,6 +186,7 @@ disk-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the disk su
 conformance-replay: all $(B)/bin/conformance
 	$(Q)tests/conformance/record $(B)/bin/conformance --replay /dev/null $(SCENARIOS)
 	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(GROUP_SETTINGS) --part $(GROUP_SCENARIOS)
+	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(TRANSACTION_SETTINGS) --part $(TRANSACTION_SCENARIOS)
 	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(DISK_SETTINGS) --part $(DISK_SCENARIOS)
 
 .PHONY: disk-record conformance-replay

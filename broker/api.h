@@ -87,6 +87,7 @@ void api_delete_groups(struct request *request);
 
 /* api_offset_commit.c */
 void api_offset_commit(struct request *request);
+void api_txn_offset_commit(struct request *request);
 /* api_offsets.c */
 void api_offset_fetch(struct request *request);
 void api_offset_delete(struct request *request);

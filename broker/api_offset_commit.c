@@ -1,8 +1,12 @@
-/* OffsetCommit: how far groups have read. What is kept is in coord/offsets.c.
+/* OffsetCommit, TxnOffsetCommit: how far groups have read. What is kept is in coord/offsets.c.
  *
- * A topic is named by its name, and from version 10 on by its id. What is asked for partitions that do not exist is
- * refused here, for each of them; the group has its say about the others. In the answer the refused ones come first, as
- * in Kafka. */
+ * A topic is named by its name, and from version 10 (6 in a transaction) on by its id. What is asked for partitions
+ * that do not exist is refused here, for each of them; the transaction and the group have their say about the others.
+ * In the answer the refused ones come first, as in Kafka.
+ *
+ * In a transaction the offsets go into a batch of its producer, which the transaction has to know of (KIP-890): up to
+ * version 4 the client has told it with AddOffsetsToTxn, from version 5 on it is told here. A client that says which
+ * member it commits for is held to that (KIP-447). */
 #include "api.h"
 #include "broker.h"
 #include "coord/classic_group.h"
@@ -10,6 +14,7 @@
 #include "group_coordinator.h"
 #include "limits.h"
 #include "outcome.h"
+#include "transaction_guard.h"
 
 typedef struct kp_offset_commit_request_topics commit_topic;
 typedef struct kp_offset_commit_request_topics_partitions commit_partition;
@@ -23,8 +28,9 @@ struct commit {
     int64_t retention_ms; /* -1: by the rules of the group */
     const commit_topic *topics;
     int32_t topics_count;
-    bool by_id;                /* topics are named by their ids */
-    enum kafka_error no_group; /* for members of a group that is not there */
+    bool by_id;                      /* topics are named by their ids */
+    enum kafka_error no_group;       /* for members of a group that is not there */
+    struct transaction_guard *guard; /* of the transaction that it is part of; NULL: of none */
     struct coord_batch batch;
     size_t new_bytes; /* what the records cost in memory */
 };
@@ -46,13 +52,34 @@ static enum kafka_error check_group(const struct commit *commit)
         return commit->no_group;
     if (group->type != GROUP_CLASSIC) /* none of its members can reach us */
         return commit->generation < 0 && commit->member_id.size == 0 ? KAFKA_NONE : KAFKA_UNKNOWN_MEMBER_ID;
-    return classic_group_check_commit(group, commit->member_id, commit->instance_id, commit->generation, false);
+    return classic_group_check_commit(group, commit->member_id, commit->instance_id, commit->generation,
+                                      commit->guard != NULL);
+}
+
+/* The transaction's word on it: the partition of the group has to be part of it. */
+static enum kafka_error check_transaction(struct commit *commit, int32_t shard)
+{
+    struct broker *broker = commit->request->broker;
+    const struct topic *topic = catalog_topic(broker->catalog, kp_string_of(broker->groups->kind.topic));
+    if (commit->guard->client == TRANSACTION_CLIENT_ADDS) {
+        struct transaction_partitions partitions = {0};
+        transaction_partitions_add(&partitions, kp_string_of(topic->name), shard);
+        transaction_guard_add(commit->guard, commit->request, &partitions);
+        transaction_partitions_release(&partitions);
+    }
+    enum kafka_error error = transaction_guard_check(commit->guard, topic_partition(topic, shard));
+    /* what a producer of records would repeat, as one who looks for the coordinator knows it */
+    return error == KAFKA_NOT_ENOUGH_REPLICAS ? KAFKA_COORDINATOR_NOT_AVAILABLE : error;
 }
 
 /* The coordinator's word on it. */
 static enum kafka_error check(struct commit *commit, int32_t *shard)
 {
+    if (commit->guard && commit->group_id.size == 0)
+        return KAFKA_INVALID_GROUP_ID;
     enum kafka_error error = group_coordinator_shard(commit->request->broker->groups, commit->group_id, shard);
+    if (error == KAFKA_NONE && commit->guard)
+        error = check_transaction(commit, *shard);
     return error != KAFKA_NONE ? error : check_group(commit);
 }
 
@@ -163,6 +190,10 @@ static void write_offsets(struct commit *commit, commit_answer *answers)
     struct group_coordinator *coordinator = commit->request->broker->groups;
     int32_t shard = 0;
     groups_begin(coordinator->groups, &commit->batch);
+    if (commit->guard) {
+        commit->batch.producer_id = commit->guard->producer.id;
+        commit->batch.producer_epoch = commit->guard->producer.epoch;
+    }
     enum kafka_error refusal = check(commit, &shard);
     for (int32_t t = 0; t < commit->topics_count; t++)
         commit_topic_partitions(commit, &commit->topics[t], &answers[t], refusal);
@@ -213,6 +244,86 @@ void api_offset_commit(struct request *request)
     };
     response.topics = commit_offsets(&commit, &response.topics_count);
     if (response.topics)
+        request_respond(request, &response);
+    else
+        request_close(request, NO_MEMORY);
+}
+
+/* ---- TxnOffsetCommit ------------------------------------------------------------------------------------------------- */
+
+/* The topics of the request, as OffsetCommit has them. NULL: no memory. */
+static commit_topic *convert_topics(struct request *request)
+{
+    const struct kp_txn_offset_commit_request *body = request->body;
+    commit_topic *topics = arena_calloc(&request->arena, (size_t)body->topics_count, sizeof *topics);
+    for (int32_t t = 0; t < body->topics_count && topics; t++) {
+        const struct kp_txn_offset_commit_request_topics *asked = &body->topics[t];
+        commit_topic *topic = &topics[t];
+        *topic = (commit_topic){.name = asked->name, .topic_id = asked->topic_id};
+        topic->partitions = arena_calloc(&request->arena, (size_t)asked->partitions_count, sizeof *topic->partitions);
+        if (!topic->partitions)
+            return NULL;
+        topic->partitions_count = asked->partitions_count;
+        for (int32_t i = 0; i < asked->partitions_count; i++)
+            topic->partitions[i] = (commit_partition){
+                .partition_index = asked->partitions[i].partition_index,
+                .committed_offset = asked->partitions[i].committed_offset,
+                .committed_leader_epoch = asked->partitions[i].committed_leader_epoch,
+                .committed_metadata = asked->partitions[i].committed_metadata,
+            };
+    }
+    return topics;
+}
+
+/* False: no memory. */
+static bool convert_answers(struct request *request, const commit_answer *answers, int32_t count,
+                            struct kp_txn_offset_commit_response *response)
+{
+    response->topics = arena_calloc(&request->arena, (size_t)count, sizeof *response->topics);
+    for (int32_t t = 0; t < count && response->topics; t++) {
+        struct kp_txn_offset_commit_response_topics *topic = &response->topics[t];
+        *topic =
+            (struct kp_txn_offset_commit_response_topics){.name = answers[t].name, .topic_id = answers[t].topic_id};
+        topic->partitions =
+            arena_calloc(&request->arena, (size_t)answers[t].partitions_count, sizeof *topic->partitions);
+        if (!topic->partitions)
+            return false;
+        topic->partitions_count = answers[t].partitions_count;
+        for (int32_t i = 0; i < answers[t].partitions_count; i++)
+            topic->partitions[i] = (struct kp_txn_offset_commit_response_topics_partitions){
+                answers[t].partitions[i].partition_index, answers[t].partitions[i].error_code};
+    }
+    response->topics_count = count;
+    return response->topics != NULL;
+}
+
+void api_txn_offset_commit(struct request *request)
+{
+    const struct kp_txn_offset_commit_request *body = request->body;
+    struct kp_txn_offset_commit_response response = kp_txn_offset_commit_response_default;
+    int16_t version = request->header.api_version;
+    struct transaction_guard guard;
+    transaction_guard_init(&guard, request->broker, body->transactional_id,
+                           (struct producer_epoch){body->producer_id, body->producer_epoch},
+                           version >= 5   ? TRANSACTION_CLIENT_ADDS
+                           : version == 4 ? TRANSACTION_CLIENT_ABORTS
+                                          : TRANSACTION_CLIENT_OLD);
+    struct commit commit = {
+        .request = request,
+        .group_id = body->group_id,
+        .member_id = body->member_id,
+        .instance_id = body->group_instance_id,
+        .generation = body->generation_id_or_member_epoch,
+        .retention_ms = -1,
+        .topics = convert_topics(request),
+        .topics_count = body->topics_count,
+        .by_id = version >= 6,
+        .no_group = version >= 6 ? KAFKA_GROUP_ID_NOT_FOUND : KAFKA_ILLEGAL_GENERATION,
+        .guard = &guard,
+    };
+    int32_t count = 0;
+    const commit_answer *answers = commit.topics ? commit_offsets(&commit, &count) : NULL;
+    if (answers && convert_answers(request, answers, count, &response))
         request_respond(request, &response);
     else
         request_close(request, NO_MEMORY);

@@ -282,7 +282,7 @@ static enum kafka_error write_batch(struct coordinator *coordinator, struct shar
     struct partition *partition = partition_of(shard);
     struct batch_header header = BATCH_HEADER_PLAIN;
     struct storage_fault fault = {0};
-    header.base_sequence = 0; /* as Kafka's coordinators leave it, whether a producer is named or not */
+    header.base_sequence = coordinator->kind->base_sequence;
     header.producer_id = batch->producer_id;
     header.producer_epoch = batch->producer_epoch;
     if (batch->producer_id >= 0)

@@ -39,6 +39,7 @@ static const struct {
     {KP_API_ADD_OFFSETS_TO_TXN,            api_add_offsets_to_txn           },
     {KP_API_END_TXN,                       api_end_txn                      },
     {KP_API_WRITE_TXN_MARKERS,             api_write_txn_markers            },
+    {KP_API_TXN_OFFSET_COMMIT,             api_txn_offset_commit            },
     {KP_API_DESCRIBE_CONFIGS,              api_describe_configs             },
     {KP_API_ALTER_CONFIGS,                 api_alter_configs                },
     {KP_API_ALTER_REPLICA_LOG_DIRS,        api_alter_replica_log_dirs       },

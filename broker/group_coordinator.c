@@ -73,6 +73,7 @@ struct group_coordinator *group_coordinator_new(struct broker *broker)
         .replication_factor = &config->offsets_topic_replication_factor,
         .add_settings = add_settings,
         .codec = &config->offsets_topic_compression_codec,
+        .base_sequence = 0,
         .replay = replay,
         .replay_marker = replay_marker,
         .loaded = loaded,

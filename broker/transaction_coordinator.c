@@ -229,6 +229,7 @@ struct transaction_coordinator *transaction_coordinator_new(struct broker *broke
         .partitions = &config->transaction_state_log_num_partitions,
         .replication_factor = &config->transaction_state_log_replication_factor,
         .add_settings = add_settings,
+        .base_sequence = -1,
         .replay = replay,
         .loaded = loaded,
         .synced = synced,

@@ -99,25 +99,18 @@ static bool has_producer(const struct value *batches, int64_t producer_id)
     return batch != NULL;
 }
 
-/* NULL: of a producer that has not written about the key; or no marker. */
-static struct value *marker_to_value(const struct value *batches, const struct record_batch *batch,
-                                     const struct record *record, struct arena *arena)
+/* NULL: of a producer that has not written about the key. */
+static struct value *control_to_value(const struct value *batches, const struct record_batch *batch,
+                                      const struct record *record, struct arena *arena)
 {
-    static const char *const types[] = {"abort", "commit"};
-    enum { KEY_SIZE = 4, VALUE_SIZE = 6 }; /* both have a version in front */
     if (!has_producer(batches, batch->producer_id))
         return NULL;
-    struct value *value = value_new(arena, VALUE_OBJECT);
-    bool sound = record->key.size == KEY_SIZE && record->value.size == VALUE_SIZE && !record->header_count &&
-                 load_be16(record->key.data) == 0 && load_be16(record->value.data) == 0 &&
-                 load_be16(record->key.data + 2) < COUNT_OF(types);
-    if (sound) {
-        value_set(value, "marker", value_text(arena, types[load_be16(record->key.data + 2)]));
-        value_set(value, "coordinator_epoch", value_int(arena, (int32_t)load_be32(record->value.data + 2)));
-    } else {
-        value_set(value, "key", bytes_value(record->key, arena));
-        value_set(value, "value", bytes_value(record->value, arena));
-    }
+    struct value *value = marker_to_value(record, arena);
+    if (value)
+        return value;
+    value = value_new(arena, VALUE_OBJECT);
+    value_set(value, "key", bytes_value(record->key, arena));
+    value_set(value, "value", bytes_value(record->value, arena));
     return value;
 }
 
@@ -145,7 +138,7 @@ void coordinator_log_append(const struct coordinator_log *log, struct value *bat
         record_iterator_init(&iterator, &batch, INT32_MAX, NULL);
         while (record_iterator_next(&iterator, &record)) {
             struct value *one = (batch.attributes & BATCH_CONTROL) != 0
-                                    ? marker_to_value(batches, &batch, &record, arena)
+                                    ? control_to_value(batches, &batch, &record, arena)
                                     : record_to_value(log, &record, key, batch.base_timestamp_ms, arena);
             if (one)
                 value_append(records, one);
