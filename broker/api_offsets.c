@@ -36,6 +36,7 @@ struct commit {
     struct coord_batch batch;
     size_t new_bytes; /* what the records cost in memory */
     int64_t now_ms;
+    bool *missing; /* of all partitions of the request: was refused, whatever came meanwhile */
 };
 
 typedef struct kp_offset_commit_request_topics commit_topic;
@@ -99,7 +100,7 @@ static enum kafka_error commit_one(struct commit *commit, const struct topic *to
 static bool begin_topic(struct request *request, const commit_topic *asked, commit_answer *answer)
 {
     *answer = (commit_answer){.name = asked->name, .topic_id = asked->topic_id};
-    answer->partitions = arena_calloc(&request->arena, (size_t)asked->partitions_count, sizeof *answer->partitions);
+    answer->partitions = arena_alloc(&request->arena, (size_t)asked->partitions_count * sizeof *answer->partitions);
     return answer->partitions != NULL;
 }
 
@@ -109,40 +110,53 @@ static void add_outcome(commit_answer *answer, int32_t partition, enum kafka_err
         (struct kp_offset_commit_response_topics_partitions){partition, (int16_t)error};
 }
 
-/* Refuse what does not exist; `valid` is the number of the others. */
-static void refuse_missing(struct request *request, const commit_topic *asked, commit_answer *answer, int32_t *valid)
+/* Refuse what does not exist, and note it from `missing` on; `valid` is the number of the others. */
+static void refuse_missing(struct request *request, const commit_topic *asked, commit_answer *answer, bool *missing,
+                           int32_t *valid)
 {
     const struct topic *topic = find_topic(request, asked->name, asked->topic_id);
     *valid = 0;
-    for (int32_t i = 0; i < asked->partitions_count; i++) {
+    for (int32_t i = 0; i < asked->partitions_count && request_pause(request, 1); i++) {
         int32_t index = asked->partitions[i].partition_index;
+        if (request_is_in_parts(request))
+            topic = find_topic(request, asked->name, asked->topic_id);
+        missing[i] = !topic_partition(topic, index);
         if (!topic)
             add_outcome(answer, index, unknown_topic(request));
-        else if (!topic_partition(topic, index))
+        else if (missing[i])
             add_outcome(answer, index, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
         else
             ++*valid;
     }
 }
 
-/* Commit what does exist, or note the group's refusal for it. */
+/* Commit what does exist, or note the group's refusal for it. Nobody may work in between, but when nothing will be
+ * written. */
 static void commit_topic_partitions(struct commit *commit, const commit_topic *asked, commit_answer *answer,
-                                    enum kafka_error refusal)
+                                    const bool *missing, enum kafka_error refusal)
 {
     const struct topic *topic = find_topic(commit->request, asked->name, asked->topic_id);
-    for (int32_t i = 0; topic && i < asked->partitions_count; i++) {
+    bool nothing_written = refusal != KAFKA_NONE;
+    for (int32_t i = 0; i < asked->partitions_count; i++) {
         const commit_partition *partition = &asked->partitions[i];
-        if (topic_partition(topic, partition->partition_index))
-            add_outcome(answer, partition->partition_index,
-                        refusal != KAFKA_NONE ? refusal : commit_one(commit, topic, partition));
+        enum kafka_error error = refusal;
+        if (missing[i])
+            continue;
+        nothing_written = nothing_written || commit->batch.too_large;
+        if (nothing_written && !request_pause(commit->request, 1))
+            break;
+        if (!nothing_written)
+            error = topic_partition(topic, partition->partition_index) ? commit_one(commit, topic, partition)
+                                                                       : unknown_topic(commit->request);
+        add_outcome(answer, partition->partition_index, error);
     }
 }
 
 /* Those that were to be written and could not. */
-static void fail_written(commit_answer *answers, int32_t count, enum kafka_error error)
+static void fail_written(struct request *request, commit_answer *answers, int32_t count, enum kafka_error error)
 {
-    for (int32_t t = 0; t < count; t++) {
-        for (int32_t p = 0; p < answers[t].partitions_count; p++) {
+    for (int32_t t = 0; t < count && request_pause(request, t % 16 == 0); t++) {
+        for (int32_t p = 0; p < answers[t].partitions_count && request_pause(request, p % 16 == 0); p++) {
             if (answers[t].partitions[p].error_code == KAFKA_NONE)
                 answers[t].partitions[p].error_code = (int16_t)error;
         }
@@ -162,40 +176,55 @@ static int32_t order_answers(const commit_answer *answers, const bool *refused, 
     return kept;
 }
 
+static void commit_valid(struct commit *commit, commit_answer *answers)
+{
+    struct request *request = commit->request;
+    struct group_coordinator *coordinator = request->broker->groups;
+    const struct kp_offset_commit_request *body = commit->body;
+    const bool *missing = commit->missing;
+    int32_t shard = 0;
+    groups_begin(coordinator->groups, &commit->batch);
+    commit->now_ms = commit->batch.timestamp_ms;
+    enum kafka_error refusal = check_group(commit, &shard);
+    for (int32_t t = 0; t < body->topics_count; t++) {
+        commit_topic_partitions(commit, &body->topics[t], &answers[t], missing, refusal);
+        missing += body->topics[t].partitions_count;
+    }
+    enum kafka_error error = groups_commit(coordinator->groups, shard, &commit->batch);
+    coordinator_hold(coordinator->executor, shard, request);
+    if (error != KAFKA_NONE)
+        fail_written(request, answers, body->topics_count, error);
+}
+
 void api_offset_commit(struct request *request)
 {
     const struct kp_offset_commit_request *body = request->body;
-    struct group_coordinator *coordinator = request->broker->groups;
     struct commit commit = {.request = request, .body = body};
     struct kp_offset_commit_response response = kp_offset_commit_response_default;
-    int32_t count = body->topics_count, any_valid = 0, shard = 0;
-    commit_answer *answers = arena_calloc(&request->arena, (size_t)count, sizeof *answers);
-    response.topics = arena_calloc(&request->arena, (size_t)count, sizeof *answers);
-    bool *refused = arena_calloc(&request->arena, (size_t)count, sizeof *refused);
-    bool fits = answers && response.topics && refused;
-    for (int32_t t = 0; t < count && fits; t++) {
+    int32_t count = body->topics_count, any_valid = 0;
+    size_t partitions = 0;
+    for (int32_t t = 0; t < count; t++)
+        partitions += (size_t)body->topics[t].partitions_count;
+    commit_answer *answers = arena_alloc(&request->arena, (size_t)count * sizeof *answers);
+    response.topics = arena_alloc(&request->arena, (size_t)count * sizeof *answers);
+    bool *refused = arena_alloc(&request->arena, (size_t)count), *missing = arena_alloc(&request->arena, partitions);
+    bool fits = answers && response.topics && refused && missing;
+    commit.missing = missing;
+    for (int32_t t = 0; t < count && fits && request_pause(request, 1); t++) {
         int32_t valid = 0;
         fits = begin_topic(request, &body->topics[t], &answers[t]);
         if (fits)
-            refuse_missing(request, &body->topics[t], &answers[t], &valid);
+            refuse_missing(request, &body->topics[t], &answers[t], missing, &valid);
         refused[t] = answers[t].partitions_count > 0;
         any_valid += valid;
+        missing += body->topics[t].partitions_count;
     }
-    if (!fits) {
+    if (!fits || request->abandoned) {
         request_close(request, NO_MEMORY);
         return;
     }
-    if (any_valid > 0) {
-        groups_begin(coordinator->groups, &commit.batch);
-        commit.now_ms = commit.batch.timestamp_ms;
-        enum kafka_error refusal = check_group(&commit, &shard);
-        for (int32_t t = 0; t < count; t++)
-            commit_topic_partitions(&commit, &body->topics[t], &answers[t], refusal);
-        enum kafka_error error = groups_commit(coordinator->groups, shard, &commit.batch);
-        if (error != KAFKA_NONE)
-            fail_written(answers, count, error);
-        coordinator_hold(coordinator->executor, shard, request);
-    }
+    if (any_valid > 0)
+        commit_valid(&commit, answers);
     response.topics_count = order_answers(answers, refused, count, response.topics);
     request_respond(request, &response);
 }
