@@ -62,6 +62,34 @@ static void conn_touch(struct conn *conn)
     conn->active_ms = server->loop->env.now(&server->loop->env).mono_ms;
     list_remove(&conn->by_activity);
     list_append(&server->conns, &conn->by_activity);
+    if (!list_empty(&conn->by_input)) {
+        list_remove(&conn->by_input);
+        list_append(&server->inputs[conn->input_class], &conn->by_input);
+    }
+}
+
+static enum input_class input_class(const struct conn *conn)
+{
+    if (conn->input == NULL && conn->kept == NULL)
+        return INPUT_NONE;
+    size_t bytes = conn->input_capacity + (conn->kept != NULL ? conn->kept_capacity : 0);
+    bool waits = !peer_may_start(&conn->peer);
+    if (bytes > LARGE_INPUT_BYTES)
+        return waits ? INPUT_LARGE_WAITING : INPUT_LARGE;
+    return waits ? INPUT_SMALL_WAITING : INPUT_SMALL;
+}
+
+/* After its input or its requests have changed: it is in the list of its class, where it is found when memory is short.
+ */
+static void input_classify(struct conn *conn)
+{
+    enum input_class class = input_class(conn);
+    if (class == conn->input_class)
+        return;
+    conn->input_class = class;
+    list_remove(&conn->by_input);
+    if (class != INPUT_NONE)
+        list_append(&conn->server->inputs[class], &conn->by_input);
 }
 
 static void conn_wants_turn(struct conn *conn)
@@ -122,6 +150,8 @@ void conn_close(struct conn *conn, const char *reason)
         LOG_PEER_WARN("Closed a connection", "peer=%s client=\"%s\" reason=\"%s\"", conn->peer.remote,
                       conn->peer.client_software, reason);
     list_remove(&conn->by_activity);
+    list_remove(&conn->by_input);
+    list_remove(&conn->writing);
     list_remove(&conn->writable);
     if (conn->address != NULL)
         server_address_put(conn->server, conn->address);
@@ -333,7 +363,10 @@ static void watch_adjust(struct conn *conn, bool wanted)
  * taken. */
 static void reading_adjust(struct conn *conn)
 {
-    if (conn->closed || conn->lingers)
+    if (conn->closed)
+        return;
+    input_classify(conn);
+    if (conn->lingers)
         return;
     bool waits = !may_start(conn) || !list_empty(&conn->writable);
     bool wanted = !conn->finished && !conn->ended && !conn->peer.closing && !output_backed_up(conn) &&
@@ -458,6 +491,7 @@ static void linger(struct conn *conn)
         return;
     }
     input_drop(conn);
+    input_classify(conn);
     conn->reading = true;
     conn->lingers = true;
 }
@@ -491,6 +525,7 @@ static void write_cb(uv_write_t *write, int status)
     struct conn *conn = CONTAINER_OF(write, struct conn, write);
     size_t size = conn->write_size;
     conn->write_size = 0;
+    list_remove(&conn->writing);
     if (conn->closed)
         return;
     if (status != 0) {
@@ -528,6 +563,7 @@ static bool write_later(struct conn *conn, struct out_piece *piece)
         conn_close(conn, NULL);
         return false;
     }
+    list_append(&conn->server->writing, &conn->writing);
     return true;
 }
 
@@ -742,6 +778,9 @@ void conn_accept(struct server *server, struct server_socket *socket, const char
     conn->watch_descriptor = -1;
     conn->handles = 1;
     list_init(&conn->writable);
+    list_init(&conn->writing);
+    list_init(&conn->by_input);
+    conn->input_class = INPUT_NONE;
     list_init(&conn->by_activity);
     peer_init(&conn->peer, server->broker, socket->listener);
     conn->peer.output_ready = output_ready;

@@ -12,6 +12,9 @@ struct conn {
     struct list by_activity;        /* in server->conns */
     struct list writable;           /* in server->writable */
     int64_t active_ms;              /* monotonic: the last time that bytes moved */
+    struct list by_input;           /* in server->inputs, of its class */
+    enum input_class input_class;
+    struct list writing; /* in server->writing, while a write is in flight */
 
     /* Bytes that arrived and are not handled: they begin with a frame's length. NULL when there are none. */
     uint8_t *input;

@@ -367,7 +367,7 @@ static void a_hundred_thousand_names_are_answered_and_little_is_kept(void **stat
     struct kp_metadata_response response;
     test->broker.env.env.turn = NULL;
     struct kp_metadata_request_topics *topics = xcalloc(MANY, sizeof *topics);
-    char(*texts)[8] = xcalloc(MANY, sizeof *texts);
+    char(*texts)[12] = xcalloc(MANY, sizeof *texts);
     for (int i = 0; i < MANY; i++) {
         snprintf(texts[i], sizeof texts[i], "%d", i);
         topics[i].name = kp_string_of(texts[i]);
