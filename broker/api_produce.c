@@ -707,8 +707,7 @@ void api_produce(struct request *request)
         request_close(request, NO_MEMORY);
         return;
     }
-    bool acks_known = body->acks >= -1 && body->acks <= 1;
-    enum kafka_error error = acks_known ? begin_transactional(produce) : KAFKA_INVALID_REQUIRED_ACKS;
+    enum kafka_error error = begin_transactional(produce);
     if (error != KAFKA_NONE)
         refuse_all(produce, error);
     go_on(produce);
