@@ -37,6 +37,8 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
  * larger one is handled in parts. */
 #define BODY_AT_ONCE_BYTES_MAX KIB(128)
 static_assert(BODY_AT_ONCE_BYTES_MAX < REQUEST_ARENA_BYTES_MAX, "there is room for the answer");
+/* The same of one that is decoded in parts, but handled in one turn: its handler has not learned to do otherwise. */
+#define REQUEST_BODY_BYTES_MAX MIB(4)
 /* Of the one that is handled in parts: decoded body, what its answer is made of, and the answer. A frame of 100 MiB
  * whose array elements take 2 bytes on the wire could ask for gigabytes of structs. There is room for a million names,
  * as many as an array may have. */

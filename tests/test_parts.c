@@ -406,6 +406,23 @@ static void above_the_bound_of_memory_the_connection_is_closed(void **state)
     free(topics);
 }
 
+/* An API whose handler does all in one turn. */
+static void what_is_not_handled_in_parts_has_a_lower_bound(void **state)
+{
+    enum { TOPICS = 300000 };
+    struct test *test = *state;
+    test->broker.env.env.turn = NULL;
+    struct kp_elect_leaders_request_topic_partitions *topics = xcalloc(TOPICS, sizeof *topics);
+    static_assert(TOPICS * sizeof *topics > REQUEST_BODY_BYTES_MAX, "they do not fit");
+    struct kp_elect_leaders_request request = kp_elect_leaders_request_default;
+    request.topic_partitions = topics;
+    request.topic_partitions_count = TOPICS;
+    test_peer_send(&test->peer, KP_API_ELECT_LEADERS, 2, &request);
+    assert_true(test->peer.closed);
+    assert_true(nothing_is_left(test));
+    free(topics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +438,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(groups_are_deleted_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_are_described_and_found_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hundred_thousand_names_are_answered_and_little_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_handled_in_parts_has_a_lower_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(above_the_bound_of_memory_the_connection_is_closed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

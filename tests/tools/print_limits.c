@@ -48,6 +48,9 @@ static const struct row rows[] = {
     {"buffers of frames, kept", CONSTANT(SPARE_BUFFERS), NULL, SPARE_BUFFERS * SPARE_BUFFER_BYTES, ""},
     {"one frame", NULL, 0, "socket.request.max.bytes", 0, "the connection is closed"},
     {"a decoded body", CONSTANT(BODY_AT_ONCE_BYTES_MAX), NULL, 0, "the request goes in parts; of the next line"},
+    {"one that only its API's handler takes in one piece", CONSTANT(REQUEST_BODY_BYTES_MAX), NULL, 0,
+     "the connection is closed: all APIs but Metadata, FindCoordinator, DescribeGroups, DeleteGroups, OffsetFetch, "
+     "OffsetCommit"},
     {"the request that is handled: body, answer, copies", CONSTANT(REQUEST_ARENA_BYTES_MAX), NULL,
      REQUEST_ARENA_BYTES_MAX, "the connection is closed"},
     {"the one that goes in parts; also its stack, and a table of names", CONSTANT(REQUEST_IN_PARTS_BYTES_MAX), NULL,
