@@ -123,6 +123,11 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
 /* Clients that ask for telemetry subscriptions, about 150 bytes each; Kafka's number. The quietest is forgotten. */
 #define TELEMETRY_INSTANCES_MAX 16384
 
+/* Memory that is given back in parts: what is given back in each, a twentieth of a millisecond, and all that waits for
+ * it; more is given back at once. */
+#define RELEASE_PART_BYTES KIB(256)
+#define RELEASES_BYTES_MAX MIB(256)
+
 /* Recycled request structs with their arenas' first chunks, if these are no larger than usual. */
 #define SPARE_REQUESTS            256
 #define SPARE_REQUEST_ARENA_BYTES KIB(4)

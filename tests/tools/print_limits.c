@@ -55,6 +55,8 @@ static const struct row rows[] = {
      REQUEST_ARENA_BYTES_MAX, "the connection is closed"},
     {"the one that goes in parts; also its stack, and a table of names", CONSTANT(REQUEST_IN_PARTS_BYTES_MAX), NULL,
      REQUEST_IN_PARTS_BYTES_MAX + COROUTINE_STACK_BYTES + ASKED_NAMES_BYTES_MAX, "the connection is closed; others wait"},
+    {"memory that is on its way back", CONSTANT(RELEASES_BYTES_MAX), NULL, RELEASES_BYTES_MAX,
+     "it goes back at once, which takes a millisecond for each 6 MB"},
     {"requests that wait, answers that are not taken", CONSTANT(REQUESTS_BYTES_MAX), NULL, REQUESTS_BYTES_MAX,
      "who holds most of it is dropped; none starts until there is room"},
     {"answers of one connection", CONSTANT(OUTPUT_BYTES_HIGH), NULL, 0, "it is not read; of the line before"},
