@@ -311,7 +311,8 @@ static void fill_partition(const struct fetch *fetch, struct fetch_read *read,
     answer->diverging_epoch.epoch = read->diverging_epoch;
     answer->diverging_epoch.end_offset = read->diverging_end_offset;
     /* null says that nobody asked which transactions were aborted; Kafka names an unknown topic's as none */
-    bool committed = fetch->isolation == ISOLATION_READ_COMMITTED && read->error == KAFKA_NONE;
+    bool committed = fetch->isolation == ISOLATION_READ_COMMITTED && read->error == KAFKA_NONE &&
+                     read->diverging_end_offset < 0; /* then nothing was read */
     answer->aborted_transactions = read->aborted;
     answer->aborted_transactions_count = committed || read->unknown ? read->aborted_count : -1;
     bool leader_wanted = read->error == KAFKA_FENCED_LEADER_EPOCH || read->error == KAFKA_NOT_LEADER_OR_FOLLOWER;

@@ -28,6 +28,7 @@
 #include "long_work.h"
 #include "partition.h"
 #include "purgatory.h"
+#include "transaction_guard.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -72,6 +73,8 @@ struct produce {
     int32_t answered;         /* the answer's entry for that topic: those without partitions have none */
     int16_t acks;
     bool internal_allowed; /* it may write to internal topics */
+    bool is_transactional; /* some of its batches are part of a transaction */
+    struct transaction_guard guard;
     struct kp_produce_response response;
     struct produce_flush *flushes; /* room for one per partition; NULL until the first is wanted */
     int32_t flushes_count, partitions_count;
@@ -107,6 +110,11 @@ static bool keep_names(struct produce *produce)
         }
         answered++;
     }
+    struct kp_string *id = &produce->guard.id;
+    if (id->size > 0)
+        id->data = arena_copy(&produce->request->arena, id->data, (size_t)id->size);
+    if (id->size > 0 && id->data == NULL)
+        return false;
     produce->names_kept = true;
     return true;
 }
@@ -234,6 +242,7 @@ static bool tells_log_start(enum kafka_error error, const struct batch_verdict *
     case KAFKA_UNKNOWN_SERVER_ERROR:
     case KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER:
     case KAFKA_INVALID_PRODUCER_EPOCH:
+    case KAFKA_INVALID_TXN_STATE:
         return verdict->size_bytes > 0;
     default:
         return false;
@@ -386,7 +395,7 @@ static struct log_append *let_wait(struct produce *produce, struct partition *pa
     struct request *request = produce->request;
     bool comes_alone =
         request->peer == NULL || !(request->peer->more_follows || log_store_waits(request->broker->store));
-    if (comes_alone || produce->partitions_count > 1 || request->counted)
+    if (comes_alone || produce->partitions_count > 1 || produce->is_transactional || request->counted)
         return append;
     struct produce_append *waiting = arena_alloc(&request->arena, sizeof *waiting);
     if (waiting == NULL)
@@ -395,6 +404,132 @@ static struct log_append *let_wait(struct produce *produce, struct partition *pa
     *waiting = (struct produce_append){*append, produce, partition, response};
     return &waiting->append;
 }
+
+/* ---- transactions --------------------------------------------------------------------------------------------------- */
+
+/* The batch of a partition, when it is part of a transaction. */
+static bool view_transactional(struct record_batch *batch, const partition_data *data)
+{
+    const struct kp_records *records = &data->records;
+    return records->size > 0 && record_batch_view(batch, records->data, (size_t)records->size) == BATCH_OK &&
+           (batch->attributes & BATCH_TRANSACTIONAL) != 0;
+}
+
+/* The one producer of all batches that are part of a transaction. */
+static enum kafka_error find_producer(const struct produce *produce, struct producer_epoch *producer)
+{
+    struct record_batch batch;
+    *producer = PRODUCER_EPOCH_NONE;
+    for (int32_t t = 0; t < produce->topics_count; t++) {
+        const topic_data *topic = &produce->topics[t];
+        for (int32_t p = 0; p < topic->partition_data_count; p++) {
+            if (!view_transactional(&batch, &topic->partition_data[p]))
+                continue;
+            bool is_first = producer->id < 0;
+            if (!is_first && (producer->id != batch.producer_id || producer->epoch != batch.producer_epoch))
+                return KAFKA_INVALID_PRODUCER_ID_MAPPING;
+            *producer = (struct producer_epoch){batch.producer_id, batch.producer_epoch};
+        }
+    }
+    return KAFKA_NONE;
+}
+
+/* Add the partitions that exist, for a client that does not do it itself. False: no memory. */
+static bool add_partitions(struct produce *produce)
+{
+    struct transaction_partition *items =
+        arena_calloc(&produce->request->arena, (size_t)produce->partitions_count, sizeof *items);
+    struct transaction_partitions added;
+    struct record_batch batch;
+    int32_t count = 0;
+    for (int32_t t = 0; t < produce->topics_count && items != NULL; t++) {
+        const topic_data *topic = &produce->topics[t];
+        for (int32_t p = 0; p < topic->partition_data_count; p++) {
+            enum kafka_error error;
+            const struct partition *partition = find_partition(produce, topic, topic->partition_data[p].index, &error);
+            if (partition != NULL && view_transactional(&batch, &topic->partition_data[p]))
+                items[count++] = (struct transaction_partition){kp_string_of(partition->topic->name), partition->index};
+        }
+    }
+    if (count == 0)
+        return items != NULL;
+    transaction_partitions_of(&added, items, count);
+    transaction_guard_add(&produce->guard, produce->request, &added);
+    transaction_partitions_release(&added);
+    return true;
+}
+
+static enum transaction_client transaction_client(const struct request *request)
+{
+    int16_t version = request->header.api_version;
+    return version > 11 ? TRANSACTION_CLIENT_ADDS : version > 10 ? TRANSACTION_CLIENT_ABORTS : TRANSACTION_CLIENT_OLD;
+}
+
+static enum kafka_error begin_transactional(struct produce *produce)
+{
+    struct request *request = produce->request;
+    const struct kp_produce_request *body = request->body;
+    struct producer_epoch producer;
+    enum kafka_error error = find_producer(produce, &producer);
+    if (producer.id < 0)
+        return error;
+    if (body->transactional_id.size < 0)
+        return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+    if (error != KAFKA_NONE)
+        return error;
+    log_store_write(request->broker->store); /* what came before it counts for the checks */
+    produce->is_transactional = true;
+    transaction_guard_init(&produce->guard, request->broker, body->transactional_id, producer,
+                           transaction_client(request));
+    if (produce->guard.client == TRANSACTION_CLIENT_ADDS && !add_partitions(produce))
+        produce->failure = NO_MEMORY;
+    return KAFKA_NONE;
+}
+
+/* A producer of the second protocol that the log does not know begins with sequence 0: it has not been forgotten, its
+ * first batches are missing. */
+static enum kafka_error check_first_sequence(const struct partition *partition, const struct record_batch *batch)
+{
+    struct log_producer known;
+    bool is_new = log_find_producer(partition->log, batch->producer_id, &known, NULL) == 0;
+    return is_new && batch->base_sequence != 0 ? KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER : KAFKA_NONE;
+}
+
+/* Where Kafka answers with a sentence of its own. */
+static const char *transaction_sentence(enum kafka_error error)
+{
+    switch (error) {
+    case KAFKA_INVALID_TXN_STATE:
+        return "The partition is not part of the transaction.";
+    case KAFKA_NOT_ENOUGH_REPLICAS:
+        return "Whether the partition is part of the transaction cannot be told yet.";
+    default:
+        return NULL;
+    }
+}
+
+/* False: the response says why the batch may not be part of a transaction. */
+static bool check_transaction(struct produce *produce, const struct partition *partition, const partition_data *data,
+                              partition_response *response)
+{
+    struct record_batch batch;
+    if (!produce->is_transactional || !view_transactional(&batch, data))
+        return true;
+    enum kafka_error error = transaction_guard_check(&produce->guard, partition);
+    if (error != KAFKA_NONE) {
+        refuse_partition(response, error);
+        response->error_message = kp_string_of(transaction_sentence(error));
+        return false;
+    }
+    error = produce->guard.client == TRANSACTION_CLIENT_ADDS ? check_first_sequence(partition, &batch) : KAFKA_NONE;
+    if (error == KAFKA_NONE)
+        return true;
+    refuse_partition(response, error);
+    response->log_start_offset = log_start_offset(partition->log);
+    return false;
+}
+
+/* ---- one after the other -------------------------------------------------------------------------------------------- */
 
 /* Append the batch of the next partition; `verdict`, when it is not NULL, is what the pool says of it. False: something
  * is to be done for it first. */
@@ -408,6 +543,8 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
     enum kafka_error error;
     response->index = from->index;
     struct partition *partition = find_partition(produce, topic, from->index, &error);
+    if (partition != NULL && (produce->acks < -1 || produce->acks > 1)) /* Kafka asks where to before how sure */
+        error = KAFKA_INVALID_REQUIRED_ACKS;
     refuse_partition(response, error);
     if (error != KAFKA_NONE) {
         if (verdict != NULL)
@@ -416,6 +553,11 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
     }
     if (verdict == NULL && !load(produce, partition))
         return false;
+    if (!check_transaction(produce, partition, from, response)) {
+        if (verdict != NULL)
+            free(verdict->rebuilt);
+        return true;
+    }
     struct log_append append = {
         .bytes = (uint8_t *)(uintptr_t)from->records.data, /* the frame is ours to write to */
         .size_bytes = from->records.size < 0 ? 0 : (size_t)from->records.size,
@@ -544,26 +686,9 @@ static void refuse_all(struct produce *produce, enum kafka_error error)
         partition_response *response = next_response(produce);
         response->index = produce->topics[produce->topic].partition_data[produce->partition].index;
         refuse_partition(response, error);
+        if (error == KAFKA_INVALID_PRODUCER_ID_MAPPING)
+            response->error_message = kp_string_of("Its batches of a transaction are of several producers.");
     }
-}
-
-/* Transactional records need a transaction, and none can be begun yet: InitProducerId refuses transactional ids for
- * good. */
-static enum kafka_error check_request(const struct kp_produce_request *body)
-{
-    if (body->acks < -1 || body->acks > 1)
-        return KAFKA_INVALID_REQUIRED_ACKS;
-    for (int32_t t = 0; t < body->topic_data_count; t++) {
-        const topic_data *data = &body->topic_data[t];
-        for (int32_t p = 0; p < data->partition_data_count; p++) {
-            struct record_batch batch;
-            const struct kp_records *records = &data->partition_data[p].records;
-            if (records->size > 0 && record_batch_view(&batch, records->data, (size_t)records->size) == BATCH_OK &&
-                (batch.attributes & BATCH_TRANSACTIONAL) != 0)
-                return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-        }
-    }
-    return KAFKA_NONE;
 }
 
 void api_produce(struct request *request)
@@ -583,7 +708,8 @@ void api_produce(struct request *request)
         request_close(request, NO_MEMORY);
         return;
     }
-    enum kafka_error error = check_request(body);
+    bool acks_known = body->acks >= -1 && body->acks <= 1;
+    enum kafka_error error = acks_known ? begin_transactional(produce) : KAFKA_INVALID_REQUIRED_ACKS;
     if (error != KAFKA_NONE)
         refuse_all(produce, error);
     go_on(produce);

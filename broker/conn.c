@@ -9,6 +9,9 @@
  *
  *     input:  [length][frame ........][length][frame][len          <- begins with a frame that is not handled
  *
+ * A frame that is handled over several turns is kept: in the buffer that it came in, where this was the connection's
+ * own, or in a copy. What came behind it goes on in another one.
+ *
  * While a request that holds the connection is parked, frames wait here; we go on reading up to a bound, so that we
  * notice when the peer goes away. Behind the bound its going is watched for alone, on a second descriptor of the
  * socket: libuv does not watch one that it is not to read. A peer that does not take its answers is not read either.
@@ -59,6 +62,34 @@ static void conn_touch(struct conn *conn)
     conn->active_ms = server->loop->env.now(&server->loop->env).mono_ms;
     list_remove(&conn->by_activity);
     list_append(&server->conns, &conn->by_activity);
+    if (!list_empty(&conn->by_input)) {
+        list_remove(&conn->by_input);
+        list_append(&server->inputs[conn->input_class], &conn->by_input);
+    }
+}
+
+static enum input_class input_class(const struct conn *conn)
+{
+    if (conn->input == NULL && conn->kept == NULL)
+        return INPUT_NONE;
+    size_t bytes = conn->input_capacity + (conn->kept != NULL ? conn->kept_capacity : 0);
+    bool waits = !peer_may_start(&conn->peer);
+    if (bytes > LARGE_INPUT_BYTES)
+        return waits ? INPUT_LARGE_WAITING : INPUT_LARGE;
+    return waits ? INPUT_SMALL_WAITING : INPUT_SMALL;
+}
+
+/* After its input or its requests have changed: it is in the list of its class, where it is found when memory is short.
+ */
+static void input_classify(struct conn *conn)
+{
+    enum input_class class = input_class(conn);
+    if (class == conn->input_class)
+        return;
+    conn->input_class = class;
+    list_remove(&conn->by_input);
+    if (class != INPUT_NONE)
+        list_append(&conn->server->inputs[class], &conn->by_input);
 }
 
 static void conn_wants_turn(struct conn *conn)
@@ -75,6 +106,14 @@ static void input_drop(struct conn *conn)
         server_buffer_put(conn->server, conn->input, conn->input_capacity);
     conn->input = NULL;
     conn->input_size = conn->input_capacity = 0;
+}
+
+/* The frame that was kept is not needed any more. */
+static void kept_drop(struct conn *conn)
+{
+    if (conn->kept != NULL)
+        server_buffer_put(conn->server, conn->kept, conn->kept_capacity);
+    conn->kept = NULL;
 }
 
 static void free_when_released(struct conn *conn)
@@ -111,11 +150,14 @@ void conn_close(struct conn *conn, const char *reason)
         LOG_PEER_WARN("Closed a connection", "peer=%s client=\"%s\" reason=\"%s\"", conn->peer.remote,
                       conn->peer.client_software, reason);
     list_remove(&conn->by_activity);
+    list_remove(&conn->by_input);
+    list_remove(&conn->writing);
     list_remove(&conn->writable);
     if (conn->address != NULL)
         server_address_put(conn->server, conn->address);
     input_drop(conn);
     peer_gone(&conn->peer);
+    kept_drop(conn);
     close_handles(conn);
     server_conn_closed(conn->server, conn->peer.listener);
 }
@@ -321,7 +363,10 @@ static void watch_adjust(struct conn *conn, bool wanted)
  * taken. */
 static void reading_adjust(struct conn *conn)
 {
-    if (conn->closed || conn->lingers)
+    if (conn->closed)
+        return;
+    input_classify(conn);
+    if (conn->lingers)
         return;
     bool waits = !may_start(conn) || !list_empty(&conn->writable);
     bool wanted = !conn->finished && !conn->ended && !conn->peer.closing && !output_backed_up(conn) &&
@@ -358,18 +403,26 @@ static void start_requests(struct conn *conn)
         /* a frame may be large and its handling may close the connection, which drops the input: it is taken out first
          */
         uint8_t *bytes = conn->input;
-        size_t size = conn->input_size, capacity = conn->input_capacity;
+        size_t size = conn->input_size;
+        conn->handled = bytes;
+        conn->handled_capacity = conn->input_capacity;
         conn->input = NULL;
         conn->input_size = conn->input_capacity = 0;
         size_t used = handle_frames(conn, bytes, size);
-        if (conn->closed || used == size) {
-            server_buffer_put(conn->server, bytes, capacity);
+        if (conn->keeps && !conn->closed) {
+            conn->kept = bytes;
+            conn->kept_capacity = conn->handled_capacity;
+            input_keep(conn, bytes + used, size - used);
+        } else if (conn->closed || used == size) {
+            server_buffer_put(conn->server, bytes, conn->handled_capacity);
         } else {
             memmove(bytes, bytes + used, size - used);
             conn->input = bytes;
             conn->input_size = size - used;
-            conn->input_capacity = capacity;
+            conn->input_capacity = conn->handled_capacity;
         }
+        conn->handled = NULL;
+        conn->keeps = false;
     }
     if (conn->ended && may_start(conn))
         conn_finish(conn);
@@ -438,6 +491,7 @@ static void linger(struct conn *conn)
         return;
     }
     input_drop(conn);
+    input_classify(conn);
     conn->reading = true;
     conn->lingers = true;
 }
@@ -471,6 +525,7 @@ static void write_cb(uv_write_t *write, int status)
     struct conn *conn = CONTAINER_OF(write, struct conn, write);
     size_t size = conn->write_size;
     conn->write_size = 0;
+    list_remove(&conn->writing);
     if (conn->closed)
         return;
     if (status != 0) {
@@ -508,6 +563,7 @@ static bool write_later(struct conn *conn, struct out_piece *piece)
         conn_close(conn, NULL);
         return false;
     }
+    list_append(&conn->server->writing, &conn->writing);
     return true;
 }
 
@@ -667,6 +723,27 @@ static void output_ready(struct peer *peer)
     conn_wants_turn(CONTAINER_OF(peer, struct conn, peer));
 }
 
+static uint8_t *keep_frame(struct peer *peer, uint8_t *frame, size_t size)
+{
+    struct conn *conn = CONTAINER_OF(peer, struct conn, peer);
+    ASSERT(conn->kept == NULL);
+    if (conn->handled != NULL) {
+        conn->keeps = true;
+        return frame;
+    }
+    conn->kept = server_buffer_get(conn->server, conn, size, &conn->kept_capacity);
+    if (conn->kept != NULL)
+        memcpy(conn->kept, frame, size);
+    return conn->kept;
+}
+
+static void drop_frame(struct peer *peer)
+{
+    struct conn *conn = CONTAINER_OF(peer, struct conn, peer);
+    conn->keeps = false;
+    kept_drop(conn);
+}
+
 static void peer_close(struct peer *peer, const char *reason)
 {
     struct conn *conn = CONTAINER_OF(peer, struct conn, peer);
@@ -701,10 +778,15 @@ void conn_accept(struct server *server, struct server_socket *socket, const char
     conn->watch_descriptor = -1;
     conn->handles = 1;
     list_init(&conn->writable);
+    list_init(&conn->writing);
+    list_init(&conn->by_input);
+    conn->input_class = INPUT_NONE;
     list_init(&conn->by_activity);
     peer_init(&conn->peer, server->broker, socket->listener);
     conn->peer.output_ready = output_ready;
     conn->peer.close = peer_close;
+    conn->peer.keep_frame = keep_frame;
+    conn->peer.drop_frame = drop_frame;
     uv_tcp_init(&server->loop->uv, &conn->tcp);
     conn_touch(conn);
     struct sockaddr_storage address;

@@ -61,9 +61,13 @@ struct peer {
     struct telemetry_instance *telemetry; /* the last that began on it, or NULL */
     bool muted;                           /* it is over its quota: none may start until `mute` expires */
     struct timer mute;
-    /* The broker's calls on the owner; both only note what the owner does at the end of its turn. */
+    /* The broker's calls on the owner; the first two only note what the owner does at the end of its turn. */
     void (*output_ready)(struct peer *peer);              /* peer_output() has something new */
     void (*close)(struct peer *peer, const char *reason); /* once; `reason` is a sentence for the log, rate limited */
+    /* The frame that is being handled is needed until drop_frame(), or until the peer is gone. Returns where it is from
+     * now on, or NULL: there is no memory for it. No other frame comes before. */
+    uint8_t *(*keep_frame)(struct peer *peer, uint8_t *frame, size_t size);
+    void (*drop_frame)(struct peer *peer);
 };
 
 struct request {
@@ -89,9 +93,13 @@ struct request {
     bool is_parked;
     void (*canceled)(struct request *request); /* while parked; NULL: it goes on without its peer */
     void *parked;                              /* what belongs to who parked it */
-    const uint8_t *frame;                      /* valid while the handler runs */
+    uint8_t *frame;                            /* valid while the handler runs */
     struct postponed *postponed;               /* NULL: it never was; see request_postpone() */
     int32_t loads; /* of the logs that it is about, in its order, so many need not be loaded any more */
+    int32_t items; /* counted by request_pause(): since the last pause, or all of one that is handled at once */
+    struct list waits_for_parts; /* in broker->parts.waiting, or in none */
+    bool pauses;                 /* what its answer points to stays: its handler called request_pause() */
+    bool abandoned;              /* no answer is wanted: the peer is gone, or it is to begin again in parts */
 };
 
 /* ---- for the owner of a peer (conn.c, tests) ------------------------------------------------------------------------ */
@@ -125,7 +133,7 @@ void requests_release(struct broker *broker);
 
 /* Answer with a struct of the API's response (const struct kp_NAME_response *) in the request's version. It is encoded
  * at once; slices of its records hand over their reference, in any case. Nothing of the request may be used afterwards,
- * unless it is held. */
+ * unless it is held. One in parts may pause in here, if it paused before. */
 void request_respond(struct request *request, const void *response);
 /* Done, with no answer (Produce with acks 0). */
 void request_respond_nothing(struct request *request);
@@ -152,6 +160,24 @@ bool request_load(struct request *request, int32_t number, const struct topic *t
 
 /* It waits for nothing but durability any more: later requests start, and the answer is given while it is held. */
 void request_unpark(struct request *request);
+
+/* ---- for handlers of what may be much (parts.c) --------------------------------------------------------------------- */
+
+/* `items` of what the request asks for were done, of which each takes a tenth of a microsecond or two. In a request
+ * that is handled in parts it may be another turn when this returns, and everything else may have changed. So a handler
+ * points to nothing of the broker's state meanwhile, and keeps copies of what its answer takes from there; frame, body
+ * and arena stay. False: no answer is wanted from this call of the handler. It ends its loop and returns, as if that
+ * had been the last item: whatever it answers goes nowhere. */
+bool request_pause(struct request *request, int32_t items) WARN_UNUSED;
+/* Have a text stay over pauses: a copy in the arena, where the request is handled in parts. False: no memory. */
+bool request_keep(struct request *request, struct kp_string *text) WARN_UNUSED;
+bool request_keep_bytes(struct request *request, struct kp_bytes *bytes) WARN_UNUSED;
+/* Is it handled in parts? To be asked by those that change many things, before the first. False: it will be, from its
+ * beginning, and the handler is to return. */
+bool request_in_parts(struct request *request) WARN_UNUSED;
+bool request_is_in_parts(const struct request *request);
+/* In one that is: let others work, where the answer may point to the state that is found afterwards. False as above. */
+bool request_rest(struct request *request) WARN_UNUSED;
 
 /* ---- quotas (quota.h) ----------------------------------------------------------------------------------------------- */
 

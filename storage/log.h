@@ -308,6 +308,8 @@ struct log_producer {
 };
 /* How many producers the log knows. Returns 0, or as log_load(). */
 int log_producers_count(struct log *log, int32_t *count, struct storage_fault *fault) WARN_UNUSED;
+/* The one with this id. Returns 1, 0 when the log does not know it, or as log_load(). */
+int log_find_producer(struct log *log, int64_t id, struct log_producer *found, struct storage_fault *fault) WARN_UNUSED;
 /* The one at `position` (below the count of this turn), by rising id. */
 struct log_producer log_producer_at(const struct log *log, int32_t position);
 
