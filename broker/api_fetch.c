@@ -380,9 +380,9 @@ static bool fill_response(struct fetch *fetch, struct kp_fetch_response *respons
     bool names_leader = false;
     const struct fetch_item *previous = NULL;
     struct kp_fetch_response_responses *topic = NULL;
-    for (int32_t i = 0; i < fetch->items_count; i++) {
-        struct fetch_read *read = &fetch->reads[i];
-        if (fetch->session != NULL && !tells_news(read))
+    for (int32_t i = 0; i < 2 * fetch->items_count; i++) { /* first what was read, then what is unknown, as Kafka */
+        struct fetch_read *read = &fetch->reads[i % fetch->items_count];
+        if (read->unknown != (i >= fetch->items_count) || (fetch->session != NULL && !tells_news(read)))
             continue;
         if (previous == NULL || !same_topic(previous, read->item)) {
             topic = &topics[response->responses_count++];

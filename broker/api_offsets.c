@@ -305,12 +305,12 @@ static bool delete_offsets(struct request *request, struct group *group, int32_t
         if (!fits)
             break;
         delete_topic_offsets(request, group, asked, true, &batch, &answers[t]);
-        refused[t] = answers[t].partitions_count > 0;
+        refused[t] = answers[t].partitions_count > 0 || !catalog_topic(request->broker->catalog, asked->name);
         delete_topic_offsets(request, group, asked, false, &batch, &answers[t]);
     }
     for (int pass = 0; pass < 2 && fits; pass++) {
         for (size_t t = 0; t < count; t++) {
-            if (answers[t].partitions_count > 0 && refused[t] == (pass == 0))
+            if ((refused[t] || answers[t].partitions_count > 0) && refused[t] == (pass == 0))
                 response->topics[response->topics_count++] = answers[t];
         }
     }

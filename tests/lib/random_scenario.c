@@ -212,12 +212,15 @@ static bool put_place(struct making *making, const struct kp_field *field, int32
     static const char *const partitions[] = {"partition",         "partition_index", "index",       "partition_indexes",
                                              "partition_indices", "partitions",      "partition_id"};
     if (field->type == KP_UUID) {
-        fputs(one_in(&making->dice, 12) ? "\"AAAAAAAAAAAAAAAAAAAABA\"" : position ? "$u_id" : "$t_id", making->file);
+        fputs(!position && one_in(&making->dice, 12) ? "\"AAAAAAAAAAAAAAAAAAAABA\""
+              : position                             ? "$u_id"
+                                                     : "$t_id",
+              making->file);
         return true;
     }
     if (field->type == KP_STRING && is_one_of(field->name, topics, COUNT_OF(topics))) {
         static const char *const wrong[] = {"\"$unique-none\"", "\"\"", "\"a b\""};
-        fputs(one_in(&making->dice, 12) ? wrong[below(&making->dice, COUNT_OF(wrong))]
+        fputs(one_in(&making->dice, 12) ? wrong[position ? 0 : below(&making->dice, 2) + 1]
               : position                ? "$u"
                                         : "$t",
               making->file);
@@ -225,8 +228,7 @@ static bool put_place(struct making *making, const struct kp_field *field, int32
     }
     if (field->type == KP_INT32 && is_one_of(field->name, partitions, COUNT_OF(partitions))) {
         static const int32_t wrong[] = {7, -1};
-        fprintf(making->file, "%d",
-                one_in(&making->dice, 12) ? wrong[below(&making->dice, COUNT_OF(wrong))] : position);
+        fprintf(making->file, "%d", one_in(&making->dice, 12) ? wrong[position % 2] : position);
         return true;
     }
     return false;

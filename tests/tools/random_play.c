@@ -269,6 +269,7 @@ int main(int argc, char **argv)
     struct sides *sides = xcalloc(1, sizeof *sides);
     side_open(&sides->dohle, dohle, false);
     side_open(&sides->kafka, kafka, true);
+    sides->kafka.player.run = sides->dohle.player.run; /* the same names, for topics that stay */
     for (int32_t i = 0; i < count; i++)
         differ += !play_seed(sides, seed + (uint64_t)i, steps);
     printf("random: %d passed, %d failed, of %d steps each from seed %" PRIu64 " on\n", count - differ, differ, steps,
