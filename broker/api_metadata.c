@@ -189,6 +189,19 @@ static void answer_names(struct metadata *metadata, const struct kp_metadata_req
     }
 }
 
+/* Of the topic that was answered last. */
+static void tell_no_operations(struct metadata *metadata)
+{
+    metadata->topics[metadata->count - 1].topic_authorized_operations =
+        kp_metadata_response_topics_default.topic_authorized_operations;
+}
+
+static void answer_unknown_id(struct metadata *metadata, struct kp_uuid id)
+{
+    answer_error(metadata, KP_NULL_STRING, id, KAFKA_UNKNOWN_TOPIC_ID);
+    tell_no_operations(metadata);
+}
+
 static void answer_ids(struct metadata *metadata, const struct kp_metadata_request_topics **asked, int32_t count)
 {
     for (int32_t i = 0; i < count && may_go_on(metadata); i++) {
@@ -196,7 +209,7 @@ static void answer_ids(struct metadata *metadata, const struct kp_metadata_reque
         if (topic)
             answer_topic(metadata, topic);
         else if (!kp_uuid_is_zero(asked[i]->topic_id)) /* beside an id, names are not looked at */
-            answer_error(metadata, KP_NULL_STRING, asked[i]->topic_id, KAFKA_UNKNOWN_TOPIC_ID);
+            answer_unknown_id(metadata, asked[i]->topic_id);
     }
 }
 
@@ -277,6 +290,7 @@ static void refuse_all(struct metadata *metadata, enum kafka_error error)
     for (int32_t i = 0; i < metadata->body->topics_count && request_pause(metadata->request, 1); i++) {
         struct kp_string name = metadata->body->topics[i].name;
         answer_error(metadata, name.size >= 0 ? name : KP_EMPTY_STRING, metadata->body->topics[i].topic_id, error);
+        tell_no_operations(metadata);
     }
 }
 

@@ -15,6 +15,7 @@
 #include "producer_ids.h"
 #include "purgatory.h"
 #include "recovery.h"
+#include "transaction_coordinator.h"
 #include "unclaimed.h"
 
 #include <inttypes.h>
@@ -155,6 +156,7 @@ void broker_turn_end(struct broker *broker)
 static void release(struct broker *broker)
 {
     controller_close(broker);
+    transaction_coordinator_free(broker->transactions);
     group_coordinator_free(broker->groups);
     if (broker->fetch_sessions != NULL)
         fetch_sessions_free(broker->fetch_sessions);
@@ -238,6 +240,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     broker->fetch_sessions = fetch_sessions_new(env, config->max_incremental_fetch_session_cache_slots);
     broker->producer_ids = producer_ids_new(broker);
     broker->groups = group_coordinator_new(broker);
+    broker->transactions = transaction_coordinator_new(broker);
     open_client_state(broker);
     store_due(&broker->store_timer);
     log_store_begin_turn(broker->store, TURN_WORK_BYTES);
@@ -252,6 +255,7 @@ void broker_stop(struct broker *broker)
     log_store_stop(broker->store);
     purgatory_expire(broker);
     group_coordinator_stop(broker->groups);
+    transaction_coordinator_stop(broker->transactions);
     long_works_finish(broker);
 }
 

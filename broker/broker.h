@@ -20,6 +20,7 @@ struct group_coordinator;
 struct metadata_log;
 struct producer_ids;
 struct recovery;
+struct transaction_coordinator;
 
 struct broker {
     struct env *env;
@@ -47,7 +48,8 @@ struct broker {
     struct releases releases;   /* memory that does */
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
-    struct group_coordinator *groups; /* NULL before all is recovered */
+    struct group_coordinator *groups;             /* NULL before all is recovered */
+    struct transaction_coordinator *transactions; /* the same */
     struct listener *listeners;
     int32_t listeners_count;
     struct list spare_requests; /* recycled, with their arenas' first chunks */

@@ -3,8 +3,9 @@
  * Reading. One read takes up to 256 KiB into a buffer that all connections share. Frames that lie wholly in it are
  * served in place. What is left, the beginning of a frame or requests that must wait, goes into the connection's own
  * buffer, which grows with what has arrived and never on the word of a length prefix; the rest of the frame is read
- * directly into it. So a stream of frames of 64 KiB is read with two calls for each four or five of them, and a tenth
- * of its bytes is copied.
+ * directly into it. From a peer that sends much at once what follows that frame is read with it, up to 256 KiB again:
+ * so a stream of frames of 64 KiB is read with a call for each three or four of them, and an eighth of its bytes is
+ * copied.
  *
  *     input:  [length][frame ........][length][frame][len          <- begins with a frame that is not handled
  *
@@ -212,10 +213,18 @@ static bool is_gone(const struct conn *conn)
     return poll(&poll_now, 1, 0) == 1 && (poll_now.revents & POLLERR) != 0;
 }
 
-static void handle_frame(struct conn *conn, uint8_t *frame, size_t size)
+/* Does a whole frame begin the `size` bytes? */
+static bool is_whole_frame(const uint8_t *bytes, size_t size)
+{
+    return size >= LENGTH_BYTES && size - LENGTH_BYTES >= load_be32(bytes);
+}
+
+/* `behind` bytes follow the frame. */
+static void handle_frame(struct conn *conn, uint8_t *frame, size_t size, size_t behind)
 {
     const struct turn_times *times = &conn->server->loop->times;
     int64_t began_ns = times->piece_ns; /* a frame is a piece of the turn's work */
+    conn->peer.more_follows = is_whole_frame(frame + size, behind);
     broker_handle_frame(&conn->peer, frame, size);
     conn->slow = times->piece_ns - began_ns > TURN_PARTS_NS;
 }
@@ -250,9 +259,11 @@ static size_t handle_frames(struct conn *conn, uint8_t *bytes, size_t size)
             break;
         }
         conn->delayed = false;
-        handle_frame(conn, bytes + used + LENGTH_BYTES, (size_t)length);
+        uint8_t *frame = bytes + used + LENGTH_BYTES;
         used += LENGTH_BYTES + (size_t)length;
+        handle_frame(conn, frame, (size_t)length, size - used);
     }
+    broker_frames_handled(&conn->peer);
     return used;
 }
 
@@ -262,10 +273,18 @@ static size_t first_frame_bytes(const struct conn *conn)
     return conn->input_size < LENGTH_BYTES ? 0 : LENGTH_BYTES + (size_t)load_be32(conn->input);
 }
 
+/* Is what follows the first frame of the input to be read with it? */
+static bool reads_on(const struct conn *conn)
+{
+    return conn->read_size >= STREAM_BYTES && first_frame_bytes(conn) <= READ_BUFFER_BYTES / 2 && may_start(conn);
+}
+
 /* Make room for `size` bytes in conn->input: twice the room of before, but not more than its frame needs. False: there
  * is no memory for it, and the connection is to be closed. */
 static bool input_reserve(struct conn *conn, size_t size)
 {
+    if (reads_on(conn) && size < READ_BUFFER_BYTES)
+        size = READ_BUFFER_BYTES;
     if (size <= conn->input_capacity)
         return true;
     size_t wanted = conn->input_capacity < INPUT_BYTES_MIN / 2 ? INPUT_BYTES_MIN : conn->input_capacity * 2;
@@ -300,10 +319,11 @@ static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
         *buffer = uv_buf_init((char *)conn->server->read_buffer, READ_BUFFER_BYTES);
         return;
     }
-    /* the rest of a frame, and nothing behind it, directly into its place; grown by what has arrived */
+    /* the rest of a frame directly into its place; grown by what has arrived */
     if (input_reserve(conn, conn->input_size + 1)) {
-        size_t room = conn->input_capacity - conn->input_size, rest = frame - conn->input_size;
-        *buffer = uv_buf_init((char *)conn->input + conn->input_size, (unsigned)(room < rest ? room : rest));
+        size_t room = conn->input_capacity - conn->input_size;
+        size_t wanted = (reads_on(conn) ? READ_BUFFER_BYTES : frame) - conn->input_size;
+        *buffer = uv_buf_init((char *)conn->input + conn->input_size, (unsigned)(room < wanted ? room : wanted));
         return;
     }
     *buffer = uv_buf_init(NULL, 0); /* read_cb is told UV_ENOBUFS; nothing may be closed in here */
@@ -409,6 +429,31 @@ static void start_requests(struct conn *conn)
     reading_adjust(conn);
 }
 
+/* What was read: behind the input, where alloc_cb() wanted it, or in the shared buffer. */
+static void take_bytes(struct conn *conn, uint8_t *bytes, size_t size)
+{
+    conn->read_size = size;
+    if (bytes != conn->server->read_buffer) {
+        conn->input_size += size;
+        if (conn->input_size >= first_frame_bytes(conn))
+            start_requests(conn);
+        else
+            reading_adjust(conn);
+        return;
+    }
+    if (conn->input_size > 0) {
+        input_keep(conn, bytes, size);
+        if (!conn->closed)
+            start_requests(conn);
+        return;
+    }
+    size_t used = handle_frames(conn, bytes, size);
+    if (conn->closed)
+        return;
+    input_keep(conn, bytes + used, size - used);
+    reading_adjust(conn);
+}
+
 static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
     struct conn *conn = CONTAINER_OF(stream, struct conn, tcp);
@@ -427,29 +472,8 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     if (conn->lingers)
         return;
     conn_touch(conn);
-    uint8_t *bytes = (uint8_t *)buffer->base;
-    size_t size = (size_t)count;
-    if (bytes != conn->server->read_buffer) {
-        conn->input_size += size;
-        if (conn->input_size == first_frame_bytes(conn))
-            start_requests(conn);
-        else
-            reading_adjust(conn);
-        return;
-    }
-    size_t used = 0;
-    if (conn->input_size > 0) {
-        input_keep(conn, bytes, size);
-        if (!conn->closed)
-            start_requests(conn);
-        return;
-    }
-    used = handle_frames(conn, bytes, size);
-    if (conn->closed)
-        return;
-    input_keep(conn, bytes + used, size - used);
-    reading_adjust(conn);
-    if (conn->reading && !turn_has_time(&conn->server->loop->turn)) {
+    take_bytes(conn, (uint8_t *)buffer->base, (size_t)count);
+    if (!conn->closed && conn->reading && !turn_has_time(&conn->server->loop->turn)) {
         reading_stop(conn); /* libuv would read on, up to 32 times; others have their turn first */
         conn_wants_turn(conn);
     }

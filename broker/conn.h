@@ -19,6 +19,7 @@ struct conn {
     /* Bytes that arrived and are not handled: they begin with a frame's length. NULL when there are none. */
     uint8_t *input;
     size_t input_size, input_capacity;
+    size_t read_size; /* of the last read */
     bool reading;
     uint8_t *handled; /* what was the input, while its frames are handled */
     size_t handled_capacity;

@@ -35,6 +35,11 @@ static const struct {
     {KP_API_DELETE_RECORDS,                api_delete_records               },
     {KP_API_OFFSET_FOR_LEADER_EPOCH,       api_offset_for_leader_epoch      },
     {KP_API_INIT_PRODUCER_ID,              api_init_producer_id             },
+    {KP_API_ADD_PARTITIONS_TO_TXN,         api_add_partitions_to_txn        },
+    {KP_API_ADD_OFFSETS_TO_TXN,            api_add_offsets_to_txn           },
+    {KP_API_END_TXN,                       api_end_txn                      },
+    {KP_API_WRITE_TXN_MARKERS,             api_write_txn_markers            },
+    {KP_API_TXN_OFFSET_COMMIT,             api_txn_offset_commit            },
     {KP_API_DESCRIBE_CONFIGS,              api_describe_configs             },
     {KP_API_ALTER_CONFIGS,                 api_alter_configs                },
     {KP_API_ALTER_REPLICA_LOG_DIRS,        api_alter_replica_log_dirs       },
@@ -53,6 +58,8 @@ static const struct {
     {KP_API_DESCRIBE_CLUSTER,              api_describe_cluster             },
     {KP_API_DESCRIBE_PRODUCERS,            api_describe_producers           },
     {KP_API_UNREGISTER_BROKER,             api_unregister_broker            },
+    {KP_API_DESCRIBE_TRANSACTIONS,         api_describe_transactions        },
+    {KP_API_LIST_TRANSACTIONS,             api_list_transactions            },
     {KP_API_LIST_CONFIG_RESOURCES,         api_list_config_resources        },
     {KP_API_DESCRIBE_TOPIC_PARTITIONS,     api_describe_topic_partitions    },
     {KP_API_GET_TELEMETRY_SUBSCRIPTIONS,   api_get_telemetry_subscriptions  },
@@ -207,6 +214,8 @@ static const char *handle_frame(struct peer *peer, uint8_t *frame, size_t size)
         refuse_body(request, &reader);
         return refused;
     }
+    if (request->api->key != KP_API_PRODUCE)
+        log_store_write(peer->broker->store); /* it is to see what was appended before it */
     if (decoded)
         dispatch_handle(request);
     else
@@ -232,4 +241,14 @@ void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size)
 {
     struct turn *turn = peer->broker->env->turn;
     turn_did(turn, handle_frame(peer, frame, size));
+}
+
+void broker_frames_handled(struct peer *peer)
+{
+    struct broker *broker = peer->broker;
+    peer->more_follows = false;
+    if (!log_store_waits(broker->store))
+        return;
+    log_store_write(broker->store);
+    turn_did(broker->env->turn, "writing what was produced");
 }

@@ -11,6 +11,9 @@
 /* What one read takes at most from a socket into the loop's shared buffer: many small requests, or the few batches of
  * 64 KiB that a producer has in flight, served in place. */
 #define READ_BUFFER_BYTES KIB(256)
+/* A connection of which one read brought so much may have as much room of its own for the frame that is not whole and
+ * those behind it. */
+#define STREAM_BYTES KIB(64)
 
 /* Frames that have not arrived whole or wait, of all connections together, unless queued.max.request.bytes says
  * otherwise. Two of the largest requests (socket.request.max.bytes, 100 MiB) fit; above it, the connections whose
@@ -114,6 +117,11 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
 /* Committed offsets of all groups together, about 80 bytes each: five million without metadata. Above it commits are
  * refused. What a start finds is read whatever its size. */
 #define COMMITTED_OFFSETS_BYTES_MAX MIB(512)
+
+/* All transactional ids and the partitions of their transactions, about 250 bytes an id and 4 a partition: half a
+ * million ids. Above it no new one is taken, and none gets further partitions. What a start finds is read whatever its
+ * size. */
+#define TRANSACTIONS_BYTES_MAX MIB(128)
 
 /* Clients, or groups of them, whose use of one kind of quota is remembered: at most 8192 of four kinds, of about half a
  * kilobyte each and their names. Beyond that the one that was quiet longest is forgotten. Kafka's bound is time alone.

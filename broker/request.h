@@ -10,9 +10,9 @@
  *            |                                     |
  *            +--------- request_park() ------------+  request_respond()     waits for data, members or time
  *
- * Strings and records in request->body borrow the frame, which is gone when the handler returns: a handler that parks
- * copies into request->arena what it needs later; one that only waits for durability holds the answer, which it gives
- * at once, or when all is durable if it is to tell what failed.
+ * Strings and records in request->body borrow the frame, which goes soon after the handler returns: a handler that
+ * parks copies into request->arena what it needs later; one that only waits for durability holds the answer, which it
+ * gives at once, or when all is durable if it is to tell what failed.
  *
  * Rules. (1) Requests of a connection start in order, answers leave in order. (2) One that is held lets the next start;
  * one that is parked does not. (3) When the peer is gone a parked request is canceled, a held one is
@@ -56,6 +56,7 @@ struct peer {
     int32_t parked_count;                 /* of those: parked, so none may start */
     bool working;                         /* the parked one is in the pool, and goes on without its peer */
     size_t memory_bytes;                  /* of the arenas of those that are answered or parked */
+    bool more_follows;                    /* another whole frame lies behind the one that is handled, in its memory */
     bool closing;                         /* the broker wants it closed: nothing more is started */
     struct telemetry_instance *telemetry; /* the last that began on it, or NULL */
     bool muted;                           /* it is over its quota: none may start until `mute` expires */
@@ -111,8 +112,11 @@ struct kp_string peer_user(const struct peer *peer);
 void peer_mute(struct peer *peer, int64_t ms);
 /* May the next frame of this connection start? */
 bool peer_may_start(const struct peer *peer);
-/* Handle one frame (the bytes behind the length). `frame` is borrowed and may be written to. */
+/* Handle one frame (the bytes behind the length). `frame` is borrowed until broker_frames_handled() and may be written
+ * to. The owner says in peer->more_follows whether to expect another one before that. */
 void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size);
+/* Nothing that was handled needs its frame any more. To be called before anything else happens to the broker. */
+void broker_frames_handled(struct peer *peer);
 /* The oldest pieces that are ready to be sent, up to `max`, none of them empty. Returns how many; valid until
  * peer_sent(). */
 int peer_output(struct peer *peer, struct out_piece **pieces, int max);
