@@ -26,6 +26,9 @@ ALL_CFLAGS = -std=c11 $(WARNINGS) $(HARDEN) -fPIE $(if $(SAN),-fsanitize=$(SAN) 
              -D_GNU_SOURCE -DDOHLE_VERSION='"$(VERSION)"' -I$(B)/gen -I. $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) -pie $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) -pthread
 LIBS     = -luv -lz -llz4 -lzstd -lsnappy
+ifneq ($(wildcard /lib/ld-musl-*),) # musl has no makecontext()
+LIBS    += -lucontext
+endif
 ifeq ($(shell uname -s),Darwin)
 BREW    := $(shell brew --prefix 2>/dev/null)
 LIB_CFLAGS = $(if $(BREW),-I$(BREW)/include)
@@ -122,14 +125,19 @@ DISK_SETTINGS   = tests/disk/server.properties
 # Scenarios that want settings of their own: short sessions, small groups.
 GROUP_SCENARIOS = $(sort $(wildcard tests/conformance/groups/*.scenario))
 GROUP_SETTINGS  = tests/conformance/groups/server.properties
+# The same for transactions: they run out of time soon.
+TRANSACTION_SCENARIOS = $(sort $(wildcard tests/conformance/transactions/*.scenario))
+TRANSACTION_SETTINGS  = tests/conformance/transactions/server.properties
 # What other runs ask counts too, for versions and for errors.
-BESIDES         = $(GROUP_SCENARIOS) $(DISK_SCENARIOS)
+BESIDES         = $(GROUP_SCENARIOS) $(TRANSACTION_SCENARIOS) $(DISK_SCENARIOS)
 # Clocks of the broker that the runner sets. Sanitizers want to be in front of every other library.
 CLOCK           = $(if $(SAN),,$(if $(filter Linux,$(shell uname -s)),$(B)/clock.so))
 RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance $(CLOCK:%=--clock %) --start "$(B)/bin/dohle --ephemeral --port 0" \
         --errors tests/conformance/errors.reachable $(BESIDES:%=--besides %) $(SCENARIOS) && \
     $(SUITE) groups $(B)/bin/conformance $(CLOCK:%=--clock %) --part --start "$(B)/bin/dohle --ephemeral --port 0 $(GROUP_SETTINGS)" \
         $(GROUP_SCENARIOS) && \
+    $(SUITE) transactions $(B)/bin/conformance $(CLOCK:%=--clock %) --part \
+        --start "$(B)/bin/dohle --ephemeral --port 0 $(TRANSACTION_SETTINGS)" $(TRANSACTION_SCENARIOS) && \
     $(SUITE) disk $(B)/bin/conformance $(CLOCK:%=--clock %) --part \
         --start '$(B)/bin/dohle --data $$FOLDER/data --port $$PORT $$OVERRIDES $(DISK_SETTINGS)' $(DISK_SCENARIOS)
 
@@ -191,6 +199,7 @@ sanitized: all $(TESTS) $(TOOLS)
 conformance-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the conformance suite expects (Java, Maven, Python)
 	$(Q)tests/conformance/record $(B)/bin/conformance --record /dev/null $(SCENARIOS)
 	$(Q)tests/conformance/record $(B)/bin/conformance --record $(GROUP_SETTINGS) --part $(GROUP_SCENARIOS)
+	$(Q)tests/conformance/record $(B)/bin/conformance --record $(TRANSACTION_SETTINGS) --part $(TRANSACTION_SCENARIOS)
 
 disk-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the disk suite expects
 	$(Q)tests/conformance/record $(B)/bin/conformance --record $(DISK_SETTINGS) --part $(DISK_SCENARIOS)
@@ -199,6 +208,7 @@ disk-record: all $(B)/bin/conformance ## Ask Apache Kafka again what the disk su
 conformance-replay: all $(B)/bin/conformance
 	$(Q)tests/conformance/record $(B)/bin/conformance --replay /dev/null $(SCENARIOS)
 	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(GROUP_SETTINGS) --part $(GROUP_SCENARIOS)
+	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(TRANSACTION_SETTINGS) --part $(TRANSACTION_SCENARIOS)
 	$(Q)tests/conformance/record $(B)/bin/conformance --replay $(DISK_SETTINGS) --part $(DISK_SCENARIOS)
 
 .PHONY: disk-record conformance-replay

@@ -85,9 +85,21 @@ void api_list_groups(struct request *request);
 void api_describe_groups(struct request *request);
 void api_delete_groups(struct request *request);
 
-/* api_offsets.c */
+/* api_offset_commit.c */
 void api_offset_commit(struct request *request);
+void api_txn_offset_commit(struct request *request);
+/* api_offsets.c */
 void api_offset_fetch(struct request *request);
 void api_offset_delete(struct request *request);
+
+/* api_transactions.c */
+void api_add_partitions_to_txn(struct request *request);
+void api_add_offsets_to_txn(struct request *request);
+void api_end_txn(struct request *request);
+
+/* api_transaction_admin.c */
+void api_write_txn_markers(struct request *request);
+void api_describe_transactions(struct request *request);
+void api_list_transactions(struct request *request);
 
 #endif

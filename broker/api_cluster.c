@@ -78,6 +78,22 @@ static void list_apis(struct kp_api_versions_response *response,
     }
 }
 
+/* Clients below version 4 fail on a lowest level of 0 (KIP-1022), and a feature at level 0 is not finalized. */
+static void list_features(const struct request *request, struct kp_api_versions_response *response)
+{
+    for (size_t i = 0; i < FEATURES_COUNT; i++) {
+        struct kp_string name = kp_string_of(features[i].name);
+        int16_t level = catalog_feature_level(request->broker->catalog, features[i].name);
+        if (features[i].min_level > 0 || request->header.api_version >= 4)
+            response->supported_features[response->supported_features_count++] =
+                (struct kp_api_versions_response_supported_features){name, features[i].min_level,
+                                                                     features[i].max_level};
+        if (level > 0)
+            response->finalized_features[response->finalized_features_count++] =
+                (struct kp_api_versions_response_finalized_features){name, level, level};
+    }
+}
+
 void api_api_versions(struct request *request)
 {
     const struct broker *broker = request->broker;
@@ -92,13 +108,7 @@ void api_api_versions(struct request *request)
         response.supported_features = supported;
         response.finalized_features = finalized;
         response.finalized_features_epoch = metadata_log_end_offset(broker->metadata_log) - 1;
-        for (size_t i = 0; i < FEATURES_COUNT; i++) {
-            int16_t level = catalog_feature_level(broker->catalog, features[i].name);
-            supported[response.supported_features_count++] = (struct kp_api_versions_response_supported_features){
-                kp_string_of(features[i].name), features[i].min_level, features[i].max_level};
-            finalized[response.finalized_features_count++] =
-                (struct kp_api_versions_response_finalized_features){kp_string_of(features[i].name), level, level};
-        }
+        list_features(request, &response);
     }
     request_respond(request, &response);
 }

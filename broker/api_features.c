@@ -44,7 +44,8 @@ static struct outcome check_update(struct request *request,
         return refuse_level(request, update->feature, level, "that is no downgrade");
     if (level < current && type == UPGRADE)
         return refuse_level(request, update->feature, level, "that is a downgrade, and must be asked for as one");
-    if (level < current && metadata_version_changes_records(level, current))
+    bool of_metadata = kp_string_is(update->feature, "metadata.version");
+    if (of_metadata && level < current && metadata_version_changes_records(level, current))
         return refuse_level(request, update->feature, level, "it does not know what the metadata may have by now");
     return ACCEPTED;
 }

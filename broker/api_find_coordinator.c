@@ -1,14 +1,12 @@
-/* FindCoordinator: who serves a group. On one node that is this broker, from the first ask on: the topic that its state
- * needs is made by it, and the answer waits until that is durable. */
+/* FindCoordinator: who serves a group or a transactional id. On one node that is this broker, from the first ask on:
+ * the topic that its state needs is made by it, and the answer waits until that is durable. */
 #include "api.h"
 #include "broker.h"
 #include "group_coordinator.h"
 #include "outcome.h"
+#include "transaction_coordinator.h"
 
 enum coordinator_type { TYPE_GROUP = 0, TYPE_TRANSACTION = 1, TYPE_SHARE = 2 };
-
-/* Transactions are not served yet. As for InitProducerId: an error that every client takes for final. */
-#define TRANSACTIONS_REFUSED KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED
 
 static enum kafka_error find(struct request *request, int8_t key_type)
 {
@@ -16,7 +14,7 @@ static enum kafka_error find(struct request *request, int8_t key_type)
     case TYPE_GROUP:
         return coordinator_ensure_topic(request->broker->groups->executor, request);
     case TYPE_TRANSACTION:
-        return TRANSACTIONS_REFUSED;
+        return coordinator_ensure_topic(request->broker->transactions->executor, request);
     default: /* share groups are not served yet */
         return KAFKA_INVALID_REQUEST;
     }
@@ -24,14 +22,8 @@ static enum kafka_error find(struct request *request, int8_t key_type)
 
 static struct kp_string message_of(enum kafka_error error)
 {
-    switch (error) {
-    case TRANSACTIONS_REFUSED:
-        return kp_string_of("Transactions are not served yet.");
-    case KAFKA_COORDINATOR_NOT_AVAILABLE:
-        return kp_string_of("The topic of the coordinator cannot be made.");
-    default:
-        return kp_string_of("There is no such type of coordinator.");
-    }
+    return kp_string_of(error == KAFKA_COORDINATOR_NOT_AVAILABLE ? "The topic of the coordinator cannot be made."
+                                                                 : "There is no such type of coordinator.");
 }
 
 /* Up to version 3 one key is asked for, and a success carries a text as well. */
@@ -52,16 +44,15 @@ static void answer_many(struct request *request, const char *host, int32_t port)
     const struct kp_find_coordinator_request *body = request->body;
     struct kp_find_coordinator_response response = kp_find_coordinator_response_default;
     int32_t count = body->coordinator_keys_count;
-    response.coordinators = arena_calloc(&request->arena, (size_t)count, sizeof *response.coordinators);
+    response.coordinators = arena_alloc(&request->arena, (size_t)count * sizeof *response.coordinators);
     if (!response.coordinators) {
         request_close(request, NO_MEMORY);
         return;
     }
     enum kafka_error error = count > 0 ? find(request, body->key_type) : KAFKA_NONE;
     bool found = error == KAFKA_NONE;
-    response.coordinators_count = count;
-    for (int32_t i = 0; i < count; i++) {
-        response.coordinators[i] = (struct kp_find_coordinator_response_coordinators){
+    for (int32_t i = 0; i < count && request_pause(request, 1); i++) {
+        response.coordinators[response.coordinators_count++] = (struct kp_find_coordinator_response_coordinators){
             .key = body->coordinator_keys[i],
             .node_id = found ? request->broker->node_id : -1,
             .host = found ? kp_string_of(host) : KP_EMPTY_STRING,

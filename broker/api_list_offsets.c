@@ -73,6 +73,13 @@ static bool knows(const struct listing *listing, const struct partition *partiti
     return kp_uuid_equal(listing->topic_id, partition->topic->id);
 }
 
+/* A record above the bound of the isolation is not told, as if there were none. */
+static void show(const struct listing *listing, struct log *log, struct log_found found, struct log_found *told)
+{
+    if (log_shows(log, found.offset, listing->isolation))
+        *told = found;
+}
+
 static int search_offset(struct listing *listing, struct partition *partition, int64_t timestamp,
                          struct log_found *found)
 {
@@ -84,15 +91,17 @@ static int search_offset(struct listing *listing, struct partition *partition, i
         listing->found = false;
     }
     if (listing->found) {
-        if (timestamp == OFFSET_MAX_TIMESTAMP || log_shows(log, listing->search.found.offset, listing->isolation))
-            *found = listing->search.found;
+        show(listing, log, listing->search.found, found);
         return STORAGE_OK;
     }
     if (listing->at_once)
         lookup = NULL;
-    return timestamp == OFFSET_MAX_TIMESTAMP
-               ? log_find_max_timestamp(log, lookup, found, NULL)
-               : log_find_timestamp(log, timestamp, listing->isolation, lookup, found, NULL);
+    if (timestamp != OFFSET_MAX_TIMESTAMP)
+        return log_find_timestamp(log, timestamp, listing->isolation, lookup, found, NULL);
+    struct log_found largest = *found;
+    int status = log_find_max_timestamp(log, lookup, &largest, NULL);
+    show(listing, log, largest, found);
+    return status;
 }
 
 static int find_offset(struct listing *listing, struct partition *partition, int64_t timestamp, struct log_found *found)

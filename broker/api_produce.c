@@ -6,7 +6,8 @@
  *                                   that takes long; or the turn has no time to load a log, and a later one has
  *
  * The batch is validated and written from the frame itself (storage/log.h): base offset and leader epoch go into it in
- * place, and its bytes are copied by the kernel alone. Every partition has its own outcome.
+ * place, and its bytes are copied by the kernel alone. Every partition has its own outcome. Batches for one partition
+ * in requests that arrived together are written together, behind the last of them; their answers are given then.
  *
  * A batch that takes more work than this turn has left is validated in the pool (batch_check.h), and the first one of a
  * partition waits for the pool to make its folder (folder_wait.h). The request is parked meanwhile, so that the batches
@@ -27,6 +28,7 @@
 #include "long_work.h"
 #include "partition.h"
 #include "purgatory.h"
+#include "transaction_guard.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -54,6 +56,14 @@ struct produce_flush {
     partition_response *response;
 };
 
+/* One append that is written together with those of the requests behind it. */
+struct produce_append {
+    struct log_append append;
+    struct produce *produce;
+    struct partition *partition;
+    partition_response *response;
+};
+
 /* A produce request on its way; in the request's arena. */
 struct produce {
     struct request *request;
@@ -63,10 +73,12 @@ struct produce {
     int32_t answered;         /* the answer's entry for that topic: those without partitions have none */
     int16_t acks;
     bool internal_allowed; /* it may write to internal topics */
+    bool is_transactional; /* some of its batches are part of a transaction */
+    struct transaction_guard guard;
     struct kp_produce_response response;
     struct produce_flush *flushes; /* room for one per partition; NULL until the first is wanted */
     int32_t flushes_count, partitions_count;
-    int32_t waits;               /* for syncs, and for the appends themselves; the answer is given at 0 */
+    int32_t waits;               /* for writes, syncs, and the appends themselves; the answer is given at 0 */
     bool held;                   /* something was or is waited for: the request lives until its unhold */
     bool names_kept;             /* names are copies */
     const char *failure;         /* why there can be no answer; NULL: there can */
@@ -98,6 +110,11 @@ static bool keep_names(struct produce *produce)
         }
         answered++;
     }
+    struct kp_string *id = &produce->guard.id;
+    if (id->size > 0)
+        id->data = arena_copy(&produce->request->arena, id->data, (size_t)id->size);
+    if (id->size > 0 && id->data == NULL)
+        return false;
     produce->names_kept = true;
     return true;
 }
@@ -225,6 +242,7 @@ static bool tells_log_start(enum kafka_error error, const struct batch_verdict *
     case KAFKA_UNKNOWN_SERVER_ERROR:
     case KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER:
     case KAFKA_INVALID_PRODUCER_EPOCH:
+    case KAFKA_INVALID_TXN_STATE:
         return verdict->size_bytes > 0;
     default:
         return false;
@@ -350,6 +368,168 @@ static bool load(struct produce *produce, const struct partition *partition)
     return false;
 }
 
+/* What an append came to. */
+static void appended(struct produce *produce, struct partition *partition, const struct log_append *append, int status,
+                     partition_response *response)
+{
+    fill_response(produce, partition, append, status, response);
+    if (status != STORAGE_OK)
+        return;
+    purgatory_wake(produce->request->broker, partition);
+    if (log_wants_flush(partition->log) && !wait_for_flush(produce, partition->log, response))
+        produce->failure = NO_MEMORY;
+}
+
+static void written(struct log_append *append, int status)
+{
+    struct produce_append *waiting = CONTAINER_OF(append, struct produce_append, append);
+    appended(waiting->produce, waiting->partition, append, status, waiting->response);
+    waited(waiting->produce);
+}
+
+/* Have the append written with those of the frames around it, which seldom pays where a request has several. Returns
+ * the append to use: the same when it is not to wait. */
+static struct log_append *let_wait(struct produce *produce, struct partition *partition, struct log_append *append,
+                                   partition_response *response)
+{
+    struct request *request = produce->request;
+    bool comes_alone =
+        request->peer == NULL || !(request->peer->more_follows || log_store_waits(request->broker->store));
+    if (comes_alone || produce->partitions_count > 1 || produce->is_transactional || request->counted)
+        return append;
+    struct produce_append *waiting = arena_alloc(&request->arena, sizeof *waiting);
+    if (waiting == NULL)
+        return append;
+    append->written = written;
+    *waiting = (struct produce_append){*append, produce, partition, response};
+    return &waiting->append;
+}
+
+/* ---- transactions --------------------------------------------------------------------------------------------------- */
+
+/* The batch of a partition, when it is part of a transaction. */
+static bool view_transactional(struct record_batch *batch, const partition_data *data)
+{
+    const struct kp_records *records = &data->records;
+    return records->size > 0 && record_batch_view(batch, records->data, (size_t)records->size) == BATCH_OK &&
+           (batch->attributes & BATCH_TRANSACTIONAL) != 0;
+}
+
+/* The one producer of all batches that are part of a transaction. */
+static enum kafka_error find_producer(const struct produce *produce, struct producer_epoch *producer)
+{
+    struct record_batch batch;
+    *producer = PRODUCER_EPOCH_NONE;
+    for (int32_t t = 0; t < produce->topics_count; t++) {
+        const topic_data *topic = &produce->topics[t];
+        for (int32_t p = 0; p < topic->partition_data_count; p++) {
+            if (!view_transactional(&batch, &topic->partition_data[p]))
+                continue;
+            bool is_first = producer->id < 0;
+            if (!is_first && (producer->id != batch.producer_id || producer->epoch != batch.producer_epoch))
+                return KAFKA_INVALID_PRODUCER_ID_MAPPING;
+            *producer = (struct producer_epoch){batch.producer_id, batch.producer_epoch};
+        }
+    }
+    return KAFKA_NONE;
+}
+
+/* Add the partitions that exist, for a client that does not do it itself. False: no memory. */
+static bool add_partitions(struct produce *produce)
+{
+    struct transaction_partition *items =
+        arena_calloc(&produce->request->arena, (size_t)produce->partitions_count, sizeof *items);
+    struct transaction_partitions added;
+    struct record_batch batch;
+    int32_t count = 0;
+    for (int32_t t = 0; t < produce->topics_count && items != NULL; t++) {
+        const topic_data *topic = &produce->topics[t];
+        for (int32_t p = 0; p < topic->partition_data_count; p++) {
+            enum kafka_error error;
+            const struct partition *partition = find_partition(produce, topic, topic->partition_data[p].index, &error);
+            if (partition != NULL && view_transactional(&batch, &topic->partition_data[p]))
+                items[count++] = (struct transaction_partition){kp_string_of(partition->topic->name), partition->index};
+        }
+    }
+    if (count == 0)
+        return items != NULL;
+    transaction_partitions_of(&added, items, count);
+    transaction_guard_add(&produce->guard, produce->request, &added);
+    transaction_partitions_release(&added);
+    return true;
+}
+
+static enum transaction_client transaction_client(const struct request *request)
+{
+    int16_t version = request->header.api_version;
+    return version > 11 ? TRANSACTION_CLIENT_ADDS : version > 10 ? TRANSACTION_CLIENT_ABORTS : TRANSACTION_CLIENT_OLD;
+}
+
+static enum kafka_error begin_transactional(struct produce *produce)
+{
+    struct request *request = produce->request;
+    const struct kp_produce_request *body = request->body;
+    struct producer_epoch producer;
+    enum kafka_error error = find_producer(produce, &producer);
+    if (producer.id < 0)
+        return error;
+    if (body->transactional_id.size < 0)
+        return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+    if (error != KAFKA_NONE)
+        return error;
+    produce->is_transactional = true;
+    transaction_guard_init(&produce->guard, request->broker, body->transactional_id, producer,
+                           transaction_client(request));
+    if (produce->guard.client == TRANSACTION_CLIENT_ADDS && !add_partitions(produce))
+        produce->failure = NO_MEMORY;
+    return KAFKA_NONE;
+}
+
+/* A producer of the second protocol that the log does not know begins with sequence 0: it has not been forgotten, its
+ * first batches are missing. */
+static enum kafka_error check_first_sequence(const struct partition *partition, const struct record_batch *batch)
+{
+    struct log_producer known;
+    bool is_new = log_find_producer(partition->log, batch->producer_id, &known, NULL) == 0;
+    return is_new && batch->base_sequence != 0 ? KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER : KAFKA_NONE;
+}
+
+/* Where Kafka answers with a sentence of its own. */
+static const char *transaction_sentence(enum kafka_error error)
+{
+    switch (error) {
+    case KAFKA_INVALID_TXN_STATE:
+        return "The partition is not part of the transaction.";
+    case KAFKA_NOT_ENOUGH_REPLICAS:
+        return "Whether the partition is part of the transaction cannot be told yet.";
+    default:
+        return NULL;
+    }
+}
+
+/* False: the response says why the batch may not be part of a transaction. */
+static bool check_transaction(struct produce *produce, const struct partition *partition, const partition_data *data,
+                              partition_response *response)
+{
+    struct record_batch batch;
+    if (!produce->is_transactional || !view_transactional(&batch, data))
+        return true;
+    enum kafka_error error = transaction_guard_check(&produce->guard, partition);
+    if (error != KAFKA_NONE) {
+        refuse_partition(response, error);
+        response->error_message = kp_string_of(transaction_sentence(error));
+        return false;
+    }
+    error = produce->guard.client == TRANSACTION_CLIENT_ADDS ? check_first_sequence(partition, &batch) : KAFKA_NONE;
+    if (error == KAFKA_NONE)
+        return true;
+    refuse_partition(response, error);
+    response->log_start_offset = log_start_offset(partition->log);
+    return false;
+}
+
+/* ---- one after the other -------------------------------------------------------------------------------------------- */
+
 /* Append the batch of the next partition; `verdict`, when it is not NULL, is what the pool says of it. False: something
  * is to be done for it first. */
 static bool produce_partition(struct produce *produce, const struct batch_verdict *verdict,
@@ -372,6 +552,11 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
     }
     if (verdict == NULL && !load(produce, partition))
         return false;
+    if (!check_transaction(produce, partition, from, response)) {
+        if (verdict != NULL)
+            free(verdict->rebuilt);
+        return true;
+    }
     struct log_append append = {
         .bytes = (uint8_t *)(uintptr_t)from->records.data, /* the frame is ours to write to */
         .size_bytes = from->records.size < 0 ? 0 : (size_t)from->records.size,
@@ -381,11 +566,19 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
         .now_ms = broker->env->now(broker->env).wall_ms,
         .arena = &request->arena,
     };
+    struct log_append *used = &append;
     if (verdict != NULL) {
         append.origin = LOG_APPEND_VALIDATED;
         append.verdict = *verdict;
+    } else {
+        used = let_wait(produce, partition, &append, response);
     }
-    int status = log_append(partition->log, &append, NULL);
+    int status = log_append(partition->log, used, NULL);
+    if (used->waits) {
+        hold(produce);
+        produce->waits++;
+        return true;
+    }
     if (status == STORAGE_BATCH_UNDECIDED || status == STORAGE_NO_FOLDER) {
         if (!park(produce)) {
             produce->failure = NO_MEMORY;
@@ -394,15 +587,10 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
         if (status == STORAGE_NO_FOLDER)
             make_folder(produce, partition);
         else
-            check_batch(produce, partition, &append);
+            check_batch(produce, partition, used);
         return false;
     }
-    fill_response(produce, partition, &append, status, response);
-    if (status != STORAGE_OK)
-        return true;
-    purgatory_wake(broker, partition);
-    if (log_wants_flush(partition->log) && !wait_for_flush(produce, partition->log, response))
-        produce->failure = NO_MEMORY;
+    appended(produce, partition, used, status, response);
     return true;
 }
 
@@ -497,24 +685,9 @@ static void refuse_all(struct produce *produce, enum kafka_error error)
         partition_response *response = next_response(produce);
         response->index = produce->topics[produce->topic].partition_data[produce->partition].index;
         refuse_partition(response, error);
+        if (error == KAFKA_INVALID_PRODUCER_ID_MAPPING)
+            response->error_message = kp_string_of("Its batches of a transaction are of several producers.");
     }
-}
-
-/* Transactional records need a transaction, and none can be begun yet: InitProducerId refuses transactional ids for
- * good. */
-static enum kafka_error check_request(const struct kp_produce_request *body)
-{
-    for (int32_t t = 0; t < body->topic_data_count; t++) {
-        const topic_data *data = &body->topic_data[t];
-        for (int32_t p = 0; p < data->partition_data_count; p++) {
-            struct record_batch batch;
-            const struct kp_records *records = &data->partition_data[p].records;
-            if (records->size > 0 && record_batch_view(&batch, records->data, (size_t)records->size) == BATCH_OK &&
-                (batch.attributes & BATCH_TRANSACTIONAL) != 0)
-                return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-        }
-    }
-    return KAFKA_NONE;
 }
 
 void api_produce(struct request *request)
@@ -534,7 +707,7 @@ void api_produce(struct request *request)
         request_close(request, NO_MEMORY);
         return;
     }
-    enum kafka_error error = check_request(body);
+    enum kafka_error error = begin_transactional(produce);
     if (error != KAFKA_NONE)
         refuse_all(produce, error);
     go_on(produce);

@@ -15,6 +15,7 @@
 #include "producer_ids.h"
 #include "purgatory.h"
 #include "recovery.h"
+#include "transaction_coordinator.h"
 #include "unclaimed.h"
 
 #include <inttypes.h>
@@ -155,6 +156,7 @@ void broker_turn_end(struct broker *broker)
 static void release(struct broker *broker)
 {
     controller_close(broker);
+    transaction_coordinator_free(broker->transactions);
     group_coordinator_free(broker->groups);
     if (broker->fetch_sessions != NULL)
         fetch_sessions_free(broker->fetch_sessions);
@@ -167,6 +169,7 @@ static void release(struct broker *broker)
     timer_stop(&broker->timers, &broker->store_timer);
     timers_release(&broker->timers);
     requests_release(broker);
+    parts_release(&broker->parts);
     data_folders_close(&broker->folders);
     free(broker);
 }
@@ -206,6 +209,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     list_init(&broker->ready);
     list_init(&broker->long_works);
     list_init(&broker->deletions.link);
+    parts_init(&broker->parts);
     list_init(&broker->spare_requests);
     timers_init(&broker->timers);
     broker->store_timer.expired = store_due;
@@ -234,6 +238,7 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     broker->fetch_sessions = fetch_sessions_new(env, config->max_incremental_fetch_session_cache_slots);
     broker->producer_ids = producer_ids_new(broker);
     broker->groups = group_coordinator_new(broker);
+    broker->transactions = transaction_coordinator_new(broker);
     open_client_state(broker);
     store_due(&broker->store_timer);
     log_store_begin_turn(broker->store, TURN_WORK_BYTES);
@@ -248,6 +253,7 @@ void broker_stop(struct broker *broker)
     log_store_stop(broker->store);
     purgatory_expire(broker);
     group_coordinator_stop(broker->groups);
+    transaction_coordinator_stop(broker->transactions);
     long_works_finish(broker);
 }
 

@@ -8,6 +8,7 @@
 #include "data_folder.h"
 #include "env.h"
 #include "long_work.h"
+#include "parts.h"
 #include "quota.h"
 #include "request.h"
 #include "telemetry.h"
@@ -18,6 +19,7 @@ struct group_coordinator;
 struct metadata_log;
 struct producer_ids;
 struct recovery;
+struct transaction_coordinator;
 
 struct broker {
     struct env *env;
@@ -41,9 +43,11 @@ struct broker {
     struct list long_works;     /* struct long_work: goes on at the end of turns */
     bool part_owed;             /* the one that goes on has done nothing yet in this turn */
     struct long_work deletions; /* of logs of removed topics */
+    struct parts parts;         /* requests that go so */
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
-    struct group_coordinator *groups; /* NULL before all is recovered */
+    struct group_coordinator *groups;             /* NULL before all is recovered */
+    struct transaction_coordinator *transactions; /* the same */
     struct listener *listeners;
     int32_t listeners_count;
     struct list spare_requests; /* recycled, with their arenas' first chunks */

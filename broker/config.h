@@ -132,6 +132,17 @@ struct config {
     int32_t offsets_topic_replication_factor;
     int32_t offsets_topic_segment_bytes;
 
+    int32_t transaction_abort_timed_out_interval_ms;
+    int32_t transaction_max_timeout_ms;
+    bool transaction_partition_verification_enable;
+    int32_t transaction_remove_expired_interval_ms;
+    int32_t transaction_state_log_min_isr;
+    int32_t transaction_state_log_num_partitions;
+    int32_t transaction_state_log_replication_factor;
+    int32_t transaction_state_log_segment_bytes;
+    bool transaction_two_phase_commit_enable;
+    int32_t transactional_id_expiration_ms;
+
     struct cleaner_config log_cleaner;
     int32_t log_flush_offset_checkpoint_interval_ms;
     int32_t log_flush_start_offset_checkpoint_interval_ms;

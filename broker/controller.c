@@ -16,11 +16,13 @@
 #include "controller.h"
 
 #include "errors.h"
+#include "features.h"
 #include "group_coordinator.h"
 #include "limits.h"
 #include "logger.h"
 #include "metadata_bootstrap.h"
 #include "purgatory.h"
+#include "transaction_coordinator.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -57,6 +59,8 @@ static void topic_gone(void *context, const struct topic *topic)
     const struct broker *broker = context;
     if (broker->groups)
         group_coordinator_topic_gone(broker->groups, topic);
+    if (broker->transactions)
+        transaction_coordinator_topic_gone(broker->transactions, topic);
 }
 
 /* Logs of removed topics go in parts, in this turn and the next ones. Their folders are renamed when the record that
@@ -117,11 +121,9 @@ static bool append_some(struct broker *broker, struct metadata_batch *batch)
 }
 
 /* A log that has no level of its metadata is new, or its first batch was lost: it begins with what the folder was
- * formatted with, and with the latest level where nothing says another. */
+ * formatted with, and with the latest levels of what is served where nothing says another. */
 static bool add_features(struct broker *broker, struct metadata_batch *batch, const struct controller_options *options)
 {
-    struct kp_feature_level_record level = {.name = kp_string_of("metadata.version"),
-                                            .feature_level = METADATA_VERSION_LATEST};
     char error[METADATA_LOG_ERROR_SIZE];
     if (catalog_feature_level(broker->catalog, "metadata.version") != 0)
         return true;
@@ -129,8 +131,11 @@ static bool add_features(struct broker *broker, struct metadata_batch *batch, co
         LOG_ERROR(error, NULL);
         return false;
     }
-    if (metadata_batch_count(batch) == 0)
+    bool is_new = metadata_batch_count(batch) == 0;
+    for (size_t i = 0; i < FEATURES_COUNT && is_new; i++) {
+        const struct kp_feature_level_record level = feature_latest(&features[i]);
         metadata_batch_add(batch, &kp_feature_level_record_schema, 0, &level);
+    }
     return append_some(broker, batch);
 }
 
@@ -140,16 +145,17 @@ static void register_broker(struct broker *broker, struct metadata_batch *batch,
 {
     struct kp_register_broker_record_end_points end_point = {
         .name = kp_string_of("PLAINTEXT"), .host = kp_string_of("127.0.0.1"), .port = 9092};
-    struct kp_register_broker_record_features feature = {.name = kp_string_of("metadata.version"),
-                                                         .min_supported_version = METADATA_VERSION_OLDEST,
-                                                         .max_supported_version = METADATA_VERSION_LATEST};
+    struct kp_register_broker_record_features served[FEATURES_COUNT];
+    for (size_t i = 0; i < FEATURES_COUNT; i++)
+        served[i] = (struct kp_register_broker_record_features){kp_string_of(features[i].name), features[i].min_level,
+                                                                features[i].max_level};
     struct kp_register_broker_record record = kp_register_broker_record_default;
     record.broker_id = broker->node_id;
     record.broker_epoch = metadata_log_end_offset(broker->metadata_log) + metadata_batch_count(batch);
     record.end_points = &end_point;
     record.end_points_count = 1;
-    record.features = &feature;
-    record.features_count = 1;
+    record.features = served;
+    record.features_count = FEATURES_COUNT;
     record.fenced = true;
     env_random_uuid(broker->env, &record.incarnation_id);
     bool directories = catalog_feature_level(broker->catalog, "metadata.version") >= METADATA_VERSION_DIRECTORIES;

@@ -67,13 +67,6 @@ static struct partition *partition_of(const struct shard *shard)
     return topic_partition(find_topic(shard->coordinator), shard->index);
 }
 
-static void add_number(struct topic_overrides *overrides, const char *name, int32_t number)
-{
-    char text[16];
-    snprintf(text, sizeof text, "%" PRId32, number);
-    topic_overrides_set(overrides, name, text);
-}
-
 static enum kafka_error make_topic(struct coordinator *coordinator, struct request *request)
 {
     const struct coordinator_kind *kind = coordinator->kind;
@@ -81,9 +74,7 @@ static enum kafka_error make_topic(struct coordinator *coordinator, struct reque
     struct metadata_batch batch;
     if (*kind->replication_factor > 1)
         return KAFKA_INVALID_REPLICATION_FACTOR;
-    topic_overrides_set(&overrides, "cleanup.policy", "compact");
-    topic_overrides_set(&overrides, "compression.type", "producer");
-    add_number(&overrides, "segment.bytes", *kind->segment_bytes);
+    kind->add_settings(coordinator->broker->config, &overrides);
     controller_begin(coordinator->broker, &batch);
     controller_add_topic(coordinator->broker, &batch, kp_string_of(kind->topic), *kind->partitions, &overrides);
     topic_overrides_release(&overrides);
@@ -110,7 +101,7 @@ static void read_record(struct shard *shard, const struct record_batch *batch, c
     struct coord_record own;
     bool committed;
     if ((batch->attributes & BATCH_CONTROL) != 0) {
-        if (read_marker(record, &committed))
+        if (kind->replay_marker && read_marker(record, &committed))
             kind->replay_marker(state, shard->index, batch->producer_id, committed);
         return;
     }
@@ -243,10 +234,14 @@ static void flushed(struct log_flush *flush, int status)
     if (status == 0)
         shard->synced_end = shard->flushing_end;
     release_held(shard, status == 0 ? shard->synced_end : INT64_MAX, status);
-    if (shard->gone)
+    if (shard->gone) {
         free(shard);
-    else if (!list_empty(&shard->held))
+        return;
+    }
+    if (!list_empty(&shard->held))
         start_flush(shard);
+    if (status == 0 && shard->coordinator->kind->synced)
+        shard->coordinator->kind->synced(shard->coordinator->state, shard->index);
 }
 
 static void start_flush(struct shard *shard)
@@ -271,6 +266,15 @@ void coordinator_hold(struct coordinator *coordinator, int32_t index, struct req
         start_flush(shard);
 }
 
+bool coordinator_sync(struct coordinator *coordinator, int32_t index)
+{
+    struct shard *shard = coordinator->shards[index];
+    bool is_synced = shard->wanted_end <= shard->synced_end;
+    if (!is_synced && !shard->flushing)
+        start_flush(shard);
+    return is_synced;
+}
+
 /* ---- what the state asks for ---------------------------------------------------------------------------------------- */
 
 static enum kafka_error write_batch(struct coordinator *coordinator, struct shard *shard, struct coord_batch *batch)
@@ -278,7 +282,11 @@ static enum kafka_error write_batch(struct coordinator *coordinator, struct shar
     struct partition *partition = partition_of(shard);
     struct batch_header header = BATCH_HEADER_PLAIN;
     struct storage_fault fault = {0};
-    header.base_sequence = 0; /* as Kafka's coordinators leave it, though no producer is named */
+    header.base_sequence = coordinator->kind->base_sequence;
+    header.producer_id = batch->producer_id;
+    header.producer_epoch = batch->producer_epoch;
+    if (batch->producer_id >= 0)
+        header.attributes = BATCH_TRANSACTIONAL;
     if (coordinator->kind->codec) {
         header.codec = (enum codec) * coordinator->kind->codec;
         header.level = codec_level_default(header.codec);
@@ -366,6 +374,22 @@ enum kafka_error coordinator_shard(struct coordinator *coordinator, struct kp_st
         break;
     }
     return KAFKA_NOT_COORDINATOR;
+}
+
+int32_t coordinator_epoch(const struct coordinator *coordinator, int32_t index)
+{
+    return coordinator->shards ? partition_leader_epoch(partition_of(coordinator->shards[index])) : -1;
+}
+
+void coordinator_marker(struct coordinator *coordinator, const struct partition *partition, int64_t producer_id,
+                        bool committed)
+{
+    if (partition->topic != find_topic(coordinator) || !attached(coordinator) ||
+        partition->index >= coordinator->shards_count)
+        return;
+    struct shard *shard = coordinator->shards[partition->index];
+    if (shard->state == SHARD_READ) /* else it is read with all that is there */
+        coordinator->kind->replay_marker(coordinator->state, shard->index, producer_id, committed);
 }
 
 bool coordinator_all_loaded(struct coordinator *coordinator)

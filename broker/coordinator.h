@@ -25,13 +25,18 @@ struct coordinator_kind {
     const char *topic;
     const int32_t *partitions;         /* of a new topic */
     const int32_t *replication_factor; /* of a new topic: only 1 can be had */
-    const int32_t *segment_bytes;      /* of a new topic */
-    const int32_t *codec;              /* of batches, enum codec; NULL: none */
+    /* Settings of a new topic. */
+    void (*add_settings)(const struct config *config, struct topic_overrides *overrides);
+    const int32_t *codec;  /* of batches, enum codec; NULL: none */
+    int32_t base_sequence; /* of batches: Kafka's coordinators leave different ones, whether a producer is named or not */
     /* Apply one record that was read. False: it cannot be read, and is passed over. */
     bool (*replay)(void *state, int32_t shard, const struct coord_record *record);
+    /* The end of a transaction whose records are in the shard; NULL: there are none. */
     void (*replay_marker)(void *state, int32_t shard, int64_t producer_id, bool committed);
     /* All of the shard was read. */
     void (*loaded)(void *state, int32_t shard);
+    /* A sync is done: after coordinator_sync() said no, ask again. May be NULL. */
+    void (*synced)(void *state, int32_t shard);
     /* The topic is being deleted: forget what the shard said. */
     void (*unload)(void *state, int32_t shard);
 };
@@ -55,6 +60,13 @@ enum kafka_error coordinator_shard(struct coordinator *coordinator, struct kp_st
 bool coordinator_all_loaded(struct coordinator *coordinator);
 /* The answer of `request`, given in this turn, depends on what was appended to the shard. */
 void coordinator_hold(struct coordinator *coordinator, int32_t shard, struct request *request);
+/* Is what was appended to the shard as durable as the topic's flush settings want? False: kind->synced() tells when. */
+bool coordinator_sync(struct coordinator *coordinator, int32_t shard) WARN_UNUSED;
+/* The leader epoch of a shard's partition; -1: there is no topic. */
+int32_t coordinator_epoch(const struct coordinator *coordinator, int32_t shard);
+/* A marker was appended to a partition, of any topic: the state learns of it when the partition is a shard. */
+void coordinator_marker(struct coordinator *coordinator, const struct partition *partition, int64_t producer_id,
+                        bool committed);
 /* A topic is being deleted. */
 void coordinator_topic_gone(struct coordinator *coordinator, const struct topic *topic);
 

@@ -4,7 +4,8 @@
 #include "metadata_record.h"
 
 const struct feature features[FEATURES_COUNT] = {
-    {"metadata.version", METADATA_VERSION_OLDEST, METADATA_VERSION_LATEST},
+    {"metadata.version",    METADATA_VERSION_OLDEST, METADATA_VERSION_LATEST   },
+    {"transaction.version", 0,                       TRANSACTION_VERSION_LATEST},
 };
 
 const struct feature *feature_find(struct kp_string name)
@@ -14,6 +15,11 @@ const struct feature *feature_find(struct kp_string name)
             return &features[i];
     }
     return NULL;
+}
+
+struct kp_feature_level_record feature_latest(const struct feature *feature)
+{
+    return (struct kp_feature_level_record){.name = kp_string_of(feature->name), .feature_level = feature->max_level};
 }
 
 /* The levels of Kafka that brought new records or fields: 3.3-IV3, 3.4-IV0, 3.5-IV2, 3.6-IV1 and -IV2, 3.7-IV0 and

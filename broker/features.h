@@ -7,18 +7,25 @@
 
 #include "../protocol/wire.h"
 
+#include "messages.h"
+
 #include <stdbool.h>
+
+#define TRANSACTION_VERSION_LATEST 2 /* records with all fields; epochs that rise with each transaction */
 
 struct feature {
     const char *name;
     int16_t min_level, max_level; /* of those that are served */
 };
 
-#define FEATURES_COUNT 1
+#define FEATURES_COUNT 2
 extern const struct feature features[FEATURES_COUNT];
 
 /* NULL: it is not served, or there is none of this name. */
 const struct feature *feature_find(struct kp_string name);
+
+/* The record with its highest level, with which a new folder begins. */
+struct kp_feature_level_record feature_latest(const struct feature *feature);
 
 /* Do the records of the metadata log differ between two levels of metadata.version, so that the lower one cannot read
  * what the higher one wrote? Both are in the range that is served. */

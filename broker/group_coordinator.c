@@ -6,6 +6,13 @@
 
 #define GROUPS_PER_PART 50 /* groups looked at for expired offsets without a look at the clock */
 
+static void add_settings(const struct config *config, struct topic_overrides *overrides)
+{
+    topic_overrides_set(overrides, "cleanup.policy", "compact");
+    topic_overrides_set(overrides, "compression.type", "producer");
+    topic_overrides_set_number(overrides, "segment.bytes", config->offsets_topic_segment_bytes);
+}
+
 static bool replay(void *state, int32_t shard, const struct coord_record *record)
 {
     return groups_replay(state, shard, record);
@@ -64,8 +71,9 @@ struct group_coordinator *group_coordinator_new(struct broker *broker)
         .topic = "__consumer_offsets",
         .partitions = &config->offsets_topic_num_partitions,
         .replication_factor = &config->offsets_topic_replication_factor,
-        .segment_bytes = &config->offsets_topic_segment_bytes,
+        .add_settings = add_settings,
         .codec = &config->offsets_topic_compression_codec,
+        .base_sequence = 0,
         .replay = replay,
         .replay_marker = replay_marker,
         .loaded = loaded,
@@ -102,4 +110,10 @@ void group_coordinator_topic_gone(struct group_coordinator *coordinator, const s
 {
     coordinator_topic_gone(coordinator->executor, topic);
     offsets_remove_topic(coordinator->groups, kp_string_of(topic->name));
+}
+
+int32_t group_coordinator_partition(const struct group_coordinator *coordinator, struct kp_string group_id)
+{
+    int32_t count = coordinator->groups->host->shards_count;
+    return coord_shard_of(group_id, count > 0 ? count : coordinator->broker->config->offsets_topic_num_partitions);
 }

@@ -24,6 +24,8 @@ void group_coordinator_stop(struct group_coordinator *coordinator);
 /* A topic is being deleted: what was committed of it goes with it. */
 void group_coordinator_topic_gone(struct group_coordinator *coordinator, const struct topic *topic);
 
+/* The partition of __consumer_offsets that a group has, or will have when the topic is made. */
+int32_t group_coordinator_partition(const struct group_coordinator *coordinator, struct kp_string group_id);
 /* The shard of a group: as coordinator_shard(). */
 static inline enum kafka_error group_coordinator_shard(struct group_coordinator *coordinator, struct kp_string group_id,
                                                        int32_t *shard)

@@ -11,6 +11,9 @@
 /* What one read takes at most from a socket into the loop's shared buffer: many small requests, or the few batches of
  * 64 KiB that a producer has in flight, served in place. */
 #define READ_BUFFER_BYTES KIB(256)
+/* A connection of which one read brought so much may have as much room of its own for the frame that is not whole and
+ * those behind it. */
+#define STREAM_BYTES KIB(64)
 
 /* Frames that have not arrived whole or wait, of all connections together, unless queued.max.request.bytes says
  * otherwise. Two of the largest requests (socket.request.max.bytes, 100 MiB) fit; above it, the connections whose
@@ -33,10 +36,21 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 
 /* Decoded body and answer of one request, and what it copies to wait: a produce request of socket.request.max.bytes. */
 #define REQUEST_ARENA_BYTES_MAX MIB(128)
-/* The decoded body alone. One of 100 MiB whose array elements take 2 bytes on the wire could ask for gigabytes of
- * structs, and each of them is work of one turn. There is room for 60000 partitions of a fetch and 100000 names. */
-#define REQUEST_BODY_BYTES_MAX MIB(4)
-static_assert(REQUEST_BODY_BYTES_MAX < REQUEST_ARENA_BYTES_MAX, "there is room for the answer");
+/* The decoded body of a request that is handled at once, in one turn: 2000 partitions of a fetch or 4000 names. A
+ * larger one is handled in parts. */
+#define BODY_AT_ONCE_BYTES_MAX KIB(128)
+static_assert(BODY_AT_ONCE_BYTES_MAX < REQUEST_ARENA_BYTES_MAX, "there is room for the answer");
+/* Of the one that is handled in parts: decoded body, what its answer is made of, and the answer. A frame of 100 MiB
+ * whose array elements take 2 bytes on the wire could ask for gigabytes of structs. There is room for a million names,
+ * as many as an array may have. */
+#define REQUEST_IN_PARTS_BYTES_MAX MIB(256)
+/* What the table of the names of one request takes beside that: a million buckets. */
+#define ASKED_NAMES_BYTES_MAX MIB(8)
+/* Items that an answer may have, or that are looked at for it, when all is done in one turn: each takes a tenth of a
+ * microsecond or two. One that turns out to have more begins again in parts. */
+#define ITEMS_AT_ONCE_MAX 4096
+/* Changes that a request makes one by one, each of which is an append of some microseconds, in one turn. */
+#define CHANGES_AT_ONCE_MAX 100
 /* The same of all requests that are parked or whose answers are not taken: above it, of those who take nothing the one
  * that holds most is dropped, then of those who wait. */
 #define REQUESTS_BYTES_MAX MIB(384)
@@ -102,6 +116,11 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
  * refused. What a start finds is read whatever its size. */
 #define COMMITTED_OFFSETS_BYTES_MAX MIB(512)
 
+/* All transactional ids and the partitions of their transactions, about 250 bytes an id and 4 a partition: half a
+ * million ids. Above it no new one is taken, and none gets further partitions. What a start finds is read whatever its
+ * size. */
+#define TRANSACTIONS_BYTES_MAX MIB(128)
+
 /* Clients, or groups of them, whose use of one kind of quota is remembered: at most 8192 of four kinds, of about half a
  * kilobyte each and their names. Beyond that the one that was quiet longest is forgotten. Kafka's bound is time alone.
  */
@@ -110,8 +129,9 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
 /* Clients that ask for telemetry subscriptions, about 150 bytes each; Kafka's number. The quietest is forgotten. */
 #define TELEMETRY_INSTANCES_MAX 16384
 
-/* Recycled request structs with their arenas' first chunks. */
-#define SPARE_REQUESTS 256
+/* Recycled request structs with their arenas' first chunks, if these are no larger than usual. */
+#define SPARE_REQUESTS            256
+#define SPARE_REQUEST_ARENA_BYTES KIB(4)
 
 /* A frame or an answer that has not moved for so long is stalled when connections are too many: it makes room for a new
  * one. */

@@ -7,6 +7,7 @@
  * the epoch and its leader, which Kafka reads before the log. Both are replaced as a whole. */
 #include "metadata_log.h"
 
+#include "features.h"
 #include "logger.h"
 #include "metadata_bootstrap.h"
 #include "metadata_checkpoint.h"
@@ -113,20 +114,21 @@ static struct snapshot_voter self_as_voter(const struct metadata_log *log)
     return (struct snapshot_voter){.node_id = log->options.node_id, .directory_id = log->options.directory_id};
 }
 
+#define FIRST_LEVELS_BYTES_MAX 4096
+
 /* What Kafka's `storage format` leaves: a checkpoint at 0 with the voters and the levels that the log begins with. */
 static int write_first_snapshot(const struct metadata_log *log)
 {
     struct snapshot_id id = {.offset = 0, .epoch = 0};
     struct snapshot_voter voter = self_as_voter(log);
     struct snapshot snapshot;
-    uint8_t bytes[64];
     struct arena arena;
-    arena_init(&arena, sizeof bytes * 64);
-    struct kp_feature_level_record level = {.name = kp_string_of("metadata.version"),
-                                            .feature_level = METADATA_VERSION_LATEST};
-    struct kp_bytes value = metadata_record_encode(&kp_feature_level_record_schema, 0, &level, &arena);
+    arena_init(&arena, FIRST_LEVELS_BYTES_MAX);
     snapshot_init(&snapshot, id, &voter, wall_ms(log), wall_ms(log));
-    snapshot_add(&snapshot, value);
+    for (size_t i = 0; i < FEATURES_COUNT; i++) {
+        const struct kp_feature_level_record level = feature_latest(&features[i]);
+        snapshot_add(&snapshot, metadata_record_encode(&kp_feature_level_record_schema, 0, &level, &arena));
+    }
     int status = snapshot_write(&snapshot, log->options.env->files, log->folder, id, log->options.sync);
     arena_release(&arena);
     return status;

@@ -32,7 +32,7 @@ static bool keep(struct request *request)
 {
     struct arena *arena = &request->arena;
     struct postponed *postponed = arena_alloc(arena, sizeof *postponed);
-    const char *frame = arena_copy(arena, request->frame, request->frame_bytes);
+    uint8_t *frame = (uint8_t *)arena_copy(arena, request->frame, request->frame_bytes);
     void *body = arena_alloc(arena, request->api->request->size);
     if (postponed == NULL || frame == NULL || body == NULL)
         return false;
@@ -41,7 +41,7 @@ static bool keep(struct request *request)
     if (!kp_request_header_decode(&request->header, &reader) ||
         !kp_decode(request->api->request, body, &reader, request->header.api_version, arena))
         return false; /* it could be decoded before */
-    request->frame = (const uint8_t *)frame;
+    request->frame = frame;
     request->body = body;
     *postponed = (struct postponed){.request = request};
     request->postponed = postponed;
@@ -70,6 +70,8 @@ bool request_load(struct request *request, int32_t number, const struct topic *t
     const struct partition *partition = topic_partition(topic, index);
     if (partition != NULL && !log_is_loaded(partition->log)) {
         if (!broker_has_time(request->broker)) {
+            if (request_is_in_parts(request))
+                return request_rest(request) && request_load(request, number, topic, index);
             request_postpone(request);
             return false;
         }

@@ -2,6 +2,7 @@
 #include "producer_ids.h"
 
 #include "controller.h"
+#include "errors.h"
 
 #define BLOCK_IDS 1000 /* as in Kafka */
 
@@ -42,12 +43,24 @@ static enum kafka_error take_block(struct producer_ids *ids)
     return error;
 }
 
-enum kafka_error producer_ids_next(struct producer_ids *ids, struct request *request, int64_t *producer_id)
+static enum kafka_error next(struct producer_ids *ids, int64_t *producer_id)
 {
     enum kafka_error error = ids->next < ids->end ? KAFKA_NONE : take_block(ids);
-    if (error != KAFKA_NONE)
-        return error;
-    *producer_id = ids->next++;
-    metadata_log_hold(ids->broker->metadata_log, request);
-    return KAFKA_NONE;
+    if (error == KAFKA_NONE)
+        *producer_id = ids->next++;
+    return error;
+}
+
+enum kafka_error producer_ids_next(struct producer_ids *ids, struct request *request, int64_t *producer_id)
+{
+    enum kafka_error error = next(ids, producer_id);
+    if (error == KAFKA_NONE)
+        metadata_log_hold(ids->broker->metadata_log, request);
+    return error;
+}
+
+enum kafka_error producer_ids_next_durable(struct producer_ids *ids, int64_t *producer_id)
+{
+    enum kafka_error error = next(ids, producer_id);
+    return error != KAFKA_NONE ? error : kafka_error_of_storage(metadata_log_sync_now(ids->broker->metadata_log));
 }

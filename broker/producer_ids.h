@@ -17,5 +17,8 @@ void producer_ids_free(struct producer_ids *ids);
 
 /* The next id. The answer of `request` is held until the id's block is durable. */
 enum kafka_error producer_ids_next(struct producer_ids *ids, struct request *request, int64_t *producer_id);
+/* The same for who keeps the id in a log of its own: its block is durable when this returns, for which one id in a
+ * thousand waits. */
+enum kafka_error producer_ids_next_durable(struct producer_ids *ids, int64_t *producer_id);
 
 #endif

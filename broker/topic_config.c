@@ -174,6 +174,13 @@ void topic_overrides_set(struct topic_overrides *overrides, const char *name, co
     }
 }
 
+void topic_overrides_set_number(struct topic_overrides *overrides, const char *name, int32_t number)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%" PRId32, number);
+    topic_overrides_set(overrides, name, text);
+}
+
 void topic_overrides_copy(struct topic_overrides *to, const struct topic_overrides *from)
 {
     *to = (struct topic_overrides){.count = from->count};

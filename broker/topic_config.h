@@ -49,6 +49,7 @@ size_t topic_overrides_bytes(const struct topic_overrides *overrides);
 const char *topic_overrides_get(const struct topic_overrides *overrides, const char *name);
 /* Set, or with value NULL remove. Takes any name and value: records of a newer Kafka are kept too. */
 void topic_overrides_set(struct topic_overrides *overrides, const char *name, const char *value);
+void topic_overrides_set_number(struct topic_overrides *overrides, const char *name, int32_t number);
 /* A copy of its own. */
 void topic_overrides_copy(struct topic_overrides *to, const struct topic_overrides *from);
 void topic_overrides_release(struct topic_overrides *overrides);

@@ -207,6 +207,7 @@ static void sync_done(struct job *job, bool canceled)
 
 static struct log_sync *new_sync(struct log *log, bool closing)
 {
+    ASSERT(!log_store_waits(log->store));
     struct log_sync *sync = xmalloc(sizeof *sync);
     *sync = (struct log_sync){
         .job = {.kind = JOB_FLUSH, .name = "log synced", .work = sync_work, .done = sync_done},

@@ -82,10 +82,8 @@ int log_producers_count(struct log *log, int32_t *count, struct storage_fault *f
     return error;
 }
 
-struct log_producer log_producer_at(const struct log *log, int32_t position)
+static struct log_producer told(const struct producer *producer)
 {
-    ASSERT(position < log->producers.count);
-    const struct producer *producer = log->producers.producers[position];
     int32_t batches = producer->batches_count;
     return (struct log_producer){
         .id = producer->id,
@@ -95,4 +93,20 @@ struct log_producer log_producer_at(const struct log *log, int32_t position)
         .coordinator_epoch = producer->coordinator_epoch,
         .epoch = producer->epoch,
     };
+}
+
+struct log_producer log_producer_at(const struct log *log, int32_t position)
+{
+    ASSERT(position < log->producers.count);
+    return told(log->producers.producers[position]);
+}
+
+int log_find_producer(struct log *log, int64_t id, struct log_producer *found, struct storage_fault *fault)
+{
+    int error = log_load(log, fault);
+    const struct producer *producer = error == 0 ? producer_states_find(&log->producers, id) : NULL;
+    if (producer == NULL)
+        return error;
+    *found = told(producer);
+    return 1;
 }

@@ -74,6 +74,11 @@ static struct producer *find(const struct producer_states *states, int64_t id)
     return place < states->count && states->producers[place]->id == id ? states->producers[place] : NULL;
 }
 
+const struct producer *producer_states_find(const struct producer_states *states, int64_t id)
+{
+    return find(states, id);
+}
+
 /* A new producer with no batches, in its place. */
 static struct producer *add(struct producer_states *states, int64_t id, int16_t epoch)
 {

@@ -47,6 +47,9 @@ void producer_states_release(struct producer_states *states);
 /* Forget all producers. */
 void producer_states_clear(struct producer_states *states);
 
+/* NULL: nothing is known of it. Valid until the next change. */
+const struct producer *producer_states_find(const struct producer_states *states, int64_t id);
+
 /* May a client's batch be appended? Asked before the append; nothing is changed. Returns 0; 1 when it was appended
  * before, and then *duplicate tells where; STORAGE_SEQUENCE_OUT_OF_ORDER, STORAGE_PRODUCER_EPOCH_STALE or
  * STORAGE_TRANSACTION_STATE. A batch without a producer id is always welcome. */

@@ -33,24 +33,9 @@ static int setup(void **state)
     return 0;
 }
 
-static void hang_up(struct test *test)
-{
-    test_consumer_close(&test->a);
-    test_consumer_close(&test->b);
-    test_consumer_close(&test->c);
-}
-
-static void connect_again(struct test *test)
-{
-    test_peer_open(&test->a.peer, &test->broker);
-    test_peer_open(&test->b.peer, &test->broker);
-    test_peer_open(&test->c.peer, &test->broker);
-}
-
 static int teardown(void **state)
 {
     struct test *test = *state;
-    hang_up(test);
     broker_fixture_release(&test->broker);
     free(test);
     return 0;
@@ -199,11 +184,8 @@ static void an_id_that_was_handed_out_can_be_given_back(void **state)
 
 static void set_delay(struct test *test, const char *delay_ms)
 {
-    hang_up(test);
-    broker_fixture_close(&test->broker);
     broker_fixture_set(&test->broker, "group.initial.rebalance.delay.ms", delay_ms);
-    broker_fixture_open(&test->broker);
-    connect_again(test);
+    broker_fixture_restart(&test->broker, broker_fixture_close);
 }
 
 static void the_first_round_waits_longer_for_each_that_comes_but_not_for_ever(void **state)
@@ -383,10 +365,7 @@ static void members_that_wait_are_told_that_the_broker_stops(void **state)
     broker_stop(test->broker.broker);
     assert_int_equal(test_consumer_joined(&test->a), KAFKA_NOT_COORDINATOR);
     advance(test, 10 * MINUTE_MS); /* nothing happens to members any more */
-    hang_up(test);
-    broker_fixture_close(&test->broker);
-    broker_fixture_open(&test->broker);
-    connect_again(test);
+    broker_fixture_restart(&test->broker, broker_fixture_close);
     assert_int_equal(test_consumer_heartbeat(&test->a), KAFKA_NONE);
     assert_int_equal(test_consumer_heartbeat(&test->b), KAFKA_NONE);
 }
@@ -456,25 +435,11 @@ static void a_round_does_not_wait_for_static_members_and_does_not_remove_them(vo
 
 /* ---- restarts ------------------------------------------------------------------------------------------------------- */
 
-enum ending { STOP, KILL };
-
-/* The broker ends and starts; the three have new connections. */
-static void restart(struct test *test, enum ending ending)
-{
-    hang_up(test);
-    if (ending == STOP)
-        broker_fixture_close(&test->broker);
-    else
-        broker_fixture_kill(&test->broker);
-    broker_fixture_open(&test->broker);
-    connect_again(test);
-}
-
-static void check_restart(struct test *test, enum ending ending)
+static void check_restart(struct test *test, void (*end)(struct broker_fixture *broker))
 {
     begin_with_two(test);
     advance(test, 9999);
-    restart(test, ending);
+    broker_fixture_restart(&test->broker, end);
     advance(test, 9999); /* sessions begin anew */
     assert_string_equal(test_consumer_state(&test->c), "Stable");
     assert_int_equal(test_consumer_heartbeat(&test->a), KAFKA_NONE);
@@ -490,24 +455,24 @@ static void check_restart(struct test *test, enum ending ending)
 
 static void a_stop_leaves_a_stable_group_as_it_was(void **state)
 {
-    check_restart(*state, STOP);
+    check_restart(*state, broker_fixture_close);
 }
 
 static void a_kill_leaves_a_stable_group_as_it_was(void **state)
 {
-    check_restart(*state, KILL);
+    check_restart(*state, broker_fixture_kill);
 }
 
 static void a_group_whose_members_are_all_dead_is_empty_a_session_after_the_restart(void **state)
 {
     struct test *test = *state;
     begin_with_two(test);
-    restart(test, KILL);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     advance(test, 9999);
     assert_string_equal(test_consumer_state(&test->c), "Stable");
     advance(test, 1);
     assert_string_equal(test_consumer_state(&test->c), "Empty");
-    restart(test, KILL);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_string_equal(test_consumer_state(&test->c), "Empty");
 }
 
@@ -517,7 +482,7 @@ static void a_group_that_is_larger_than_is_allowed_now_is_made_smaller(void **st
     struct test_consumer *all[] = {&test->a, &test->b, &test->c};
     test_consumers_rebalance(all, 3);
     broker_fixture_set(&test->broker, "group.max.size", "2");
-    restart(test, STOP);
+    broker_fixture_restart(&test->broker, broker_fixture_close);
     assert_int_equal(test_consumer_heartbeat(&test->a), KAFKA_REBALANCE_IN_PROGRESS);
     assert_int_equal(test_consumer_join(&test->a), NOT_ANSWERED);
     assert_int_equal(test_consumer_join(&test->b), NOT_ANSWERED);
@@ -534,7 +499,7 @@ static void a_round_that_was_under_way_is_forgotten_by_a_kill(void **state)
     assert_int_equal(test_consumer_join(&test->a), NOT_ANSWERED);
     assert_int_equal(test_consumer_join(&test->b), KAFKA_NONE);
     assert_int_equal(test_consumer_joined(&test->a), KAFKA_NONE);
-    restart(test, KILL);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(test_consumer_heartbeat(&test->a), KAFKA_ILLEGAL_GENERATION); /* 2 was never complete */
     assert_string_equal(test_consumer_state(&test->c), "Stable");
 }
@@ -598,7 +563,7 @@ static void a_group_that_cannot_be_written_as_empty_is_empty_until_a_restart(voi
     fail_writes(test);
     assert_int_equal(test_consumer_leave(&test->b), KAFKA_NONE);
     assert_string_equal(test_consumer_state(&test->c), "Empty");
-    restart(test, KILL);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_string_equal(test_consumer_state(&test->c), "Stable"); /* of members that time out */
     advance(test, 10000);
     advance(test, MINUTE_MS);

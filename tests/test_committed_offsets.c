@@ -23,18 +23,6 @@ struct test {
     struct test_consumer a, alone; /* of the groups "g" and "alone" */
 };
 
-static void connect(struct test *test)
-{
-    test_consumer_open(&test->a, &test->broker, "g");
-    test_consumer_open(&test->alone, &test->broker, "alone");
-}
-
-static void hang_up(struct test *test)
-{
-    test_consumer_close(&test->a);
-    test_consumer_close(&test->alone);
-}
-
 static int setup(void **state)
 {
     struct test *test = xcalloc(1, sizeof *test);
@@ -43,7 +31,8 @@ static int setup(void **state)
     broker_fixture_set(&test->broker, "offsets.retention.minutes", "10");
     broker_fixture_set(&test->broker, "offsets.retention.check.interval.ms", "1000");
     broker_fixture_open(&test->broker);
-    connect(test);
+    test_consumer_open(&test->a, &test->broker, "g");
+    test_consumer_open(&test->alone, &test->broker, "alone");
     assert_int_equal(test_consumer_find_coordinator(&test->a), KAFKA_NONE);
     assert_int_equal(test_create_topic(&test->a.peer, "t", 2), KAFKA_NONE);
     assert_int_equal(test_create_topic(&test->a.peer, "u", 2), KAFKA_NONE);
@@ -54,26 +43,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct test *test = *state;
-    hang_up(test);
     broker_fixture_release(&test->broker);
     free(test);
     return 0;
-}
-
-static void kill_and_start(struct test *test)
-{
-    hang_up(test);
-    broker_fixture_kill(&test->broker);
-    broker_fixture_open(&test->broker);
-    connect(test);
-}
-
-static void stop_and_start(struct test *test)
-{
-    hang_up(test);
-    broker_fixture_close(&test->broker);
-    broker_fixture_open(&test->broker);
-    connect(test);
 }
 
 /* Whoever looks for expired offsets has looked after this time. */
@@ -106,12 +78,12 @@ static void a_group_without_members_keeps_its_offsets_from_when_it_became_empty(
     assert_int_equal(test_consumer_leave(&test->a), KAFKA_NONE);
     pass(test, RETENTION_MS - 1001);
     assert_int_equal(committed(test, "t", 0), 5);
-    kill_and_start(test); /* which knows it from the group's record */
+    broker_fixture_restart(&test->broker, broker_fixture_kill); /* which knows it from the group's record */
     assert_int_equal(committed(test, "t", 0), 5);
     pass(test, 1);
     assert_int_equal(committed(test, "t", 0), NOTHING);
     assert_null(test_consumer_listed(&test->a)); /* and the group is gone */
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_null(test_consumer_listed(&test->a));
 }
 
@@ -139,7 +111,7 @@ static void consumers_that_assign_partitions_themselves_keep_each_offset_from_it
     pass(test, 5 * MINUTE_MS);
     assert_int_equal(test_consumer_committed(&test->alone, "t", 0), NOTHING);
     assert_int_equal(test_consumer_committed(&test->alone, "t", 1), 7);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(test_consumer_committed(&test->alone, "t", 0), NOTHING);
     assert_int_equal(test_consumer_committed(&test->alone, "t", 1), 7);
     pass(test, 5 * MINUTE_MS);
@@ -172,7 +144,7 @@ static void an_old_client_says_for_how_long(void **state)
     commit_for(&test->alone, 5, 3 * RETENTION_MS);
     pass(test, 2 * RETENTION_MS);
     assert_int_equal(test_consumer_committed(&test->alone, "t", 0), 5);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     pass(test, RETENTION_MS - 3002);
     assert_int_equal(test_consumer_committed(&test->alone, "t", 0), 5);
     pass(test, 1000);
@@ -241,7 +213,7 @@ static void check_forgotten(struct test *test)
         if (turn == 0)
             (void)test_create_topic(&test->a.peer, "t", 2);
         else
-            kill_and_start(test);
+            broker_fixture_restart(&test->broker, broker_fixture_kill);
     }
 }
 
@@ -261,7 +233,7 @@ static void they_are_gone_also_when_that_could_not_be_written(void **state)
     (void)test_delete_topic(&test->a.peer, "t");
     assert_true(memory_io_fault_fired(test->broker.memory));
     memory_io_fail(test->broker.memory, 0, 0, 0, false);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     check_forgotten(test);
 }
 
@@ -269,13 +241,10 @@ static void they_are_gone_also_when_the_topic_was_made_anew_before_the_power_wen
 {
     struct test *test = *state;
     commit_in_two_groups(test);
-    stop_and_start(test); /* the commits are on the disk */
+    broker_fixture_restart(&test->broker, broker_fixture_close); /* the commits are on the disk */
     assert_int_equal(test_delete_topic(&test->a.peer, "t"), KAFKA_NONE);
     assert_int_equal(test_create_topic(&test->a.peer, "t", 2), KAFKA_NONE);
-    hang_up(test);
-    broker_fixture_power_cut(&test->broker, 0); /* their removal is not */
-    broker_fixture_open(&test->broker);
-    connect(test);
+    broker_fixture_restart(&test->broker, broker_fixture_lose_power); /* their removal is not */
     check_forgotten(test);
 }
 
@@ -344,7 +313,7 @@ static void offsets_of_a_transaction_count_when_it_was_committed(void **state)
     assert_int_equal(test_consumer_commit(&test->a, "t", 0, 1), KAFKA_NONE);
     append_commit_in_transaction(test, "g", 7000, 0, 0, 5);
     append_marker(test, "g", 7000, true);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(committed(test, "t", 0), 5);
 }
 
@@ -357,7 +326,7 @@ static void offsets_of_an_aborted_transaction_never_were(void **state)
     append_marker(test, "g", 7000, false);
     append_commit_in_transaction(test, "g", 7001, 0, 1, 9); /* another producer's is not ended by it */
     append_marker(test, "g", 7001, true);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(committed(test, "t", 0), 1);
     assert_int_equal(committed(test, "t", 1), 9);
 }
@@ -368,7 +337,7 @@ static void an_offset_of_an_open_transaction_is_told_to_be_unstable_and_does_not
     assert_int_equal(test_consumer_commit(&test->a, "t", 0, 1), KAFKA_NONE);
     assert_int_equal(test_consumer_commit(&test->a, "t", 1, 2), KAFKA_NONE);
     append_commit_in_transaction(test, "g", 7000, 0, 0, 5);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(committed(test, "t", 0), -1000 - KAFKA_UNSTABLE_OFFSET_COMMIT);
     assert_int_equal(committed(test, "t", 1), 2);
     pass(test, RETENTION_MS);
@@ -381,12 +350,110 @@ static void a_transaction_that_is_open_over_a_restart_is_ended_by_its_marker(voi
 {
     struct test *test = *state;
     append_commit_in_transaction(test, "g", 7000, 0, 0, 5);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     pass(test, RETENTION_MS);
     assert_string_equal(test_consumer_listed(&test->a), "Empty classic"); /* it waits for what may come */
     append_marker(test, "g", 7000, true);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(committed(test, "t", 0), 5);
+}
+
+/* The transaction's own commit is older than the plain one, wherever its marker is. */
+static void a_commit_behind_that_of_a_transaction_wins_whichever_way_it_ends(void **state)
+{
+    struct test *test = *state;
+    append_commit_in_transaction(test, "g", 7000, 0, 0, 5);
+    append_commit_in_transaction(test, "g", 7000, 1, 1, 6);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(test_consumer_commit(&test->a, "t", 0, 3), KAFKA_NONE);
+    assert_int_equal(committed(test, "t", 0), -1000 - KAFKA_UNSTABLE_OFFSET_COMMIT);
+    append_marker(test, "g", 7000, true);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), 3);
+    assert_int_equal(committed(test, "t", 1), 6);
+}
+
+static void of_two_transactions_the_later_commit_wins_not_the_later_marker(void **state)
+{
+    struct test *test = *state;
+    append_commit_in_transaction(test, "g", 7000, 0, 0, 5);
+    append_commit_in_transaction(test, "g", 7001, 0, 0, 9);
+    append_marker(test, "g", 7001, true);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), -1000 - KAFKA_UNSTABLE_OFFSET_COMMIT);
+    append_marker(test, "g", 7000, true);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), 9);
+}
+
+static size_t held_bytes(const struct test *test)
+{
+    return test->broker.broker->groups->groups->offsets_bytes;
+}
+
+static void a_transaction_holds_one_offset_of_a_partition(void **state)
+{
+    struct test *test = *state;
+    append_commit_in_transaction(test, "g", 7000, 0, 0, 1);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    size_t bytes = held_bytes(test);
+    for (int32_t i = 1; i < 10; i++)
+        append_commit_in_transaction(test, "g", 7000, i, 0, 1 + i);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(held_bytes(test), bytes);
+    append_marker(test, "g", 7000, true);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), 10);
+}
+
+/* What removes pending offsets; their markers, which come later, bring nothing back. */
+static void check_pending_are_gone(struct test *test)
+{
+    for (int turn = 0; turn < 2; turn++) {
+        assert_int_equal(committed(test, "t", 0), NOTHING);
+        assert_int_equal(held_bytes(test), 0);
+        if (turn == 0)
+            append_marker(test, "g", 7000, true);
+        broker_fixture_restart(&test->broker, broker_fixture_kill);
+    }
+}
+
+static void begin_pending(struct test *test)
+{
+    append_commit_in_transaction(test, "g", 7000, 0, 0, 5);
+    append_commit_in_transaction(test, "g", 7001, 0, 0, 6);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), -1000 - KAFKA_UNSTABLE_OFFSET_COMMIT);
+}
+
+static void pending_offsets_go_with_their_topic(void **state)
+{
+    struct test *test = *state;
+    begin_pending(test);
+    assert_int_equal(test_delete_topic(&test->a.peer, "t"), KAFKA_NONE);
+    check_pending_are_gone(test);
+}
+
+static void pending_offsets_go_with_a_topic_whose_end_could_not_be_written(void **state)
+{
+    struct test *test = *state;
+    begin_pending(test);
+    memory_io_fail(test->broker.memory, CALL_PWRITE, 2, ENOSPC, true); /* the first tells of the topic's end */
+    (void)test_delete_topic(&test->a.peer, "t");
+    assert_true(memory_io_fault_fired(test->broker.memory));
+    memory_io_fail(test->broker.memory, 0, 0, 0, false);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    check_pending_are_gone(test);
+}
+
+static void pending_offsets_go_with_their_group(void **state)
+{
+    struct test *test = *state;
+    begin_pending(test);
+    assert_int_equal(test_consumer_delete_group(&test->a), KAFKA_NONE);
+    assert_null(test_consumer_listed(&test->a));
+    check_pending_are_gone(test);
+    assert_null(test_consumer_listed(&test->a));
 }
 
 static void compressed_batches_are_read(void **state)
@@ -405,7 +472,7 @@ static void compressed_batches_are_read(void **state)
             add_commit(test, &batch, group, p, 10 * (int64_t)i + p);
         append(test, group, &batch, &header);
     }
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     for (size_t i = 0; i < COUNT_OF(codecs); i++) {
         snprintf(group, sizeof group, "group-%zu", i);
         test->alone.group = group;
@@ -433,7 +500,7 @@ static void a_group_of_the_newer_protocol_is_listed_and_keeps_its_offsets_but_ca
 {
     struct test *test = *state;
     append_foreign(test, "g");
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_string_equal(test_consumer_listed(&test->a), "Empty consumer");
     assert_int_equal(test_consumer_join(&test->a), KAFKA_INCONSISTENT_GROUP_PROTOCOL);
     assert_string_equal(test_consumer_state(&test->a), "Dead"); /* it is no classic group */
@@ -441,7 +508,7 @@ static void a_group_of_the_newer_protocol_is_listed_and_keeps_its_offsets_but_ca
     pass(test, 2 * RETENTION_MS);
     assert_int_equal(committed(test, "t", 0), 5);
     assert_int_not_equal(test_consumer_delete_group(&test->a), KAFKA_NONE);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_string_equal(test_consumer_listed(&test->a), "Empty consumer");
 }
 
@@ -462,7 +529,7 @@ static void what_is_no_record_of_a_group_is_passed_over(void **state)
     }
     add_commit(test, &batch, "g", 0, 5);
     append(test, "g", &batch, &header);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(committed(test, "t", 0), 5);
     assert_int_equal(test->broker.broker->groups->groups->by_id.count, 1);
 }
@@ -477,7 +544,7 @@ static void a_commit_that_cannot_be_written_changes_nothing(void **state)
     memory_io_fail(test->broker.memory, CALL_PWRITE, 1, EIO, false);
     assert_int_equal(test_consumer_commit(&test->a, "t", 0, 6), KAFKA_NOT_COORDINATOR);
     assert_int_equal(test->broker.broker->groups->groups->offsets_bytes, bytes);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(committed(test, "t", 0), 5);
 }
 
@@ -488,7 +555,7 @@ static void a_deleted_group_takes_its_offsets_along(void **state)
         assert_int_equal(test_consumer_commit(&test->a, "t", p, 5), KAFKA_NONE);
     assert_int_equal(test_consumer_delete_group(&test->a), KAFKA_NONE);
     assert_int_equal(test->broker.broker->groups->groups->offsets_bytes, 0);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(committed(test, "t", 0), NOTHING);
     assert_null(test_consumer_listed(&test->a));
 }
@@ -499,7 +566,7 @@ static void commits_survive_a_kill(void **state)
     for (int64_t i = 1; i <= 50; i++) {
         assert_int_equal(test_consumer_commit(&test->a, i % 2 ? "t" : "u", (int32_t)(i % 4 / 2), i), KAFKA_NONE);
         if (i % 10 == 0)
-            kill_and_start(test);
+            broker_fixture_restart(&test->broker, broker_fixture_kill);
     }
     assert_int_equal(committed(test, "t", 0), 49);
     assert_int_equal(committed(test, "t", 1), 47);
@@ -526,6 +593,12 @@ int main(void)
         TEST(offsets_of_an_aborted_transaction_never_were),
         TEST(an_offset_of_an_open_transaction_is_told_to_be_unstable_and_does_not_expire),
         TEST(a_transaction_that_is_open_over_a_restart_is_ended_by_its_marker),
+        TEST(a_commit_behind_that_of_a_transaction_wins_whichever_way_it_ends),
+        TEST(of_two_transactions_the_later_commit_wins_not_the_later_marker),
+        TEST(a_transaction_holds_one_offset_of_a_partition),
+        TEST(pending_offsets_go_with_their_topic),
+        TEST(pending_offsets_go_with_a_topic_whose_end_could_not_be_written),
+        TEST(pending_offsets_go_with_their_group),
         TEST(compressed_batches_are_read),
         TEST(a_group_of_the_newer_protocol_is_listed_and_keeps_its_offsets_but_cannot_be_joined),
         TEST(what_is_no_record_of_a_group_is_passed_over),

@@ -31,20 +31,6 @@ static struct now going_clock(struct env *env)
     return test->now;
 }
 
-static void connect(struct test *test)
-{
-    test_consumer_open(&test->a, &test->broker, "g");
-    test_consumer_open(&test->b, &test->broker, "g");
-    test_peer_open(&test->admin, &test->broker);
-}
-
-static void hang_up(struct test *test)
-{
-    test_consumer_close(&test->a);
-    test_consumer_close(&test->b);
-    test_peer_close(&test->admin);
-}
-
 static int setup(void **state)
 {
     struct test *test = xcalloc(1, sizeof *test);
@@ -53,7 +39,9 @@ static int setup(void **state)
     broker_fixture_open(&test->broker);
     ms_per_look = 0;
     test->broker.env.env.now = going_clock;
-    connect(test);
+    test_consumer_open(&test->a, &test->broker, "g");
+    test_consumer_open(&test->b, &test->broker, "g");
+    test_peer_open(&test->admin, &test->broker);
     assert_int_equal(test_consumer_find_coordinator(&test->a), KAFKA_NONE);
     assert_int_equal(test_create_topic(&test->admin, "t", 2), KAFKA_NONE);
     *state = test;
@@ -63,23 +51,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct test *test = *state;
-    hang_up(test);
     broker_fixture_release(&test->broker);
     free(test);
     return 0;
-}
-
-static void start(struct test *test)
-{
-    broker_fixture_open(&test->broker);
-    connect(test);
-}
-
-static void restart(struct test *test)
-{
-    hang_up(test);
-    broker_fixture_close(&test->broker);
-    start(test);
 }
 
 static int16_t commit(struct test *test, const char *group, int64_t offset)
@@ -144,17 +118,19 @@ static void more_partitions_count_from_the_next_start_on(void **state)
     add_partitions(test, 6);
     assert_int_equal(committed(test, moves), 2);
     assert_int_equal(commit(test, moves, 3), KAFKA_NONE);
-    restart(test);
+    broker_fixture_restart(&test->broker, broker_fixture_close);
     assert_int_equal(committed(test, stays), 1);
     assert_int_equal(committed(test, moves), -1);
     assert_int_equal(commit(test, moves, 4), KAFKA_NONE);
-    restart(test); /* where two partitions know of the group, the one counts that is asked for it */
+    broker_fixture_restart(
+        &test->broker,
+        broker_fixture_close); /* where two partitions know of the group, the one counts that is asked for it */
     assert_int_equal(committed(test, moves), 4);
     struct test_consumer consumer;
     test_consumer_open(&consumer, &test->broker, moves);
     assert_int_equal(test_consumer_delete_group(&consumer), KAFKA_NONE);
     test_consumer_close(&consumer);
-    restart(test);
+    broker_fixture_restart(&test->broker, broker_fixture_close);
     assert_int_equal(committed(test, moves), -1);
     assert_int_equal(committed(test, stays), 1);
 }
@@ -166,7 +142,7 @@ static void a_shard_whose_log_cannot_be_read_is_not_served_and_the_others_are(vo
     const char *groups[] = {"g", "h", "i"}; /* of three shards */
     for (int i = 0; i < 3; i++)
         assert_int_equal(commit(test, groups[i], 1), KAFKA_NONE);
-    hang_up(test);
+    broker_fixture_hang_up(&test->broker);
     broker_fixture_close(&test->broker);
     int refused_at[3] = {0};
     bool fired = true;
@@ -194,7 +170,6 @@ static void a_shard_whose_log_cannot_be_read_is_not_served_and_the_others_are(vo
     }
     for (int i = 0; i < 3; i++)
         assert_true(refused_at[i] > 0);
-    start(test);
 }
 
 /* ---- reading at start ----------------------------------------------------------------------------------------------- */
@@ -228,15 +203,9 @@ static void begin_loading(struct test *test)
     write_much(test);
     test_consumers_rebalance(both, 2);
     ms_per_look = 200; /* longer than a start may take to read */
-    hang_up(test);
-    broker_fixture_close(&test->broker);
-    broker_fixture_open(&test->broker);
+    broker_fixture_restart(&test->broker, broker_fixture_close);
     ms_per_look = 0;
     test_env_short_turns(&test->broker.env); /* so that one part is read each turn */
-    struct test_consumer before[] = {test->a, test->b};
-    connect(test);
-    memcpy(test->a.id, before[0].id, sizeof test->a.id);
-    test->a.generation = before[0].generation;
 }
 
 static int16_t list_error(struct test *test)
@@ -276,7 +245,7 @@ static void a_stop_while_it_is_read_loses_nothing(void **state)
     begin_loading(test);
     assert_int_equal(committed(test, "g"), LOADING);
     broker_fixture_turn(&test->broker);
-    restart(test);
+    broker_fixture_restart(&test->broker, broker_fixture_close);
     assert_int_equal(committed(test, "g"), 760);
 }
 
@@ -291,7 +260,7 @@ static void topics_that_are_deleted_while_it_is_read_are_forgotten(void **state)
     for (int i = 0; i < 60; i++)
         broker_fixture_turn(&test->broker);
     assert_int_equal(committed(test, "g"), -1);
-    restart(test);
+    broker_fixture_restart(&test->broker, broker_fixture_close);
     assert_int_equal(committed(test, "g"), -1);
 }
 
@@ -378,9 +347,7 @@ static void an_answer_waits_for_the_sync_that_the_topic_asks_for(void **state)
     broker_fixture_run_jobs(&test->broker);
     assert_true(is_answered(&test->a, first));
     assert_true(is_answered(&test->b, second));
-    hang_up(test);
-    broker_fixture_power_cut(&test->broker, 0);
-    start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_lose_power);
     assert_int_equal(committed(test, "g"), 2);
 }
 
@@ -402,12 +369,7 @@ static void a_group_that_was_told_its_assignment_survives_the_power(void **state
     broker_fixture_run_jobs(&test->broker);
     assert_int_equal(test_consumer_synced(&test->a), KAFKA_NONE);
     assert_int_equal(test_consumer_synced(&test->b), KAFKA_NONE);
-    hang_up(test);
-    broker_fixture_power_cut(&test->broker, 0);
-    broker_fixture_open(&test->broker);
-    test_peer_open(&test->a.peer, &test->broker);
-    test_peer_open(&test->b.peer, &test->broker);
-    test_peer_open(&test->admin, &test->broker);
+    broker_fixture_restart(&test->broker, broker_fixture_lose_power);
     assert_int_equal(test_consumer_heartbeat(&test->a), KAFKA_NONE);
     assert_int_equal(test_consumer_heartbeat(&test->b), KAFKA_NONE);
 }
@@ -421,9 +383,8 @@ static void when_the_sync_fails_nothing_is_said(void **state)
     broker_fixture_run_jobs(&test->broker);
     assert_true(test->a.peer.closed);
     assert_false(is_answered(&test->a, id));
-    hang_up(test);
-    broker_fixture_abandon(&test->broker); /* such a log is offline, and the stop would not be clean */
-    start(test);
+    broker_fixture_restart(&test->broker,
+                           broker_fixture_abandon); /* such a log is offline, and the stop would not be clean */
 }
 
 /* The first sync is under way, another is to follow. */

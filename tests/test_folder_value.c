@@ -1,4 +1,5 @@
 /* Files of a partition as values: nothing of a file is left out, so equal values mean equal bytes. */
+#include "lib/batch_value.h"
 #include "lib/folder_value.h"
 #include "lib/log_fixture.h"
 #include "lib/memory_io.h"
@@ -77,6 +78,26 @@ static void small_files_of_text_are_told_as_they_are_when_they_have_another_form
     assert_non_null(strstr(shown(f, "partition.metadata", id, sizeof id - 1), "text: \"version: 1\\x0a\""));
 }
 
+/* Their checksums depend on the producer's id, which the broker draws. */
+static void batches_of_transactions_are_told_by_their_fields(void **state)
+{
+    struct fixture *f = *state;
+    struct kp_string bytes;
+    const char *error;
+    struct value *batches = value_parse(
+        "[{attributes: 16, producer_id: 7, producer_epoch: 1, base_sequence: 5, timestamp: 9, records: [\"a\"]}, "
+        "{attributes: 48, producer_id: 7, producer_epoch: 1, timestamp: 9, records: [{key: x\"00000001\", value: "
+        "x\"000000000002\"}]}]",
+        &f->arena);
+    assert_true(batches_from_value(batches, 0, &f->arena, &bytes, &error));
+    const char *told = shown(f, "0.log", bytes.data, (size_t)bytes.size);
+    assert_non_null(strstr(told,
+                           "crc: \"right\", attributes: 16, last_offset_delta: 0, max_timestamp: 9, "
+                           "base_timestamp: 9, producer_id: 7, producer_epoch: 1, base_sequence: 5, record_count: 1, "
+                           "records_crc: "));
+    assert_non_null(strstr(told, "record_count: 1, record: {marker: \"commit\", coordinator_epoch: 2}}"));
+}
+
 /* Any byte of a batch that is not told itself is under its checksum. */
 static void every_byte_of_a_log_changes_its_value(void **state)
 {
@@ -123,6 +144,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(batches_of_transactions_are_told_by_their_fields, setup, teardown),
         TEST(indexes_are_their_entries),
         TEST(zeros_behind_the_entries_are_told),
         TEST(bytes_that_make_no_entry_are_told),

@@ -27,18 +27,6 @@ struct member {
     int32_t generation;
 };
 
-static void connect(struct test *test)
-{
-    test_peer_open(&test->peer, &test->broker);
-    test_peer_open(&test->other, &test->broker);
-}
-
-static void hang_up(struct test *test)
-{
-    test_peer_close(&test->peer);
-    test_peer_close(&test->other);
-}
-
 static int setup(void **state)
 {
     struct test *test = xcalloc(1, sizeof *test);
@@ -47,7 +35,8 @@ static int setup(void **state)
     broker_fixture_init(&test->broker);
     broker_fixture_set(&test->broker, "offsets.topic.num.partitions", "3");
     broker_fixture_open(&test->broker);
-    connect(test);
+    test_peer_open(&test->peer, &test->broker);
+    test_peer_open(&test->other, &test->broker);
     test_peer_ask(&test->peer, KP_API_FIND_COORDINATOR, 3, &request, &response);
     assert_int_equal(response.error_code, KAFKA_NONE);
     assert_int_equal(test_create_topic(&test->peer, "t", 1), KAFKA_NONE);
@@ -58,18 +47,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct test *test = *state;
-    hang_up(test);
     broker_fixture_release(&test->broker);
     free(test);
     return 0;
-}
-
-static void kill_and_start(struct test *test)
-{
-    hang_up(test);
-    broker_fixture_kill(&test->broker);
-    broker_fixture_open(&test->broker);
-    connect(test);
 }
 
 /* ---- asking --------------------------------------------------------------------------------------------------------- */
@@ -185,7 +165,7 @@ static void names_with_zero_bytes_are_names(void **state)
         check_committed(test, first, 1, TEXT("m\0x"));
         check_committed(test, second, 2, TEXT("\0"));
         check_committed(test, whole, -1, KP_EMPTY_STRING);
-        kill_and_start(test);
+        broker_fixture_restart(&test->broker, broker_fixture_kill);
     }
     struct kp_describe_groups_request request = kp_describe_groups_request_default;
     struct kp_describe_groups_response response;
@@ -208,7 +188,7 @@ static void static_members_whose_names_differ_behind_a_zero_byte_are_two(void **
     assert_int_equal(joined(test, &test->other, &second, second_id), KAFKA_NONE);
     assert_false(kp_string_equal(first.id, second.id));
     (void)sync_with(test, &first, NULL, 0);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(heartbeat(test, &first), KAFKA_NONE);
     assert_int_equal(heartbeat(test, &second), KAFKA_NONE);
     second.instance = first.instance;
@@ -225,7 +205,7 @@ static void the_longest_names_fit(void **state)
     assert_int_equal(join(test, &member, nothing), KAFKA_NONE);
     assert_in_range(member.id.size, LONGEST - 40, LONGEST);
     (void)sync_with(test, &member, NULL, 0);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(heartbeat(test, &member), KAFKA_NONE);
     member.instance.size--;
     assert_int_equal(heartbeat(test, &member), KAFKA_UNKNOWN_MEMBER_ID);
@@ -286,7 +266,7 @@ static void a_protocol_may_be_named_twice(void **state)
     assert_int_equal(joined(test, &test->peer, &first, first_id), KAFKA_NONE);
     assert_int_equal(joined(test, &test->other, &second, second_id), KAFKA_NONE);
     (void)sync_with(test, &first, NULL, 0);
-    kill_and_start(test);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
     assert_int_equal(heartbeat(test, &first), KAFKA_NONE);
     assert_int_equal(heartbeat(test, &second), KAFKA_NONE);
     broker_fixture_advance(&test->broker, 10000);
@@ -318,7 +298,7 @@ static void a_subscription_that_cannot_be_read_is_one_to_everything(void **state
         assert_true(group->classic.state == CLASSIC_STABLE);
         assert_false(group->classic.subscribed_known);
         check_committed(test, member.group, 5, KP_EMPTY_STRING);
-        kill_and_start(test);
+        broker_fixture_restart(&test->broker, broker_fixture_kill);
         struct kp_leave_group_request request = kp_leave_group_request_default;
         struct kp_leave_group_response response;
         struct kp_leave_group_request_members leaving = {.member_id = member.id, .group_instance_id = member.instance};

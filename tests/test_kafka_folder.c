@@ -97,7 +97,7 @@ static void features_stay_as_kafka_finalized_them(void **state)
     assert_int_equal(catalog_feature_level(f->broker->catalog, "eligible.leader.replicas.version"), 1);
 }
 
-/* A client that sees transaction.version 2 would use what is not served. */
+/* A client that sees group.version 1 would use what is not served. */
 static void features_that_are_not_served_are_not_told_to_clients(void **state)
 {
     struct metadata_fixture *f = *state;
@@ -108,9 +108,11 @@ static void features_that_are_not_served_are_not_told_to_clients(void **state)
                                               .node_id = -1};
     struct kp_api_versions_response response;
     assert_true(metadata_fixture_ask(f, KP_API_API_VERSIONS, 4, &request, &response));
-    assert_int_equal(response.finalized_features_count, 1);
+    assert_int_equal(response.finalized_features_count, 2);
     assert_true(kp_string_is(response.finalized_features[0].name, "metadata.version"));
     assert_int_equal(response.finalized_features[0].max_version_level, 33);
+    assert_true(kp_string_is(response.finalized_features[1].name, "transaction.version"));
+    assert_int_equal(response.finalized_features[1].max_version_level, 2);
 }
 
 static void producer_ids_go_on_behind_those_of_kafka(void **state)

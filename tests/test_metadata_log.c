@@ -12,6 +12,7 @@
 #include <inttypes.h>
 
 #include "broker/controller.h"
+#include "broker/features.h"
 #include "broker/metadata_snapshot.h"
 #include "broker/producer_ids.h"
 #include "lib/metadata_fixture.h"
@@ -85,10 +86,11 @@ static void a_new_folder_is_formatted_as_kafka_needs_it(void **state)
     struct seen seen = look(f);
     assert_int_equal(seen.control_batches, 1);
     assert_int_equal(seen.epoch, 1);
-    assert_int_equal(count_type(&seen, KP_TYPE_FEATURE_LEVEL_RECORD), 1);
+    assert_int_equal(count_type(&seen, KP_TYPE_FEATURE_LEVEL_RECORD), FEATURES_COUNT);
     assert_int_equal(count_type(&seen, KP_TYPE_REGISTER_BROKER_RECORD), 1);
     assert_int_equal(catalog_feature_level(f->broker->catalog, "metadata.version"), METADATA_VERSION_LATEST);
-    assert_int_equal(catalog_feature_level(f->broker->catalog, "transaction.version"), 0);
+    assert_int_equal(catalog_feature_level(f->broker->catalog, "transaction.version"), TRANSACTION_VERSION_LATEST);
+    assert_int_equal(catalog_feature_level(f->broker->catalog, "group.version"), 0);
 }
 
 /* The first checkpoint has the directory id of meta.properties: Kafka would wait for ever for another voter. */
@@ -203,12 +205,12 @@ static void the_broker_registers_once_and_its_epoch_is_in_the_clean_mark(void **
     int64_t epoch = controller_broker_epoch(f->broker, f->broker->node_id);
     struct seen seen = look(f);
     assert_int_equal(count_type(&seen, KP_TYPE_REGISTER_BROKER_RECORD), 1);
-    assert_int_equal(epoch, 2); /* its offset: behind the leader change and the feature level */
+    assert_int_equal(epoch, 3); /* its offset: behind the leader change and the levels of features */
     metadata_fixture_stop(f);
     size_t size;
     const char *text = (const char *)memory_io_bytes(f->memory, "/data/.kafka_cleanshutdown", &size);
     assert_non_null(text);
-    assert_memory_equal(text, "{\"version\":0,\"brokerEpoch\":2}", size);
+    assert_memory_equal(text, "{\"version\":0,\"brokerEpoch\":3}", size);
 }
 
 static bool registered_as_fenced(const struct metadata_fixture *f)

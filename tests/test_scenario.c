@@ -131,6 +131,16 @@ static void scenario_group_has_a_name_and_a_log(void **state)
     assert_int_equal(step->next->notes->kind, NOTE_EVENTUALLY);
 }
 
+static void scenario_transaction_has_a_name_and_a_log(void **state)
+{
+    struct fixture *f = *state;
+    const struct step *step = parse_steps(f, "transaction x\ntransaction_log x");
+    assert_int_equal(step->kind, STEP_TRANSACTION);
+    assert_string_equal(step->name, "x");
+    assert_int_equal(step->next->kind, STEP_TRANSACTION_LOG);
+    assert_string_equal(step->next->name, "x");
+}
+
 static void scenario_start_may_have_settings(void **state)
 {
     struct fixture *f = *state;
@@ -191,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(scenario_notes_belong_to_the_step_before, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_topic_has_partitions_and_configs, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_group_has_a_name_and_a_log, setup, teardown),
+        cmocka_unit_test_setup_teardown(scenario_transaction_has_a_name_and_a_log, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_start_may_have_settings, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_step_may_end_the_broker_and_look_at_its_files, setup, teardown),
         cmocka_unit_test_setup_teardown(scenario_errors_name_the_line, setup, teardown),

@@ -11,7 +11,10 @@
 
 void coord_batch_init(struct coord_batch *batch, int64_t timestamp_ms)
 {
-    *batch = (struct coord_batch){.timestamp_ms = timestamp_ms, .bytes_max = COORDINATOR_BATCH_BYTES_MAX};
+    *batch = (struct coord_batch){.timestamp_ms = timestamp_ms,
+                                  .bytes_max = COORDINATOR_BATCH_BYTES_MAX,
+                                  .producer_id = -1,
+                                  .producer_epoch = -1};
     batch_builder_init(&batch->builder, timestamp_ms);
 }
 

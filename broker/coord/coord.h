@@ -30,11 +30,13 @@ struct coord_batch {
     uint8_t *bytes;   /* room to encode one key and value */
     size_t capacity_bytes;
     int64_t timestamp_ms;
+    int64_t producer_id; /* of the transaction that its records are part of; -1: of none */
+    int16_t producer_epoch;
 };
 
 struct coord_host;
 
-/* An empty batch. */
+/* An empty batch, of no transaction. */
 void coord_batch_init(struct coord_batch *batch, int64_t timestamp_ms);
 /* One of now, for the host: it ends where that would refuse it. */
 void coord_batch_begin(struct coord_batch *batch, const struct coord_host *host);

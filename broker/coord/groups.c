@@ -27,10 +27,11 @@ struct groups *groups_new(struct coord_host *host, const struct group_settings *
     groups->host = host;
     groups->settings = *settings;
     list_init(&groups->all);
-    list_init(&groups->transactions);
     hash_map_init(&groups->by_id, seed);
     hash_map_init(&groups->offsets, seed);
     hash_map_init(&groups->topics, seed);
+    hash_map_init(&groups->pending, seed);
+    hash_map_init(&groups->transactions, seed);
     return groups;
 }
 
@@ -59,10 +60,11 @@ void groups_free(struct groups *groups)
 {
     while (!list_empty(&groups->all))
         forget(CONTAINER_OF(groups->all.next, struct group, link), KAFKA_NONE);
-    offsets_forget_pending(groups, -1);
     hash_map_release(&groups->by_id);
     hash_map_release(&groups->offsets);
     hash_map_release(&groups->topics);
+    hash_map_release(&groups->pending);
+    hash_map_release(&groups->transactions);
     free(groups);
 }
 
@@ -197,7 +199,6 @@ void groups_unload(struct groups *groups, int32_t shard)
         if (group->shard == shard)
             forget(group, KAFKA_NOT_COORDINATOR);
     }
-    offsets_forget_pending(groups, shard);
 }
 
 void groups_stop(struct groups *groups)
@@ -224,7 +225,9 @@ static void replay_own(struct groups *groups, int32_t shard, const struct coord_
     record_iterator_init(&iterator, &view, INT32_MAX, NULL);
     while (record_iterator_next(&iterator, &record)) {
         struct coord_record own;
-        bool good = coord_record_parse(&own, record.key, record.value) && groups_replay(groups, shard, &own);
+        bool good = coord_record_parse(&own, record.key, record.value);
+        own.producer_id = batch->producer_id;
+        good = good && groups_replay(groups, shard, &own);
         ASSERT(good);
     }
     ASSERT(iterator.error == BATCH_OK);

@@ -69,20 +69,23 @@ struct group {
     int32_t shard;
     enum group_type type;
     struct classic_group classic;
-    struct list offsets; /* struct topic_offsets: what is committed */
+    struct list offsets;     /* struct topic_offsets: what is committed, and pending */
+    int32_t pending_offsets; /* of all its topics */
 };
 
 struct groups {
     struct coord_host *host;
     struct group_settings settings;
     struct hash_map by_id;
-    struct list all;          /* who is to be looked at next for expired offsets is first */
-    struct hash_map offsets;  /* struct topic_offsets by group and topic */
-    struct hash_map topics;   /* struct offset_topic by name */
-    struct list transactions; /* struct pending_transaction */
-    int64_t strays;           /* records of the shard being read whose groups are of another shard */
-    size_t members_bytes;     /* of all groups and their members: GROUP_MEMBERS_BYTES_MAX */
-    size_t offsets_bytes;     /* of all committed offsets: COMMITTED_OFFSETS_BYTES_MAX */
+    struct list all;              /* who is to be looked at next for expired offsets is first */
+    struct hash_map offsets;      /* struct topic_offsets by group and topic */
+    struct hash_map topics;       /* struct offset_topic by name */
+    struct hash_map pending;      /* struct pending_offset by group, topic and partition */
+    struct hash_map transactions; /* struct pending_transaction by shard and producer id */
+    uint64_t commits_replayed;    /* in what order they stand in the log */
+    int64_t strays;               /* records of the shard being read whose groups are of another shard */
+    size_t members_bytes;         /* of all groups and their members: GROUP_MEMBERS_BYTES_MAX */
+    size_t offsets_bytes;         /* of all committed offsets: COMMITTED_OFFSETS_BYTES_MAX */
 };
 
 /* `host` is borrowed for its life, `seed` is for hash maps and unpredictable. */

@@ -8,7 +8,7 @@
  * groups that have read it.
  *
  * An offset that was committed in a transaction is pending until the transaction's marker is read: then it counts, or
- * never was.
+ * never was (pending_offsets.c).
  *
  * How long they are kept (offsets.retention.minutes, KIP-211). Of a group that has members, what they subscribe to is
  * kept, and the rest by the time of its commit; of one without members, all by the time when it became empty; of
@@ -18,6 +18,7 @@
 
 #include "../logger.h"
 #include "classic_group.h"
+#include "pending_offsets.h"
 
 #include <string.h>
 
@@ -31,7 +32,7 @@ static uint64_t hash_of(const struct groups *groups, const struct group *group, 
     return group->node.hash ^ coord_string_hash(&groups->offsets, topic);
 }
 
-static struct topic_offsets *find_topic_offsets(const struct group *group, struct kp_string topic)
+struct topic_offsets *offsets_of_topic(const struct group *group, struct kp_string topic)
 {
     const struct groups *groups = group->groups;
     for (struct hash_node *node = hash_map_first(&groups->offsets, hash_of(groups, group, topic)); node;
@@ -70,12 +71,13 @@ static struct offset_topic *ensure_topic(struct groups *groups, struct kp_string
 static struct topic_offsets *ensure_topic_offsets(struct group *group, struct kp_string topic)
 {
     struct groups *groups = group->groups;
-    struct topic_offsets *offsets = find_topic_offsets(group, topic);
+    struct topic_offsets *offsets = offsets_of_topic(group, topic);
     if (offsets)
         return offsets;
     offsets = xcalloc(1, sizeof *offsets);
     offsets->group = group;
     offsets->topic = ensure_topic(groups, topic);
+    list_init(&offsets->pending);
     list_append(&group->offsets, &offsets->of_group);
     list_append(&offsets->topic->groups, &offsets->of_topic);
     hash_map_insert(&groups->offsets, &offsets->node, hash_of(groups, group, topic));
@@ -90,7 +92,8 @@ static size_t item_bytes(struct kp_string metadata)
 
 size_t offsets_commit_bytes(struct kp_string topic, struct kp_string metadata)
 {
-    return sizeof(struct topic_offsets) + sizeof(struct offset_topic) + (size_t)topic.size + 2 * item_bytes(metadata);
+    return sizeof(struct topic_offsets) + sizeof(struct offset_topic) + (size_t)topic.size + 2 * item_bytes(metadata) +
+           pending_offset_bytes();
 }
 
 static void release_item(struct groups *groups, struct committed_offset *item)
@@ -104,6 +107,7 @@ static void free_topic_offsets(struct topic_offsets *offsets)
 {
     struct groups *groups = offsets->group->groups;
     struct offset_topic *topic = offsets->topic;
+    pending_offsets_remove(offsets, -1);
     for (int32_t i = 0; i < offsets->count; i++)
         release_item(groups, &offsets->items[i]);
     list_remove(&offsets->of_group);
@@ -141,13 +145,17 @@ static struct committed_offset *find_item(const struct topic_offsets *offsets, i
     return found ? &offsets->items[position] : NULL;
 }
 
-/* `offset->metadata` becomes the store's own. */
-static void put(struct group *group, struct kp_string topic, const struct committed_offset *offset)
+void offsets_free_if_empty(struct topic_offsets *offsets)
 {
-    struct topic_offsets *offsets = ensure_topic_offsets(group, topic);
+    if (offsets->count == 0 && list_empty(&offsets->pending))
+        free_topic_offsets(offsets);
+}
+
+void offsets_put(struct topic_offsets *offsets, const struct committed_offset *offset)
+{
     struct committed_offset *item = find_item(offsets, offset->partition);
     if (item) {
-        release_item(group->groups, item);
+        release_item(offsets->group->groups, item);
     } else {
         if (offsets->count == offsets->capacity) {
             offsets->capacity = offsets->capacity > 0 ? 2 * offsets->capacity : 1;
@@ -158,163 +166,41 @@ static void put(struct group *group, struct kp_string topic, const struct commit
         offsets->count++;
     }
     *item = *offset;
-    group->groups->offsets_bytes += item_bytes(offset->metadata);
+    offsets->group->groups->offsets_bytes += item_bytes(offset->metadata);
 }
 
+/* What is removed is removed from open transactions too: their marker does not bring it back. */
 static void take_out(struct group *group, struct kp_string topic, int32_t partition)
 {
-    struct topic_offsets *offsets = find_topic_offsets(group, topic);
-    struct committed_offset *item = offsets ? find_item(offsets, partition) : NULL;
-    if (!item)
+    struct topic_offsets *offsets = offsets_of_topic(group, topic);
+    if (!offsets)
         return;
-    release_item(group->groups, item);
-    offsets->count--;
-    memmove(item, item + 1, (size_t)(&offsets->items[offsets->count] - item) * sizeof *item);
-    if (offsets->count == 0)
-        free_topic_offsets(offsets);
+    struct committed_offset *item = find_item(offsets, partition);
+    if (item) {
+        release_item(group->groups, item);
+        offsets->count--;
+        memmove(item, item + 1, (size_t)(&offsets->items[offsets->count] - item) * sizeof *item);
+    }
+    pending_offsets_remove(offsets, partition);
+    offsets_free_if_empty(offsets);
 }
 
 const struct committed_offset *offsets_find(const struct group *group, struct kp_string topic, int32_t partition)
 {
-    const struct topic_offsets *offsets = find_topic_offsets(group, topic);
+    const struct topic_offsets *offsets = offsets_of_topic(group, topic);
     return offsets ? find_item(offsets, partition) : NULL;
+}
+
+bool offsets_pending(const struct group *group, struct kp_string topic, int32_t partition)
+{
+    const struct topic_offsets *offsets = offsets_of_topic(group, topic);
+    return offsets && pending_offsets_find(offsets, partition);
 }
 
 void offsets_forget(struct group *group)
 {
     while (!list_empty(&group->offsets))
         free_topic_offsets(CONTAINER_OF(group->offsets.next, struct topic_offsets, of_group));
-}
-
-/* ---- transactions --------------------------------------------------------------------------------------------------- */
-
-struct pending_offset {
-    struct list link;
-    struct kp_string group, topic; /* own memory */
-    struct committed_offset offset;
-};
-
-/* What a producer's open transaction has committed in one shard. */
-struct pending_transaction {
-    struct list link; /* groups->transactions */
-    int64_t producer_id;
-    int32_t shard;
-    struct list offsets; /* struct pending_offset, in the order of the log */
-};
-
-static struct pending_transaction *find_transaction(const struct groups *groups, int32_t shard, int64_t producer_id)
-{
-    list_for_each (&groups->transactions, node) {
-        struct pending_transaction *transaction = CONTAINER_OF(node, struct pending_transaction, link);
-        if (transaction->producer_id == producer_id && transaction->shard == shard)
-            return transaction;
-    }
-    return NULL;
-}
-
-static void put_pending(struct groups *groups, int32_t shard, int64_t producer_id, struct kp_string group,
-                        struct kp_string topic, const struct committed_offset *offset)
-{
-    struct pending_transaction *transaction = find_transaction(groups, shard, producer_id);
-    if (!transaction) {
-        transaction = xcalloc(1, sizeof *transaction);
-        transaction->producer_id = producer_id;
-        transaction->shard = shard;
-        list_init(&transaction->offsets);
-        list_append(&groups->transactions, &transaction->link);
-    }
-    struct pending_offset *pending = xcalloc(1, sizeof *pending);
-    pending->group = coord_string_copy(group);
-    pending->topic = coord_string_copy(topic);
-    pending->offset = *offset;
-    list_append(&transaction->offsets, &pending->link);
-    groups->offsets_bytes += sizeof *pending + (size_t)group.size + (size_t)topic.size + item_bytes(offset->metadata);
-}
-
-/* The offset's metadata is the caller's when `keeps` is set. */
-static void free_pending(struct groups *groups, struct pending_offset *pending, bool keeps)
-{
-    groups->offsets_bytes -= sizeof *pending + (size_t)pending->group.size + (size_t)pending->topic.size +
-                             item_bytes(pending->offset.metadata);
-    if (!keeps && pending->offset.metadata.size > 0)
-        coord_string_free(pending->offset.metadata);
-    list_remove(&pending->link);
-    coord_string_free(pending->group);
-    coord_string_free(pending->topic);
-    free(pending);
-}
-
-static void end_transaction(struct groups *groups, struct pending_transaction *transaction, bool committed)
-{
-    while (!list_empty(&transaction->offsets)) {
-        struct pending_offset *pending = CONTAINER_OF(transaction->offsets.next, struct pending_offset, link);
-        struct group *group = committed ? groups_find(groups, pending->group) : NULL;
-        if (group)
-            put(group, pending->topic, &pending->offset);
-        free_pending(groups, pending, group != NULL);
-    }
-    list_remove(&transaction->link);
-    free(transaction);
-}
-
-void offsets_replay_marker(struct groups *groups, int32_t shard, int64_t producer_id, bool committed)
-{
-    struct pending_transaction *transaction = find_transaction(groups, shard, producer_id);
-    if (transaction)
-        end_transaction(groups, transaction, committed);
-}
-
-void offsets_forget_pending(struct groups *groups, int32_t shard)
-{
-    list_for_each (&groups->transactions, node) {
-        struct pending_transaction *transaction = CONTAINER_OF(node, struct pending_transaction, link);
-        if (shard < 0 || transaction->shard == shard)
-            end_transaction(groups, transaction, false);
-    }
-}
-
-static bool is_of(const struct pending_offset *pending, const struct group *group, struct kp_string topic,
-                  int32_t partition)
-{
-    return pending->offset.partition == partition && kp_string_equal(pending->topic, topic) &&
-           kp_string_equal(pending->group, group->id);
-}
-
-bool offsets_pending(const struct group *group, struct kp_string topic, int32_t partition)
-{
-    list_for_each (&group->groups->transactions, node) {
-        const struct pending_transaction *transaction = CONTAINER_OF(node, struct pending_transaction, link);
-        list_for_each (&transaction->offsets, other) {
-            if (is_of(CONTAINER_OF(other, struct pending_offset, link), group, topic, partition))
-                return true;
-        }
-    }
-    return false;
-}
-
-static bool has_pending(const struct group *group)
-{
-    list_for_each (&group->groups->transactions, node) {
-        const struct pending_transaction *transaction = CONTAINER_OF(node, struct pending_transaction, link);
-        list_for_each (&transaction->offsets, other) {
-            if (kp_string_equal(CONTAINER_OF(other, struct pending_offset, link)->group, group->id))
-                return true;
-        }
-    }
-    return false;
-}
-
-/* What is removed is removed from open transactions too: their marker does not bring it back. */
-static void remove_pending(struct group *group, struct kp_string topic, int32_t partition)
-{
-    list_for_each (&group->groups->transactions, node) {
-        struct pending_transaction *transaction = CONTAINER_OF(node, struct pending_transaction, link);
-        list_for_each (&transaction->offsets, other) {
-            struct pending_offset *pending = CONTAINER_OF(other, struct pending_offset, link);
-            if (is_of(pending, group, topic, partition))
-                free_pending(group->groups, pending, false);
-        }
-    }
 }
 
 /* ---- records -------------------------------------------------------------------------------------------------------- */
@@ -352,15 +238,6 @@ static bool is_stale(const struct groups *groups, struct kp_string topic, struct
     return !kp_uuid_is_zero(committed_id) && !kp_uuid_equal(committed_id, id);
 }
 
-static void replay_removal(struct groups *groups, const struct kp_offset_commit_key *key)
-{
-    struct group *group = groups_find(groups, key->group);
-    if (!group)
-        return;
-    take_out(group, key->topic, key->partition);
-    remove_pending(group, key->topic, key->partition);
-}
-
 static bool replay_commit(struct groups *groups, int32_t shard, const struct kp_offset_commit_key *key,
                           const struct coord_record *record, struct arena *arena)
 {
@@ -377,12 +254,14 @@ static bool replay_commit(struct groups *groups, int32_t shard, const struct kp_
         .commit_ms = value.commit_timestamp,
         .expire_ms = value.expire_timestamp,
         .metadata = value.metadata.size > 0 ? coord_string_copy(value.metadata) : KP_EMPTY_STRING,
+        .order = ++groups->commits_replayed,
         .stale = is_stale(groups, key->topic, value.topic_id),
     };
+    struct topic_offsets *offsets = ensure_topic_offsets(group, key->topic);
     if (record->producer_id < 0)
-        put(group, key->topic, &offset);
+        offsets_put(offsets, &offset);
     else
-        put_pending(groups, shard, record->producer_id, key->group, key->topic, &offset);
+        pending_offsets_put(offsets, record->producer_id, &offset);
     return true;
 }
 
@@ -393,9 +272,10 @@ bool offsets_replay(struct groups *groups, int32_t shard, const struct coord_rec
     arena_init(&arena, COORD_DECODE_BYTES_MAX);
     bool good = coord_record_key(record, &kp_offset_commit_key_schema, &key, &arena);
     bool ours = good && groups_is_of_shard(groups, key.group, shard);
-    if (ours && record->removed)
-        replay_removal(groups, &key);
-    else if (ours)
+    struct group *group = ours && record->removed ? groups_find(groups, key.group) : NULL;
+    if (group)
+        take_out(group, key.topic, key.partition);
+    else if (ours && !record->removed)
         good = replay_commit(groups, shard, &key, record, &arena);
     arena_release(&arena);
     return good;
@@ -403,34 +283,63 @@ bool offsets_replay(struct groups *groups, int32_t shard, const struct coord_rec
 
 /* ---- removing ------------------------------------------------------------------------------------------------------- */
 
+typedef bool meaning(const struct topic_offsets *offsets, const struct committed_offset *item);
+
+static bool is_full(const struct coord_batch *batch)
+{
+    return batch->builder.size_bytes >= REMOVAL_BATCH_BYTES;
+}
+
+/* Of what is committed. */
+static bool gather_items(const struct topic_offsets *offsets, meaning *is_meant, struct coord_batch *batch)
+{
+    for (int32_t i = 0; i < offsets->count; i++) {
+        if (is_full(batch))
+            return false;
+        if (!is_meant || is_meant(offsets, &offsets->items[i]))
+            offsets_add_removal(batch, offsets->group->id, offsets->topic->name, offsets->items[i].partition);
+    }
+    return true;
+}
+
+/* Of what is pending and not committed as well: once for a partition, however many transactions have it. */
+static bool gather_pending(const struct topic_offsets *offsets, meaning *is_meant, struct coord_batch *batch)
+{
+    list_for_each (&offsets->pending, node) {
+        const struct pending_offset *pending = CONTAINER_OF(node, struct pending_offset, of_topic);
+        int32_t partition = pending->offset.partition;
+        bool told = find_item(offsets, partition) || pending_offsets_find(offsets, partition) != pending;
+        if (is_full(batch))
+            return false;
+        if (!told && (!is_meant || is_meant(offsets, &pending->offset)))
+            offsets_add_removal(batch, offsets->group->id, offsets->topic->name, partition);
+    }
+    return true;
+}
+
 /* Add removals of what `is_meant` says (NULL: all), of one topic (NULL: of all), until the batch is large. False: there
  * is more. */
-static bool gather(const struct group *group, const struct topic_offsets *only,
-                   bool (*is_meant)(const struct topic_offsets *offsets, const struct committed_offset *item),
+static bool gather(const struct group *group, const struct topic_offsets *only, meaning *is_meant, bool pending_too,
                    struct coord_batch *batch)
 {
     list_for_each (&group->offsets, node) {
         const struct topic_offsets *offsets = CONTAINER_OF(node, struct topic_offsets, of_group);
-        for (int32_t i = 0; (!only || only == offsets) && i < offsets->count; i++) {
-            if (batch->builder.size_bytes >= REMOVAL_BATCH_BYTES)
-                return false;
-            if (!is_meant || is_meant(offsets, &offsets->items[i]))
-                offsets_add_removal(batch, group->id, offsets->topic->name, offsets->items[i].partition);
-        }
+        if (only && only != offsets)
+            continue;
+        if (!gather_items(offsets, is_meant, batch) || (pending_too && !gather_pending(offsets, is_meant, batch)))
+            return false;
     }
     return true;
 }
 
 /* Remove them with records, in as many batches as it takes. `topic` null: of all topics. */
-static enum kafka_error remove_where(struct group *group, struct kp_string topic,
-                                     bool (*is_meant)(const struct topic_offsets *offsets,
-                                                      const struct committed_offset *item))
+static enum kafka_error remove_where(struct group *group, struct kp_string topic, meaning *is_meant)
 {
     for (;;) {
-        struct topic_offsets *only = topic.size < 0 ? NULL : find_topic_offsets(group, topic);
+        struct topic_offsets *only = topic.size < 0 ? NULL : offsets_of_topic(group, topic);
         struct coord_batch batch;
         groups_begin(group->groups, &batch);
-        bool all = (topic.size >= 0 && !only) || gather(group, only, is_meant, &batch);
+        bool all = (topic.size >= 0 && !only) || gather(group, only, is_meant, true, &batch);
         enum kafka_error error = groups_commit(group->groups, group->shard, &batch);
         if (all || error != KAFKA_NONE)
             return error;
@@ -439,7 +348,7 @@ static enum kafka_error remove_where(struct group *group, struct kp_string topic
 
 bool offsets_add_removals(const struct group *group, struct coord_batch *batch)
 {
-    return gather(group, NULL, NULL, batch);
+    return gather(group, NULL, NULL, true, batch);
 }
 
 static void complain(const struct group *group, enum kafka_error error)
@@ -456,7 +365,7 @@ void offsets_remove_topic(struct groups *groups, struct kp_string topic)
         enum kafka_error error = remove_where(group, topic, NULL);
         if (error != KAFKA_NONE) {
             complain(group, error);
-            free_topic_offsets(find_topic_offsets(group, topic)); /* the next start removes what the log has of it */
+            free_topic_offsets(offsets_of_topic(group, topic)); /* the next start removes what the log has of it */
         }
     }
 }
@@ -516,7 +425,7 @@ static bool is_over(const struct group *group, int32_t removed)
     list_for_each (&group->offsets, node)
         left += CONTAINER_OF(node, struct topic_offsets, of_group)->count;
     return left == 0 && group->type == GROUP_CLASSIC && group->classic.state == CLASSIC_EMPTY &&
-           group->classic.pending_count == 0 && !has_pending(group);
+           group->classic.pending_count == 0 && group->pending_offsets == 0;
 }
 
 static enum kafka_error expire_group(struct group *group)
@@ -525,7 +434,7 @@ static enum kafka_error expire_group(struct group *group)
         struct groups *groups = group->groups;
         struct coord_batch batch;
         groups_begin(groups, &batch);
-        bool all = gather(group, NULL, expired, &batch);
+        bool all = gather(group, NULL, expired, false, &batch);
         if (all && is_over(group, coord_batch_count(&batch)))
             groups_add_removal(group, &batch);
         enum kafka_error error = groups_commit(groups, group->shard, &batch);

@@ -4,6 +4,7 @@ A client's adapter is a class with one method a command; the arguments are the c
 raises Unsupported for what the client cannot do, anything else for a failure. Bytes are bytes here and base64 in JSON.
 """
 import base64
+import contextlib
 import inspect
 import json
 import select
@@ -112,6 +113,32 @@ class GroupMember:
         """The result of group_poll: records as (partition, offset, value), partitions that the member has."""
         return {"records": [(partition, offset, value.decode()) for partition, offset, value in records],
                 "assigned": assigned, "rebalances": self.rebalances, "revoked": self.revoked}
+
+
+class Transactional:
+    """Producers by their transactional ids: each is kept, with its open transaction, until it fails."""
+
+    def __init__(self):
+        self.producers, self.open = {}, set()
+
+    @contextlib.contextmanager
+    def use(self, name, begin):
+        """The producer, made by `begin` if there is none, and whether it is to begin a transaction."""
+        try:
+            if name not in self.producers:
+                self.producers[name] = begin()
+            yield self.producers[name], name not in self.open
+        except Exception:
+            self.producers.pop(name, None)
+            self.open.discard(name)
+            raise
+
+    def left(self, name, ended):
+        (self.open.discard if ended else self.open.add)(name)
+
+
+def isolation(committed):
+    return "read_committed" if committed else "read_uncommitted"
 
 
 def told():

@@ -13,15 +13,15 @@ BUILD = HERE.parents[1] / "build" / "clients"
 class Kind:
     """A client: what it needs on the machine, how its adapter is prepared in `target`, and its command there.
 
-    slow: not among the quick ones of make test. `sources` are folders here whose files make a preparation out of date.
+    slow: not among the quick ones of make test. `sources` are folders of `here` whose files make a preparation out of date.
     `limits` are checks that the client fails with every broker, and why: {name: reason}. `asks`: what it asks the broker for
     in a check, where others do not: {name, or "all": request}."""
 
-    def __init__(self, name, needs, sources, prepare, command, slow=False, limits=(), asks=()):
+    def __init__(self, name, needs, sources, prepare, command, slow=False, limits=(), asks=(), here=HERE, build=BUILD):
         self.name, self.needs, self.slow, self.limits, self.asks = name, needs, slow, dict(limits), dict(asks)
-        self.sources, self._prepare, self._command = sources, prepare, command
-        self.target = BUILD / name
-        self.stamp = BUILD / f"{name}.prepared"
+        self.sources, self._prepare, self._command, self.here = sources, prepare, command, here
+        self.target = build / name
+        self.stamp = build / f"{name}.prepared"
 
     def missing(self):
         return [program for program in self.needs if not shutil.which(program)]
@@ -42,7 +42,7 @@ class Kind:
     def _digest(self):
         digest = hashlib.sha256()
         for source in self.sources:
-            for path in sorted((HERE / source).rglob("*")):
+            for path in sorted((self.here / source).rglob("*")):
                 if path.is_file():
                     digest.update(path.name.encode() + path.read_bytes())
         return digest.hexdigest()
@@ -62,9 +62,14 @@ def go_client(name, package=None, flags=(), **more):
     return Kind(name, ["go"], ["go"], prepare, lambda target: [target / name], **more)
 
 
+def build_with_maven(folder, target, *profile):
+    """What prepares a project whose classes and jars go to `target`."""
+    return ["mvn", "-B", "-q", "-Dstyle.color=never", *profile, f"-Ddohle.target={target}", "package"], folder
+
+
 def java_client(name, *profile):
     def prepare(target):
-        yield ["mvn", "-B", "-q", "-Dstyle.color=never", *profile, f"-Ddohle.target={target}", "package"], HERE / "java"
+        yield build_with_maven(HERE / "java", target, *profile)
     return Kind(name, ["java", "mvn"], ["java"], prepare,
                 lambda target: ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
                                 f"{target}/classes:{target}/lib/*", "dohle.clients.Adapter"])

@@ -87,6 +87,12 @@ class Arena:
             peer.close()
         self.peers = []
 
+    def have_read(self):
+        """Have the broker read what was sent: each turn reads a part from each connection, and answers."""
+        other = self.peer()
+        for _ in range(50):
+            other.ask(api_versions())
+
     def expect_peak_below(self, size):
         peak = self.process.peak()
         expect(peak is None or peak < size, f"memory grew to {peak}, more than {size}")
@@ -148,15 +154,19 @@ def announced_and_not_sent(arena):
 
 def announced_and_stalled(arena):
     """Frames of 100 MiB that stall after the first one: those that stall longest go, within the budget."""
+    part = struct.pack(">i", REQUEST_MAX_BYTES) + bytes(MIB)
     peers = arena.many(400)
-    part = bytes(MIB)
     for peer in peers:
         try:
-            peer.send(struct.pack(">i", REQUEST_MAX_BYTES) + part)
+            peer.send(part)
         except Closed:
             pass
     until(lambda: peers[0].is_closed(0.1), "who stalls longest is dropped")
-    expect(not peers[-1].is_closed(0.1), "who stalls shortest is not dropped")
+    arena.have_read()
+    newest = arena.peer()
+    newest.send(part)
+    arena.have_read()
+    expect(not newest.is_closed(0.1), "who stalls shortest is not dropped")
     arena.expect_peak_below(INPUT_BYTES + BESIDE_BYTES)
 
 
@@ -297,26 +307,12 @@ def stop_with_peers(arena):
 
 
 def stop_takes_no_answer_back(arena):
-    """The last answer of a stopping broker is followed by an orderly end, also when requests are left unread."""
-    peer = arena.peer()
-    peer.send(fetch("empty", [0], max_wait_ms=600_000))
-    peer.send_what_fits(api_versions() * 200_000)
-    arena.peer().ask(api_versions())
-    arena.dohle.stop(wait_s=SECONDS)
-    expect(peer.answer()[0] == 1, "who waited is answered")
-    try:
-        end = peer.socket.recv(1)
-    except ConnectionResetError:
-        raise AssertionError("a reset, not an end") from None
-    expect(end == b"", "the end of the stream")
-
-
-def stop_takes_no_answer_back(arena):
     """Behind the last answer comes an orderly end, also with requests left unread: a reset could take answers with it, and
     a producer would repeat what was appended."""
     peer = arena.peer()
     peer.send(fetch("empty", [0], max_wait_ms=600_000))
     peer.send_what_fits(api_versions() * 1_000_000)
+    arena.peer().ask(api_versions())
     arena.dohle.stop(wait_s=SECONDS)
     expect(peer.answer()[0] == 1, "who waited is answered")
     expect(peer.socket.recv(1) == b"", "then comes the end, which a reset is not")

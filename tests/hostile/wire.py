@@ -48,6 +48,12 @@ def flexible_request(key, version, correlation_id, body):
     return frame(struct.pack(">hhi", key, version, correlation_id) + string("hostile") + b"\0" + body)
 
 
+def only_topic(body, at):
+    """Of an answer for one topic, whose name is at `at`: where its partitions begin, and their number."""
+    at += 2 + struct.unpack_from(">h", body, at)[0]
+    return at + 4, struct.unpack_from(">i", body, at)[0]
+
+
 def api_versions(correlation_id=1):
     return request(API_VERSIONS, 0, correlation_id, b"")
 
@@ -131,10 +137,8 @@ def offset_commit(group, topic, partitions, generation=-1, member="", metadata=b
 
 def commit_errors(body):
     """Error codes of an answer for one topic, by partition."""
-    at = 8
-    at += 2 + struct.unpack_from(">h", body, at)[0]
-    (count,) = struct.unpack_from(">i", body, at)
-    return dict(struct.unpack_from(">ih", body, at + 4 + 6 * i) for i in range(count))
+    at, count = only_topic(body, 8)
+    return dict(struct.unpack_from(">ih", body, at + 6 * i) for i in range(count))
 
 
 def offset_fetch(group, topic, partitions, correlation_id=1):
@@ -144,10 +148,7 @@ def offset_fetch(group, topic, partitions, correlation_id=1):
 
 def committed(body):
     """Offsets of an answer for one topic, by partition."""
-    at = 8
-    at += 2 + struct.unpack_from(">h", body, at)[0]
-    (count,) = struct.unpack_from(">i", body, at)
-    at += 4
+    at, count = only_topic(body, 8)
     found = {}
     for _ in range(count):
         partition, offset, _, size = struct.unpack_from(">iqih", body, at)
@@ -333,18 +334,13 @@ def create(address, names, partitions):
 
 def produce_errors(body):
     """Error codes of an answer of produce(), by partition."""
-    at = 4
-    at += 2 + struct.unpack_from(">h", body, at)[0]
-    (count,) = struct.unpack_from(">i", body, at)
-    return dict(struct.unpack_from(">ih", body, at + 4 + 22 * i) for i in range(count))
+    at, count = only_topic(body, 4)
+    return dict(struct.unpack_from(">ih", body, at + 22 * i) for i in range(count))
 
 
 def fetched(body):
     """Record bytes of an answer of fetch(), by partition; an error code instead of them when there is one."""
-    at = 8
-    at += 2 + struct.unpack_from(">h", body, at)[0]
-    (count,) = struct.unpack_from(">i", body, at)
-    at += 4
+    at, count = only_topic(body, 8)
     found = {}
     for _ in range(count):
         partition, error, _, _, aborted = struct.unpack_from(">ihqqi", body, at)

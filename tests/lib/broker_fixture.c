@@ -13,6 +13,7 @@
 void broker_fixture_init(struct broker_fixture *fixture)
 {
     *fixture = (struct broker_fixture){.memory = memory_io_new()};
+    list_init(&fixture->peers);
     test_env_init(&fixture->env, memory_io_files(fixture->memory));
     config_init(&fixture->config);
     broker_fixture_set(fixture, "log.dirs", "/data");
@@ -21,6 +22,7 @@ void broker_fixture_init(struct broker_fixture *fixture)
 void broker_fixture_copy(struct broker_fixture *fixture, const struct broker_fixture *from)
 {
     *fixture = (struct broker_fixture){.memory = memory_io_copy(from->memory)};
+    list_init(&fixture->peers);
     test_env_init(&fixture->env, memory_io_files(fixture->memory));
     fixture->env.now = from->env.now;
     fixture->env.seed = from->env.seed;
@@ -30,6 +32,7 @@ void broker_fixture_copy(struct broker_fixture *fixture, const struct broker_fix
 
 void broker_fixture_release(struct broker_fixture *fixture)
 {
+    broker_fixture_hang_up(fixture);
     if (fixture->broker != NULL)
         broker_fixture_close(fixture);
     config_release(&fixture->config);
@@ -87,6 +90,33 @@ void broker_fixture_power_cut(struct broker_fixture *fixture, uint64_t seed)
     memory_io_power_cut(fixture->memory, seed);
 }
 
+void broker_fixture_lose_power(struct broker_fixture *fixture)
+{
+    broker_fixture_power_cut(fixture, 0);
+}
+
+void broker_fixture_hang_up(struct broker_fixture *fixture)
+{
+    list_for_each (&fixture->peers, node)
+        test_peer_close(CONTAINER_OF(node, struct test_peer, link));
+}
+
+void broker_fixture_restart(struct broker_fixture *fixture, void (*end)(struct broker_fixture *fixture))
+{
+    struct list peers;
+    list_init(&peers);
+    list_for_each (&fixture->peers, node) {
+        test_peer_close(CONTAINER_OF(node, struct test_peer, link));
+        list_append(&peers, node);
+    }
+    end(fixture);
+    broker_fixture_open(fixture);
+    list_for_each (&peers, node) {
+        list_remove(node);
+        test_peer_open(CONTAINER_OF(node, struct test_peer, link), fixture);
+    }
+}
+
 void broker_fixture_turn(struct broker_fixture *fixture)
 {
     broker_turn_end(fixture->broker);
@@ -120,22 +150,53 @@ static void peer_close(struct peer *peer, const char *reason)
     snprintf(test->reason, sizeof test->reason, "%s", reason);
 }
 
+static uint8_t *keep_frame(struct peer *peer, uint8_t *frame, size_t size)
+{
+    struct test_peer *test = CONTAINER_OF(peer, struct test_peer, peer);
+    assert_null(test->kept);
+    test->kept = xmalloc(size);
+    memcpy(test->kept, frame, size);
+    return test->kept;
+}
+
+static void drop_frame(struct peer *peer)
+{
+    struct test_peer *test = CONTAINER_OF(peer, struct test_peer, peer);
+    assert_non_null(test->kept);
+    free(test->kept);
+    test->kept = NULL;
+}
+
 void test_peer_open(struct test_peer *peer, struct broker_fixture *fixture)
 {
     *peer = (struct test_peer){.next_correlation_id = 1};
+    list_append(&fixture->peers, &peer->link);
     peer_init(&peer->peer, fixture->broker, &fixture->broker->listeners[0]);
     peer->peer.output_ready = output_ready;
     peer->peer.close = peer_close;
+    peer->peer.keep_frame = keep_frame;
+    peer->peer.drop_frame = drop_frame;
     snprintf(peer->peer.local_host, sizeof peer->peer.local_host, "127.0.0.1");
     peer->peer.local_port = 9092;
     arena_init(&peer->arena, SIZE_MAX);
 }
 
+/* Whatever waits may not look at the frames any more. */
+static void frames_handled(struct test_peer *peer)
+{
+    broker_frames_handled(&peer->peer);
+    while (peer->sent_count > 0)
+        free(peer->sent[--peer->sent_count]);
+}
+
 void test_peer_close(struct test_peer *peer)
 {
+    list_remove(&peer->link);
     peer_gone(&peer->peer);
+    frames_handled(peer);
     arena_release(&peer->arena);
     free(peer->frame);
+    free(peer->kept);
 }
 
 int32_t test_peer_send(struct test_peer *peer, int16_t key, int16_t version, const void *request)
@@ -150,8 +211,13 @@ int32_t test_peer_send(struct test_peer *peer, int16_t key, int16_t version, con
     kp_writer_init(&writer, frame, head_bytes + body_bytes);
     kp_request_header_encode(&writer, &header);
     kp_encode(api->request, request, &writer, version);
+    bool more_follows = peer->peer.more_follows;
+    assert_true(peer->sent_count < TEST_FRAMES_MAX);
+    peer->sent[peer->sent_count++] = frame;
     broker_handle_frame(&peer->peer, frame, head_bytes + body_bytes);
-    free(frame); /* whatever waits may not look at it any more */
+    peer->peer.more_follows = false;
+    if (!more_follows)
+        frames_handled(peer);
     return header.correlation_id;
 }
 

@@ -4,6 +4,7 @@
 
 #include "broker/broker.h"
 #include "memory_io.h"
+#include "protocol/list.h"
 #include "test_env.h"
 
 struct broker_fixture {
@@ -11,10 +12,12 @@ struct broker_fixture {
     struct memory_io *memory;
     struct config config;
     struct broker *broker; /* NULL while closed */
+    struct list peers;     /* struct test_peer that are open */
 };
 
 /* The settings are the defaults with log.dirs=/data; config_set() more before the first open. */
 void broker_fixture_init(struct broker_fixture *fixture);
+/* Peers that are open are closed. */
 void broker_fixture_release(struct broker_fixture *fixture);
 /* One with the same settings (but those that were set after the init) and clock, over a copy of the files as they are
  * now: what `from` leaves when its process dies. */
@@ -32,6 +35,14 @@ void broker_fixture_abandon(struct broker_fixture *fixture);
 void broker_fixture_kill(struct broker_fixture *fixture);
 /* The power goes, and comes back: what was not synced is lost as memory_io_power_cut() says. Peers must be gone. */
 void broker_fixture_power_cut(struct broker_fixture *fixture, uint64_t seed);
+/* The same with nothing left that was not synced. */
+void broker_fixture_lose_power(struct broker_fixture *fixture);
+
+/* All peers hang up. */
+void broker_fixture_hang_up(struct broker_fixture *fixture);
+/* All peers hang up, the broker ends as `end` does it (broker_fixture_close, _kill, _lose_power), and starts again;
+ * those peers have new connections then. */
+void broker_fixture_restart(struct broker_fixture *fixture, void (*end)(struct broker_fixture *fixture));
 
 /* The end of a turn: what was appended wakes its waiters. Jobs do not run. */
 void broker_fixture_turn(struct broker_fixture *fixture);
@@ -40,20 +51,27 @@ void broker_fixture_run_jobs(struct broker_fixture *fixture);
 /* Time passes, timers run. */
 void broker_fixture_advance(struct broker_fixture *fixture, int64_t ms);
 
+#define TEST_FRAMES_MAX 8
+
 /* A client. */
 struct test_peer {
     struct peer peer;
+    struct list link; /* fixture->peers */
     int32_t next_correlation_id;
     bool closed; /* by the broker */
     char reason[256];
     struct arena arena; /* of the last answer */
     uint8_t *frame;
+    uint8_t *kept;                  /* the frame of a request in parts; NULL: none */
+    uint8_t *sent[TEST_FRAMES_MAX]; /* that came together with the next one */
+    int sent_count;
 };
 
 void test_peer_open(struct test_peer *peer, struct broker_fixture *fixture);
 /* The connection goes away. */
 void test_peer_close(struct test_peer *peer);
-/* Send a request (struct of that API's request). Returns its correlation id. */
+/* Send a request (struct of that API's request); with peer->peer.more_follows it arrives together with the next one.
+ * Returns its correlation id. */
 int32_t test_peer_send(struct test_peer *peer, int16_t key, int16_t version, const void *request);
 /* The next answer, decoded into `response`; valid until the next one. False: there is none. Fails the test when its
  * correlation id is not `correlation_id`. */

@@ -55,29 +55,62 @@ static void set_int(struct value *object, const char *key, int64_t number, struc
 
 /* ---- one kind each ---------------------------------------------------------------------------------------------- */
 
+struct value *marker_to_value(const struct record *record, struct arena *arena)
+{
+    static const char *const types[] = {"abort", "commit"};
+    enum { KEY_SIZE = 4, VALUE_SIZE = 6 }; /* both have a version in front */
+    bool sound = record->key.size == KEY_SIZE && record->value.size == VALUE_SIZE && !record->header_count &&
+                 load_be16(record->key.data) == 0 && load_be16(record->value.data) == 0 &&
+                 load_be16(record->key.data + 2) < COUNT_OF(types);
+    if (!sound)
+        return NULL;
+    struct value *value = value_new(arena, VALUE_OBJECT);
+    value_set(value, "marker", value_text(arena, types[load_be16(record->key.data + 2)]));
+    set_int(value, "coordinator_epoch", (int32_t)load_be32(record->value.data + 2), arena);
+    return value;
+}
+
+/* NULL: what the batch holds is not one marker. */
+static struct value *first_marker(const struct record_batch *batch, struct arena *arena)
+{
+    struct record_iterator iterator;
+    struct record record;
+    record_iterator_init(&iterator, batch, INT32_MAX, NULL);
+    bool one = batch->record_count == 1 && record_iterator_next(&iterator, &record);
+    struct value *marker = one ? marker_to_value(&record, arena) : NULL;
+    record_iterator_release(&iterator);
+    return marker;
+}
+
 static struct value *batch_to_value(const struct record_batch *batch, struct arena *arena)
 {
     struct value *value = value_new(arena, VALUE_OBJECT);
     set_int(value, "base_offset", batch->base_offset, arena);
     set_int(value, "size", batch->size_bytes, arena);
     set_int(value, "leader_epoch", batch->leader_epoch, arena);
-    bool sound = record_batch_crc_ok(batch), by_clock = (batch->attributes & BATCH_LOG_APPEND_TIME) != 0;
-    if (!sound || by_clock)
+    bool sound = record_batch_crc_ok(batch);
+    bool varies = (batch->attributes & (BATCH_LOG_APPEND_TIME | BATCH_TRANSACTIONAL)) != 0;
+    if (!sound || varies)
         value_set(value, "crc", value_text(arena, sound ? "right" : "wrong"));
     else
         value_set(value, "crc", crc_to_value(arena, batch->crc));
     set_int(value, "attributes", batch->attributes, arena);
     set_int(value, "last_offset_delta", batch->last_offset_delta, arena);
     set_int(value, "max_timestamp", batch->max_timestamp_ms, arena);
-    if (!by_clock)
+    if (!varies)
         return value;
     set_int(value, "base_timestamp", batch->base_timestamp_ms, arena);
     set_int(value, "producer_id", batch->producer_id, arena);
     set_int(value, "producer_epoch", batch->producer_epoch, arena);
     set_int(value, "base_sequence", batch->base_sequence, arena);
     set_int(value, "record_count", batch->record_count, arena);
+    struct value *marker = (batch->attributes & BATCH_CONTROL) != 0 ? first_marker(batch, arena) : NULL;
     size_t records_size = (size_t)batch->size_bytes - BATCH_HEADER_BYTES;
-    value_set(value, "records_crc", crc_to_value(arena, crc32c(0, batch->bytes + BATCH_HEADER_BYTES, records_size)));
+    if (marker)
+        value_set(value, "record", marker);
+    else
+        value_set(value, "records_crc",
+                  crc_to_value(arena, crc32c(0, batch->bytes + BATCH_HEADER_BYTES, records_size)));
     return value;
 }
 

@@ -12,8 +12,8 @@
 
 #include "../../protocol/header.h"
 #include "answer_rules.h"
+#include "coordinator_log_value.h"
 #include "folder_value.h"
-#include "group_log_value.h"
 #include "kafka_client.h"
 #include "message_value.h"
 #include "player_internal.h"
@@ -129,11 +129,11 @@ static void connection_send_frame(struct connection *connection, struct arena *a
 }
 
 static bool connection_remember(struct game *game, struct connection *connection, const struct kp_api *api,
-                                int16_t version, int32_t correlation_id)
+                                int16_t version, int32_t correlation_id, int64_t since_mono_ms)
 {
     if (connection->asked_count == ASKED_MAX)
         return game_fail(game, "too many requests without an answer");
-    connection->asked[connection->asked_count++] = (struct asked){api, version, correlation_id, game_mono_ms(game)};
+    connection->asked[connection->asked_count++] = (struct asked){api, version, correlation_id, since_mono_ms};
     return true;
 }
 
@@ -149,6 +149,9 @@ static bool game_send(struct game *game, const char *connection_name, const stru
     struct connection *connection = game_connection(game, connection_name);
     if (!connection)
         return false;
+    int64_t now_mono_ms = game_mono_ms(game);
+    int64_t since_mono_ms = connection->sent_mono_ms > 0 ? connection->sent_mono_ms : now_mono_ms;
+    connection->sent_mono_ms = now_mono_ms;
     struct kp_request_header header = {api->key, version, ++game->player->correlation_id, connection->client_id};
     size_t head_size = kp_request_header_size(&header);
     uint8_t *head = value_alloc(game->arena, head_size);
@@ -156,7 +159,7 @@ static bool game_send(struct game *game, const char *connection_name, const stru
     kp_writer_init(&writer, head, head_size);
     kp_request_header_encode(&writer, &header);
     connection_send_frame(connection, game->arena, (struct kp_string){(const char *)head, (int32_t)head_size}, bytes);
-    return !answered || connection_remember(game, connection, api, version, header.correlation_id);
+    return !answered || connection_remember(game, connection, api, version, header.correlation_id, since_mono_ms);
 }
 
 static struct value *game_decode(struct game *game, const struct asked *asked, const uint8_t *frame, size_t size)
@@ -370,7 +373,7 @@ static bool game_wait_out(struct game *game, struct connection *connection, int6
 {
     int64_t left_ms = at_least_ms;
     if (connection->asked_count > 0)
-        left_ms -= game_mono_ms(game) - connection->asked[0].sent_mono_ms;
+        left_ms -= game_mono_ms(game) - connection->asked[0].since_mono_ms;
     if (left_ms <= 0)
         return true;
     if (!game_has_been_seen(game))
@@ -390,7 +393,7 @@ static bool game_receive_step(struct game *game, const struct step *step, int32_
         const struct kp_api *api = player_api(step->api);
         if (!api)
             return game_fail(game, value_printf(game->arena, "no API is named '%s'", step->api));
-        if (!connection_remember(game, connection, api, (int16_t)step->version, 0))
+        if (!connection_remember(game, connection, api, (int16_t)step->version, 0, game_mono_ms(game)))
             return false;
         game_count(game, api, (int16_t)step->version);
     }
@@ -398,7 +401,7 @@ static bool game_receive_step(struct game *game, const struct step *step, int32_
         return false;
     if (!game_receive(game, connection, &asked, &answer))
         return false;
-    int64_t took_ms = game_mono_ms(game) - asked.sent_mono_ms;
+    int64_t took_ms = game_mono_ms(game) - asked.since_mono_ms;
     if (took_ms < step->at_least_ms)
         return game_fail(game, value_printf(game->arena, "the answer came after %d ms, sooner than %d ms", (int)took_ms,
                                             (int)step->at_least_ms));
@@ -486,19 +489,24 @@ static bool game_start(struct game *game, const struct value *settings)
 /* What the step looks at, read anew. */
 static bool game_look(struct game *game, const struct step *step, const char **api, struct value **seen)
 {
+    struct file_io *files = file_io_posix();
     const struct player_process *process = game->player->process;
     const struct value *named = names_get(&game->names, step->name);
     if (!process || !named)
-        return game_fail(game,
-                         process ? "no topic or group has that name" : "the runner does not know the broker's folder");
+        return game_fail(game, process ? "no topic, group or transaction has that name"
+                                       : "the runner does not know the broker's folder");
     const char *error = NULL, *name = value_printf(game->arena, "%.*s", named->text.size, named->text.data);
-    bool files = step->kind == STEP_FILES;
-    *api = files ? PLAYER_FILES : PLAYER_GROUP_LOG;
-    return (files
-                ? folder_to_value(file_io_posix(), process->data_folder, name, (int32_t)step->number, game->arena, seen,
-                                  &error)
-                : group_log_to_value(file_io_posix(), process->data_folder, named->text, game->arena, seen, &error)) ||
-           game_fail(game, error);
+    bool looked;
+    if (step->kind == STEP_FILES) {
+        *api = PLAYER_FILES;
+        looked = folder_to_value(files, process->data_folder, name, (int32_t)step->number, game->arena, seen, &error);
+    } else {
+        bool groups = step->kind == STEP_GROUP_LOG;
+        *api = groups ? PLAYER_GROUP_LOG : PLAYER_TRANSACTION_LOG;
+        looked = coordinator_log_to_value(groups ? &coordinator_log_groups : &coordinator_log_transactions, files,
+                                          process->data_folder, named->text, game->arena, seen, &error);
+    }
+    return looked || game_fail(game, error);
 }
 
 static bool game_look_step(struct game *game, const struct step *step, int32_t number)
@@ -534,7 +542,8 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
     case STEP_TOPIC:
         return game_topic_step(game, step);
     case STEP_GROUP:
-        return game_group_step(game, step);
+    case STEP_TRANSACTION:
+        return game_coordinated_step(game, step);
     case STEP_REQUEST:
         return game_request_step(game, step, number);
     case STEP_SEND:
@@ -569,6 +578,7 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
         return game_stop(game, false) && game_start(game, step->value);
     case STEP_FILES:
     case STEP_GROUP_LOG:
+    case STEP_TRANSACTION_LOG:
         return game_look_step(game, step, number);
     }
     return false;
@@ -581,6 +591,7 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
     struct game game = {.player = player, .scenario = scenario, .version = version, .arena = arena, .play = play};
     game.topics = value_new(arena, VALUE_LIST);
     game.groups = value_new(arena, VALUE_LIST);
+    game.transactions = value_new(arena, VALUE_LIST);
     game.outcomes_end = &play->outcomes;
     names_init(&game.names, arena, &player->names, game_wall_ms(&game));
     const char *unique = value_printf(arena, "%s-v%d-%" PRIx64, scenario->name, version < 0 ? 0 : version, player->run);

@@ -41,14 +41,15 @@ struct player {
 #define PLAYER_ARENA_BYTES (256 << 20)
 
 /* Instead of an API's name, of a step that looks at files. */
-#define PLAYER_FILES     "files"
-#define PLAYER_GROUP_LOG "group_log"
+#define PLAYER_FILES           "files"
+#define PLAYER_GROUP_LOG       "group_log"
+#define PLAYER_TRANSACTION_LOG "transaction_log"
 
 /* What one step brought. */
 struct outcome {
     const struct step *step;
     int32_t number;       /* of the step in its scenario, from 1 */
-    const char *api;      /* or PLAYER_FILES, PLAYER_GROUP_LOG */
+    const char *api;      /* or PLAYER_FILES, PLAYER_GROUP_LOG, PLAYER_TRANSACTION_LOG */
     int16_t version;      /* of the API */
     struct value *answer; /* NULL: the connection was closed */
     struct outcome *next;

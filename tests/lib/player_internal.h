@@ -14,7 +14,7 @@ struct asked {
     const struct kp_api *api;
     int16_t version;
     int32_t correlation_id;
-    int64_t sent_mono_ms;
+    int64_t since_mono_ms; /* when the request before it was sent on the connection, or it itself as the first */
 };
 
 struct connection {
@@ -23,6 +23,7 @@ struct connection {
     struct kp_string client_id;
     struct asked asked[ASKED_MAX];
     int32_t asked_count;
+    int64_t sent_mono_ms; /* when the last request was sent; 0: none was */
 };
 
 /* One scenario being played. */
@@ -34,10 +35,11 @@ struct game {
     struct names names;
     struct connection connections[CONNECTIONS_MAX];
     int32_t connections_count;
-    struct value *topics; /* names of those that `topic` made, `number` the partitions: deleted in the end */
-    struct value *groups; /* names of those that `group` made */
-    bool stopped;         /* the broker, by a step */
-    bool with_settings;   /* it runs with settings of a step */
+    struct value *topics;       /* names of those that `topic` made, `number` the partitions: deleted in the end */
+    struct value *groups;       /* names of those that `group` made */
+    struct value *transactions; /* of `transaction` */
+    bool stopped;               /* the broker, by a step */
+    bool with_settings;         /* it runs with settings of a step */
     struct play *play;
     struct outcome **outcomes_end;
 };
@@ -56,9 +58,9 @@ int64_t game_mono_ms(const struct game *game);
 
 /* Create the topic "$unique-STEPNAME"; $STEPNAME is its name, $STEPNAME_id its id. */
 bool game_topic_step(struct game *game, const struct step *step);
-/* $STEPNAME is "$unique-STEPNAME", and the broker is ready to coordinate the group of that name. */
-bool game_group_step(struct game *game, const struct step *step);
-/* Wait until the topics and groups of before can be used again. */
+/* $STEPNAME is "$unique-STEPNAME", and the broker is ready to coordinate the group or transaction of that name. */
+bool game_coordinated_step(struct game *game, const struct step *step);
+/* Wait until the topics, groups and transactions of before can be used again. */
 bool game_await_setup(struct game *game);
 /* So that a broker holds the topics of one scenario only; those that are gone already do not matter. */
 void game_delete_topics(struct game *game);

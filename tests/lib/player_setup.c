@@ -1,6 +1,6 @@
-/* Topics and groups that a scenario has for itself: made, and awaited, before it asks anything.
+/* Topics, groups and transactional ids that a scenario has for itself: made, and awaited, before it asks anything.
  *
- * A coordinator makes its topic when it is first asked for a group, and reads it when it starts: until then it refuses
+ * A coordinator makes its topic when it is first asked for a key, and reads it when it starts: until then it refuses
  * with one of three codes. */
 #include "player_internal.h"
 
@@ -97,7 +97,17 @@ void game_delete_topics(struct game *game)
                  value_printf(game->arena, "{timeout_ms: 10000, topics: %s}", value_print(game->arena, topics, 0, 0)));
 }
 
-/* ---- groups ------------------------------------------------------------------------------------------------------- */
+/* ---- groups and transactions -------------------------------------------------------------------------------------- */
+
+/* How a coordinator is asked for a key, and then about it. */
+struct coordinated {
+    int key_type;
+    const char *api, *field, *error;
+};
+
+static const struct coordinated groups = {0, "DescribeGroups", "groups", "groups[0].error_code"};
+static const struct coordinated transactions = {1, "DescribeTransactions", "transactional_ids",
+                                                "transaction_states[0].error_code"};
 
 static bool is_one_of(const struct value *code, const char *const *names, size_t count)
 {
@@ -107,45 +117,73 @@ static bool is_one_of(const struct value *code, const char *const *names, size_t
     return false;
 }
 
-static bool game_group_coordinated(struct game *game, const char *group, bool *coordinated)
+static bool game_coordinated(struct game *game, const struct coordinated *kind, const char *key, bool *coordinated)
 {
     static const char *const not_yet[] = {"COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS",
                                           "NOT_COORDINATOR"};
     *coordinated = false;
-    const char *body = value_printf(game->arena, "{coordinator_keys: [\"%s\"]}", group);
+    const char *body = value_printf(game->arena, "{key_type: %d, coordinator_keys: [\"%s\"]}", kind->key_type, key);
     struct value *answer = game_ask(game, "setup", "FindCoordinator", body);
     if (!answer)
         return false;
     if (is_one_of(value_at(answer, "coordinators[0].error_code"), not_yet, COUNT_OF(not_yet)))
         return true;
-    answer = game_ask(game, "setup", "DescribeGroups", value_printf(game->arena, "{groups: [\"%s\"]}", group));
+    answer = game_ask(game, "setup", kind->api, value_printf(game->arena, "{%s: [\"%s\"]}", kind->field, key));
     if (!answer)
         return false;
-    *coordinated = !is_one_of(value_at(answer, "groups[0].error_code"), not_yet, COUNT_OF(not_yet));
+    *coordinated = !is_one_of(value_at(answer, kind->error), not_yet, COUNT_OF(not_yet));
     return true;
 }
 
-static bool game_await_coordinator(struct game *game, const char *group)
+static bool game_await_coordinator(struct game *game, const struct coordinated *kind, const char *key)
 {
     int64_t deadline_ms = client_mono_ms() + UNTIL_TIMEOUT_MS;
     for (;;) {
         bool coordinated;
-        if (!game_group_coordinated(game, group, &coordinated))
+        if (!game_coordinated(game, kind, key, &coordinated))
             return false;
         if (coordinated)
             return true;
         if (client_mono_ms() >= deadline_ms)
-            return game_fail(game, value_printf(game->arena, "the group %s has no coordinator", group));
+            return game_fail(game, value_printf(game->arena, "%s has no coordinator", key));
         poll(NULL, 0, UNTIL_PAUSE_MS);
     }
 }
 
-bool game_group_step(struct game *game, const struct step *step)
+/* Kafka fetches a block of producer ids when it is first asked for one, and refuses until it has it. */
+static bool game_await_producer_ids(struct game *game)
 {
-    const char *group = game_own_name(game, step->name);
-    value_append(game->groups, value_text(game->arena, group));
-    names_set(&game->names, step->name, value_text(game->arena, group));
-    return game_await_coordinator(game, group);
+    int64_t deadline_ms = client_mono_ms() + (game->player->kafka ? UNTIL_TIMEOUT_MS : 0);
+    for (;;) {
+        struct value *answer = game_ask(game, "setup", "InitProducerId", "{transactional_id: null}");
+        if (!answer)
+            return false;
+        const struct value *code = value_at(answer, "error_code");
+        if (code && kp_string_is(code->text, "NONE"))
+            return true;
+        if (client_mono_ms() >= deadline_ms)
+            return game_fail(game, "there are no producer ids");
+        poll(NULL, 0, UNTIL_PAUSE_MS);
+    }
+}
+
+bool game_coordinated_step(struct game *game, const struct step *step)
+{
+    bool group = step->kind == STEP_GROUP;
+    if (!group && !game_await_producer_ids(game))
+        return false;
+    const char *key = game_own_name(game, step->name);
+    value_append(group ? game->groups : game->transactions, value_text(game->arena, key));
+    names_set(&game->names, step->name, value_text(game->arena, key));
+    return game_await_coordinator(game, group ? &groups : &transactions, key);
+}
+
+static bool game_await_coordinators(struct game *game, const struct coordinated *kind, const struct value *keys)
+{
+    for (const struct value *key = keys->first; key; key = key->next)
+        if (!game_await_coordinator(game, kind, key->text.data))
+            return false;
+    return true;
 }
 
 bool game_await_setup(struct game *game)
@@ -153,8 +191,7 @@ bool game_await_setup(struct game *game)
     for (const struct value *topic = game->topics->first; topic; topic = topic->next)
         if (!game_await_leaders(game, topic->text.data, topic->number))
             return false;
-    for (const struct value *group = game->groups->first; group; group = group->next)
-        if (!game_await_coordinator(game, group->text.data))
-            return false;
-    return true;
+    return game_await_coordinators(game, &groups, game->groups) &&
+           game_await_coordinators(game, &transactions, game->transactions) &&
+           (!game->transactions->first || game_await_producer_ids(game));
 }

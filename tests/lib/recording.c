@@ -22,7 +22,8 @@ static bool parse_range(const char *text, struct recorded *recorded)
 /* Files have no versions and no schema. */
 static bool is_files(const char *api)
 {
-    return strcmp(api, PLAYER_FILES) == 0 || strcmp(api, PLAYER_GROUP_LOG) == 0;
+    return strcmp(api, PLAYER_FILES) == 0 || strcmp(api, PLAYER_GROUP_LOG) == 0 ||
+           strcmp(api, PLAYER_TRANSACTION_LOG) == 0;
 }
 
 static struct recorded *read_recorded(struct value_reader *reader, struct arena *arena, const char *scenario)

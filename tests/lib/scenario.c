@@ -147,6 +147,28 @@ static bool read_files(struct value_reader *reader, struct arena *arena, struct 
     return step->name && (!value_accept_word(reader, "partition") || read_number(reader, arena, &step->number));
 }
 
+/* A step that is a word and a name. */
+static bool accept_named_step(struct value_reader *reader, struct arena *arena, struct step *step)
+{
+    static const struct {
+        const char *word;
+        enum step_kind kind;
+    } words[] = {
+        {"group",           STEP_GROUP          },
+        {"group_log",       STEP_GROUP_LOG      },
+        {"transaction",     STEP_TRANSACTION    },
+        {"transaction_log", STEP_TRANSACTION_LOG},
+    };
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (!value_accept_word(reader, words[i].word))
+            continue;
+        step->kind = words[i].kind;
+        step->name = value_read_word(reader, arena);
+        return true;
+    }
+    return false;
+}
+
 /* A step about the broker's process: a word, and its settings when it starts. */
 static bool accept_process_step(struct value_reader *reader, struct arena *arena, struct step *step)
 {
@@ -242,12 +264,8 @@ static struct step *read_step(struct value_reader *reader, struct arena *arena)
              (step->value = value_read(reader, arena));
     } else if (value_accept_word(reader, "topic")) {
         ok = read_topic(reader, arena, step);
-    } else if (value_accept_word(reader, "group")) {
-        step->kind = STEP_GROUP;
-        ok = (step->name = value_read_word(reader, arena)) != NULL;
-    } else if (value_accept_word(reader, "group_log")) {
-        step->kind = STEP_GROUP_LOG;
-        ok = (step->name = value_read_word(reader, arena)) != NULL;
+    } else if (accept_named_step(reader, arena, step)) {
+        ok = step->name != NULL;
     } else if (value_accept_word(reader, "pass")) {
         step->kind = STEP_PASS;
         ok = read_milliseconds(reader, arena, &step->number);

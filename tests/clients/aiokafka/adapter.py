@@ -30,6 +30,7 @@ class AioKafka(adapter.GroupMember, ConsumerRebalanceListener):
     def __init__(self, bootstrap):
         super().__init__()
         self.bootstrap = bootstrap
+        self.transactional = adapter.Transactional()
 
     async def start(self):
         self.admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
@@ -94,9 +95,31 @@ class AioKafka(adapter.GroupMember, ConsumerRebalanceListener):
             await producer.stop()
         return {"hash": "murmur2"}
 
-    async def fetch(self, topic, partition, start, count):
+    async def transact(self, topic, partition, id, records, end, timeout_ms=600000, consumed=False):
+        def begin():
+            return AIOKafkaProducer(bootstrap_servers=self.bootstrap, transactional_id=id,
+                                    transaction_timeout_ms=timeout_ms)
+
+        known = id in self.transactional.producers
+        with self.transactional.use(id, begin) as (producer, fresh):
+            if not known:
+                await producer.start()
+            if fresh:
+                await producer.begin_transaction()
+            for record in records:
+                await asyncio.wait_for(producer.send_and_wait(topic, partition=partition, **record), TIMEOUT_S)
+            if consumed:
+                offsets = {place: await self.consumer.position(place) for place in self.consumer.assignment()}
+                await producer.send_offsets_to_transaction(offsets, self.group)
+            if end == "commit":
+                await asyncio.wait_for(producer.commit_transaction(), TIMEOUT_S)
+            elif end == "abort":
+                await asyncio.wait_for(producer.abort_transaction(), TIMEOUT_S)
+            self.transactional.left(id, bool(end))
+
+    async def fetch(self, topic, partition, start, count, committed=False):
         place = TopicPartition(topic, partition)
-        consumer = await self._consumer([place])
+        consumer = await self._consumer([place], committed)
         try:
             if start == "earliest":
                 await consumer.seek_to_beginning(place)
@@ -110,9 +133,9 @@ class AioKafka(adapter.GroupMember, ConsumerRebalanceListener):
         return {"records": [adapter.encode_record(message.offset, message.timestamp, message.key, message.value,
                                                   message.headers) for message in messages]}
 
-    async def _consumer(self, places):
+    async def _consumer(self, places, committed=False):
         """A consumer of these partitions, in no group."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, isolation_level=adapter.isolation(committed))
         await consumer.start()
         consumer.assign(places)
         return consumer
@@ -126,6 +149,7 @@ class AioKafka(adapter.GroupMember, ConsumerRebalanceListener):
                                          session_timeout_ms=session_ms, heartbeat_interval_ms=adapter.HEARTBEAT_MS,
                                          rebalance_timeout_ms=TIMEOUT_S * 1000)
         self.joined(topic)
+        self.group = group
         self.consumer.subscribe([topic], listener=self)
         self.starting = asyncio.create_task(self.consumer.start())  # ends with the first assignment
 

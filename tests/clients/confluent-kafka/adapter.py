@@ -28,6 +28,7 @@ class ConfluentKafka(adapter.GroupMember):
     def __init__(self, bootstrap):
         self.bootstrap = {"bootstrap.servers": bootstrap}
         self.admin = AdminClient(self.bootstrap)
+        self.transactional = adapter.Transactional()
         super().__init__()
 
     def create_topic(self, topic, partitions, configs):
@@ -79,10 +80,32 @@ class ConfluentKafka(adapter.GroupMember):
             raise KafkaException(errors[0]) if errors else TimeoutError("records are still in the queue")
         return {"hash": "crc32"}
 
-    def fetch(self, topic, partition, start, count):
+    def transact(self, topic, partition, id, records, end, timeout_ms=600000, consumed=False):
+        def begin():
+            producer = Producer({**self.bootstrap, "transactional.id": id, "transaction.timeout.ms": timeout_ms})
+            producer.init_transactions(TIMEOUT_S)
+            return producer
+
+        with self.transactional.use(id, begin) as (producer, fresh):
+            if fresh:
+                producer.begin_transaction()
+            for record in records:
+                producer.produce(topic, partition=partition, **record)
+            if producer.flush(TIMEOUT_S):
+                raise TimeoutError("records are still in the queue")
+            if consumed:
+                places = [place for place in self.consumer.position(self.consumer.assignment()) if place.offset >= 0]
+                producer.send_offsets_to_transaction(places, self.consumer.consumer_group_metadata(), TIMEOUT_S)
+            if end == "commit":
+                producer.commit_transaction(TIMEOUT_S)
+            elif end == "abort":
+                producer.abort_transaction(TIMEOUT_S)
+            self.transactional.left(id, bool(end))
+
+    def fetch(self, topic, partition, start, count, committed=False):
         offset = {"earliest": OFFSET_BEGINNING, "latest": OFFSET_END}.get(start, start)
         records = []
-        for message in self._read(topic, partition, offset, count):
+        for message in self._read(topic, partition, offset, count, committed):
             records.append(adapter.encode_record(message.offset(), message.timestamp()[1], message.key(),
                                                  message.value(), message.headers()))
         return {"records": records}
@@ -288,10 +311,10 @@ class ConfluentKafka(adapter.GroupMember):
                 if time.monotonic() > deadline:
                     raise
 
-    def _read(self, topic, partition, offset, count):
+    def _read(self, topic, partition, offset, count, committed=False):
         """`count` messages of one assigned partition. The group is never joined; librdkafka only wants a name."""
         consumer = Consumer({**self.bootstrap, "group.id": "none", "enable.auto.commit": False,
-                             "auto.offset.reset": "error"})
+                             "isolation.level": adapter.isolation(committed), "auto.offset.reset": "error"})
         try:
             consumer.assign([TopicPartition(topic, partition, offset)])
             while count:

@@ -24,6 +24,7 @@ class KafkaPython(adapter.GroupMember, ConsumerRebalanceListener):
         super().__init__()
         self.bootstrap = bootstrap
         self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        self.transactional = adapter.Transactional()
 
     def create_topic(self, topic, partitions, configs):
         self.admin.create_topics({topic: {"num_partitions": partitions, "replication_factor": 1, "configs": configs}})
@@ -78,8 +79,31 @@ class KafkaPython(adapter.GroupMember, ConsumerRebalanceListener):
             producer.close()
         return {"hash": "murmur2"}
 
-    def fetch(self, topic, partition, start, count):
+    def transact(self, topic, partition, id, records, end, timeout_ms=600000, consumed=False):
+        def begin():
+            producer = KafkaProducer(bootstrap_servers=self.bootstrap, transactional_id=id,
+                                     transaction_timeout_ms=timeout_ms)
+            producer.init_transactions()
+            return producer
+
+        with self.transactional.use(id, begin) as (producer, fresh):
+            if fresh:
+                producer.begin_transaction()
+            for future in [producer.send(topic, partition=partition, **record) for record in records]:
+                future.get(TIMEOUT_S)
+            if consumed:
+                offsets = {place: OffsetAndMetadata(self.consumer.position(place), "", None)
+                           for place in self.consumer.assignment()}
+                producer.send_offsets_to_transaction(offsets, self.consumer.group_metadata())
+            if end == "commit":
+                producer.commit_transaction()
+            elif end == "abort":
+                producer.abort_transaction()
+            self.transactional.left(id, bool(end))
+
+    def fetch(self, topic, partition, start, count, committed=False):
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=None, enable_auto_commit=False,
+                                 isolation_level=adapter.isolation(committed),
                                  consumer_timeout_ms=TIMEOUT_S * 1000)
         try:
             place = TopicPartition(topic, partition)

@@ -12,9 +12,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -57,6 +59,7 @@ public final class Adapter {
     private final String bootstrap;
     private final Admin admin;
     private final Map<String, KafkaProducer<byte[], byte[]>> transactional = new HashMap<>();
+    private final Set<String> open = new HashSet<>(); // transactional ids with a transaction
     private final Groups groups;
     private KafkaConsumer<byte[], byte[]> follower;
     private Member member;
@@ -259,17 +262,40 @@ public final class Adapter {
 
     /**
      * Records of the transaction that `id` has open, or begins; each is on the disk before the next. With a group the offset
-     * behind the last of them is committed for it. Ends it if told how.
+     * behind the last of them is committed for it, with `consumed` what this process has read as a member of its group.
+     * Ends it if told how. The producer stays for the next one, until it fails.
      */
     private void transact(String topic, JsonNode command, ArrayNode offsets) throws Exception {
         String id = command.get("id").asText();
-        boolean begun = transactional.containsKey(id);
-        KafkaProducer<byte[], byte[]> producer = transactional.computeIfAbsent(id, name -> producer(
-                Map.of("transactional.id", name, "transaction.timeout.ms", 600000)));
-        if (!begun) {
-            producer.initTransactions();
-            producer.beginTransaction();
+        KafkaProducer<byte[], byte[]> producer = transactional.get(id);
+        try {
+            if (producer == null) {
+                producer = producer(Map.of("transactional.id", id,
+                        "transaction.timeout.ms", command.path("timeout_ms").asInt(600000)));
+                transactional.put(id, producer);
+                producer.initTransactions();
+            }
+            if (open.add(id)) {
+                producer.beginTransaction();
+            }
+            transact(producer, topic, command, offsets);
+            switch (command.get("end").asText()) {
+                case "commit" -> producer.commitTransaction();
+                case "abort" -> producer.abortTransaction();
+                default -> {
+                    return;
+                }
+            }
+            open.remove(id);
+        } catch (Exception e) {
+            transactional.remove(id).close(Duration.ZERO);
+            open.remove(id);
+            throw e;
         }
+    }
+
+    private void transact(KafkaProducer<byte[], byte[]> producer, String topic, JsonNode command, ArrayNode offsets)
+            throws Exception {
         for (JsonNode record : command.get("records")) {
             offsets.add(producer.send(new ProducerRecord<>(topic, command.get("partition").asInt(), null,
                     record.get("value").binaryValue())).get(TIMEOUT.toSeconds(), TimeUnit.SECONDS).offset());
@@ -280,15 +306,9 @@ public final class Adapter {
                     Map.of(place, new OffsetAndMetadata(offsets.get(offsets.size() - 1).asLong() + 1)),
                     new ConsumerGroupMetadata(command.get("group").asText()));
         }
-        switch (command.get("end").asText()) {
-            case "commit" -> producer.commitTransaction();
-            case "abort" -> producer.abortTransaction();
-            default -> {
-                return;
-            }
+        if (command.path("consumed").asBoolean()) {
+            producer.sendOffsetsToTransaction(member.positions(), member.metadata());
         }
-        producer.close();
-        transactional.remove(id);
     }
 
     private void fetch(String topic, JsonNode command, ArrayNode records) {

@@ -11,9 +11,11 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
@@ -74,6 +76,17 @@ final class Member implements ConsumerRebalanceListener {
         } else {
             consumer.commitAsync();
         }
+    }
+
+    /** What poll() has given out of each partition ends here. */
+    Map<TopicPartition, OffsetAndMetadata> positions() {
+        Map<TopicPartition, OffsetAndMetadata> positions = new HashMap<>();
+        consumer.assignment().forEach(place -> positions.put(place, new OffsetAndMetadata(consumer.position(place))));
+        return positions;
+    }
+
+    ConsumerGroupMetadata metadata() {
+        return consumer.groupMetadata();
     }
 
     void committed(JsonNode command, ObjectNode offsets) {

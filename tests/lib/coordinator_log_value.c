@@ -1,7 +1,6 @@
-/* Records of __consumer_offsets as values, by the schemas of their keys and values. */
-#include "group_log_value.h"
+/* Records of coordinators as values, by the schemas of their keys and values. */
+#include "coordinator_log_value.h"
 
-#include "../../protocol/codec.h"
 #include "../../protocol/record_batch.h"
 #include "folder_value.h"
 #include "message_value.h"
@@ -9,8 +8,13 @@
 
 #include <string.h>
 
-#define GROUP_LOG_TOPIC "__consumer_offsets"
-#define KEY_VERSION     0 /* of all keys; the number in front of one is its type */
+#define KEY_VERSION 0 /* of all keys; the number in front of one is its type */
+
+const struct coordinator_log coordinator_log_groups = {
+    "__consumer_offsets", KP_RECORD_GROUP_KEY, KP_RECORD_GROUP_VALUE, {"group", "group_id"}
+};
+const struct coordinator_log coordinator_log_transactions = {
+    "__transaction_state", KP_RECORD_TXN_KEY, KP_RECORD_TXN_VALUE, {"transactional_id"}};
 
 static struct value *bytes_value(struct kp_bytes bytes, struct arena *arena)
 {
@@ -24,15 +28,15 @@ static struct value *bytes_value(struct kp_bytes bytes, struct arena *arena)
     return value;
 }
 
-/* A key or a value whose int16 in front is told as `number`; as bytes when it is not exactly what its fields make. */
-static struct value *message_part(enum kp_record_kind kind, int16_t type, const char *number, struct kp_bytes bytes,
+/* A key with its type, or a value with its version; as bytes when it is not exactly what its fields make. */
+static struct value *message_part(enum kp_record_kind kind, int16_t type, bool is_key, struct kp_bytes bytes,
                                   struct arena *arena)
 {
     const struct kp_record_type *known = kp_record_type_find(kind, type);
     if (bytes.size < 2 || !known)
         return bytes_value(bytes, arena);
     int16_t front = (int16_t)load_be16(bytes.data);
-    int16_t version = kind == KP_RECORD_GROUP_KEY ? KEY_VERSION : front;
+    int16_t version = is_key ? KEY_VERSION : front;
     struct kp_string body = {(const char *)bytes_value(bytes, arena)->text.data + 2, bytes.size - 2}, again;
     const char *error;
     struct value *fields =
@@ -41,7 +45,7 @@ static struct value *message_part(enum kp_record_kind kind, int16_t type, const 
         !kp_string_equal(again, body))
         return bytes_value(bytes, arena);
     struct value *part = value_new(arena, VALUE_OBJECT);
-    value_set(part, number, value_int(arena, front));
+    value_set(part, is_key ? "type" : "version", value_int(arena, front));
     for (const struct value *field = fields->first; field; field = field->next)
         value_set(part, field->key, value_copy(arena, field));
     return part;
@@ -58,18 +62,22 @@ static void tell_expiry(struct value *part)
     }
 }
 
-/* NULL: it is of another group. */
-static struct value *record_to_value(const struct record *record, struct kp_string group, int64_t base_timestamp_ms,
-                                     struct arena *arena)
+static const struct value *key_of(const struct coordinator_log *log, const struct value *key)
+{
+    const struct value *named = value_get(key, log->key_fields[0]);
+    return named || !log->key_fields[1] ? named : value_get(key, log->key_fields[1]);
+}
+
+/* NULL: it is of another key. */
+static struct value *record_to_value(const struct coordinator_log *log, const struct record *record,
+                                     struct kp_string wanted, int64_t base_timestamp_ms, struct arena *arena)
 {
     if (record->key.size < 2)
         return NULL;
     int16_t type = (int16_t)load_be16(record->key.data);
-    struct value *key = message_part(KP_RECORD_GROUP_KEY, type, "type", record->key, arena);
-    const struct value *named = value_get(key, "group");
-    if (!named)
-        named = value_get(key, "group_id");
-    if (!named || !kp_string_equal(named->text, group))
+    struct value *key = message_part(log->key, type, true, record->key, arena);
+    const struct value *named = key_of(log, key);
+    if (!named || !kp_string_equal(named->text, wanted))
         return NULL;
     struct value *value = value_new(arena, VALUE_OBJECT);
     if (record->timestamp_ms != base_timestamp_ms)
@@ -77,9 +85,32 @@ static struct value *record_to_value(const struct record *record, struct kp_stri
     if (record->header_count)
         value_set(value, "header_count", value_int(arena, record->header_count));
     value_set(value, "key", key);
-    struct value *part = message_part(KP_RECORD_GROUP_VALUE, type, "version", record->value, arena);
+    struct value *part = message_part(log->value, type, false, record->value, arena);
     tell_expiry(part);
     value_set(value, "value", part);
+    return value;
+}
+
+static bool has_producer(const struct value *batches, int64_t producer_id)
+{
+    const struct value *batch = batches->first;
+    while (batch && value_get(batch, "producer_id")->number != producer_id)
+        batch = batch->next;
+    return batch != NULL;
+}
+
+/* NULL: of a producer that has not written about the key. */
+static struct value *control_to_value(const struct value *batches, const struct record_batch *batch,
+                                      const struct record *record, struct arena *arena)
+{
+    if (!has_producer(batches, batch->producer_id))
+        return NULL;
+    struct value *value = marker_to_value(record, arena);
+    if (value)
+        return value;
+    value = value_new(arena, VALUE_OBJECT);
+    value_set(value, "key", bytes_value(record->key, arena));
+    value_set(value, "value", bytes_value(record->value, arena));
     return value;
 }
 
@@ -96,7 +127,8 @@ static struct value *batch_to_value(const struct record_batch *batch, struct val
     return value;
 }
 
-void group_log_append(struct value *batches, struct kp_string segment, struct kp_string group, struct arena *arena)
+void coordinator_log_append(const struct coordinator_log *log, struct value *batches, struct kp_string segment,
+                            struct kp_string key, struct arena *arena)
 {
     struct record_batch batch;
     while (segment.size && record_batch_view(&batch, segment.data, (size_t)segment.size) == BATCH_OK) {
@@ -105,7 +137,9 @@ void group_log_append(struct value *batches, struct kp_string segment, struct kp
         struct record record;
         record_iterator_init(&iterator, &batch, INT32_MAX, NULL);
         while (record_iterator_next(&iterator, &record)) {
-            struct value *one = record_to_value(&record, group, batch.base_timestamp_ms, arena);
+            struct value *one = (batch.attributes & BATCH_CONTROL) != 0
+                                    ? control_to_value(batches, &batch, &record, arena)
+                                    : record_to_value(log, &record, key, batch.base_timestamp_ms, arena);
             if (one)
                 value_append(records, one);
         }
@@ -118,8 +152,9 @@ void group_log_append(struct value *batches, struct kp_string segment, struct kp
 }
 
 struct reading {
+    const struct coordinator_log *log;
     struct value *batches;
-    struct kp_string group;
+    struct kp_string key;
     struct arena *arena;
 };
 
@@ -128,14 +163,14 @@ static void read_segment(void *context, const char *name, struct kp_string bytes
     struct reading *reading = context;
     const char *dot = strrchr(name, '.');
     if (dot && strcmp(dot, ".log") == 0)
-        group_log_append(reading->batches, bytes, reading->group, reading->arena);
+        coordinator_log_append(reading->log, reading->batches, bytes, reading->key, reading->arena);
 }
 
-bool group_log_to_value(struct file_io *files, const char *data_folder, struct kp_string group, struct arena *arena,
-                        struct value **value, const char **error)
+bool coordinator_log_to_value(const struct coordinator_log *log, struct file_io *files, const char *data_folder,
+                              struct kp_string key, struct arena *arena, struct value **value, const char **error)
 {
-    struct reading reading = {value_new(arena, VALUE_LIST), group, arena};
-    if (!folder_read(files, data_folder, GROUP_LOG_TOPIC, 0, arena, read_segment, &reading, error))
+    struct reading reading = {log, value_new(arena, VALUE_LIST), key, arena};
+    if (!folder_read(files, data_folder, log->topic, 0, arena, read_segment, &reading, error))
         return false;
     *value = value_new(arena, VALUE_OBJECT);
     value_set(*value, "batches", reading.batches);

@@ -1,0 +1,270 @@
+/* DescribeTransactions, ListTransactions: what transactional ids do. WriteTxnMarkers: the end of transactions in
+ * partitions, as a coordinator elsewhere decided it, or an administrator who gets rid of one that hangs (KIP-664). */
+#include "api.h"
+#include "broker.h"
+#include "outcome.h"
+#include "transaction_coordinator.h"
+#include "transaction_marker.h"
+
+#include <regex.h>
+#include <string.h>
+
+/* ---- WriteTxnMarkers ------------------------------------------------------------------------------------------------ */
+
+typedef struct kp_write_txn_markers_request_markers marker_data;
+typedef struct kp_write_txn_markers_response_markers marker_response;
+
+static enum kafka_error write_marker(struct request *request, const struct topic *topic, int32_t index,
+                                     const marker_data *asked)
+{
+    const struct transaction_marker marker = {
+        .producer = {asked->producer_id, asked->producer_epoch},
+        .coordinator_epoch = asked->coordinator_epoch,
+        .version = asked->transaction_version,
+        .commits = asked->transaction_result,
+    };
+    struct partition *partition = topic ? topic_partition(topic, index) : NULL;
+    return partition ? transaction_marker_write(request->broker, partition, &marker) : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+}
+
+/* False: no memory. */
+static bool write_topic(struct request *request, const marker_data *asked,
+                        const struct kp_write_txn_markers_request_markers_topics *data,
+                        struct kp_write_txn_markers_response_markers_topics *response)
+{
+    const struct topic *topic = catalog_topic(request->broker->catalog, data->name);
+    response->name = data->name;
+    response->partitions =
+        arena_calloc(&request->arena, (size_t)data->partition_indexes_count, sizeof *response->partitions);
+    for (int32_t p = 0; p < data->partition_indexes_count && response->partitions; p++) {
+        enum kafka_error error = write_marker(request, topic, data->partition_indexes[p], asked);
+        response->partitions[response->partitions_count++] =
+            (struct kp_write_txn_markers_response_markers_topics_partitions){data->partition_indexes[p],
+                                                                             (int16_t)error};
+    }
+    return response->partitions != NULL;
+}
+
+static bool write_markers(struct request *request, const marker_data *asked, marker_response *response)
+{
+    response->producer_id = asked->producer_id;
+    response->topics = arena_calloc(&request->arena, (size_t)asked->topics_count, sizeof *response->topics);
+    bool fits = response->topics != NULL;
+    for (int32_t t = 0; t < asked->topics_count && fits; t++) {
+        if (asked->topics[t].partition_indexes_count > 0) /* Kafka's answer is by partition */
+            fits = write_topic(request, asked, &asked->topics[t], &response->topics[response->topics_count++]);
+    }
+    return fits;
+}
+
+/* False: some logs are to be loaded first, and the request is postponed. */
+static bool load_logs(struct request *request)
+{
+    const struct kp_write_txn_markers_request *body = request->body;
+    int32_t number = 0;
+    for (int32_t m = 0; m < body->markers_count; m++) {
+        for (int32_t t = 0; t < body->markers[m].topics_count; t++) {
+            const struct kp_write_txn_markers_request_markers_topics *data = &body->markers[m].topics[t];
+            const struct topic *topic = catalog_topic(request->broker->catalog, data->name);
+            for (int32_t p = 0; p < data->partition_indexes_count; p++) {
+                if (!request_load(request, number++, topic, data->partition_indexes[p]))
+                    return false;
+            }
+        }
+    }
+    return true;
+}
+
+void api_write_txn_markers(struct request *request)
+{
+    if (!load_logs(request))
+        return;
+    const struct kp_write_txn_markers_request *body = request->body;
+    struct kp_write_txn_markers_response response = kp_write_txn_markers_response_default;
+    response.markers = arena_calloc(&request->arena, (size_t)body->markers_count, sizeof *response.markers);
+    bool fits = response.markers != NULL;
+    for (int32_t i = 0; i < body->markers_count && fits; i++) {
+        marker_response *marker = &response.markers[response.markers_count];
+        fits = write_markers(request, &body->markers[i], marker);
+        response.markers_count += marker->topics_count > 0;
+    }
+    if (fits)
+        request_respond(request, &response);
+    else
+        request_close(request, NO_MEMORY);
+}
+
+/* ---- DescribeTransactions ------------------------------------------------------------------------------------------- */
+
+typedef struct kp_describe_transactions_response_transaction_states described;
+
+static bool describe_partitions(struct request *request, const struct transaction_partitions *partitions,
+                                described *response)
+{
+    response->topics = arena_calloc(&request->arena, (size_t)partitions->topics_count, sizeof *response->topics);
+    response->topics_count = partitions->topics_count;
+    for (int32_t t = 0; t < partitions->topics_count && response->topics; t++) {
+        const transaction_topic *topic = &partitions->topics[t];
+        struct kp_describe_transactions_response_transaction_states_topics *told = &response->topics[t];
+        size_t bytes = (size_t)topic->partition_ids_count * sizeof *told->partitions;
+        told->topic = topic->topic;
+        told->partitions_count = topic->partition_ids_count;
+        told->partitions = arena_calloc(&request->arena, (size_t)topic->partition_ids_count, sizeof *told->partitions);
+        if (!told->partitions)
+            return false;
+        memcpy(told->partitions, topic->partition_ids, bytes);
+    }
+    return response->topics != NULL;
+}
+
+static bool describe(struct request *request, struct kp_string id, described *response)
+{
+    struct transaction_coordinator *coordinator = request->broker->transactions;
+    int32_t shard;
+    enum kafka_error error =
+        id.size == 0 ? KAFKA_INVALID_REQUEST : transaction_coordinator_shard(coordinator, id, &shard);
+    const struct transaction *transaction =
+        error == KAFKA_NONE ? transactions_find(coordinator->transactions, id) : NULL;
+    *response = kp_describe_transactions_response_transaction_states_default;
+    response->transactional_id = id;
+    response->error_code = (int16_t)(error != KAFKA_NONE ? error : KAFKA_TRANSACTIONAL_ID_NOT_FOUND);
+    if (!transaction)
+        return true;
+    const struct transaction_fields *fields = &transaction->fields;
+    response->error_code = KAFKA_NONE;
+    response->transaction_state = kp_string_of(transaction_state_name(fields->state));
+    response->transaction_timeout_ms = fields->timeout_ms;
+    response->transaction_start_time_ms = fields->start_ms;
+    response->producer_id = fields->producer.id;
+    response->producer_epoch = fields->producer.epoch;
+    return describe_partitions(request, &transaction->partitions, response);
+}
+
+void api_describe_transactions(struct request *request)
+{
+    const struct kp_describe_transactions_request *body = request->body;
+    struct kp_describe_transactions_response response = kp_describe_transactions_response_default;
+    response.transaction_states_count = body->transactional_ids_count;
+    response.transaction_states =
+        arena_calloc(&request->arena, (size_t)body->transactional_ids_count, sizeof *response.transaction_states);
+    bool fits = response.transaction_states != NULL;
+    for (int32_t i = 0; i < body->transactional_ids_count && fits; i++)
+        fits = describe(request, body->transactional_ids[i], &response.transaction_states[i]);
+    if (fits)
+        request_respond(request, &response);
+    else
+        request_close(request, NO_MEMORY);
+}
+
+/* ---- ListTransactions ----------------------------------------------------------------------------------------------- */
+
+#define PATTERN_BYTES_MAX 1024
+
+struct list_filter {
+    const struct kp_list_transactions_request *body;
+    uint32_t states; /* a bit for each that is asked for */
+    int64_t now_ms;
+    bool has_pattern;
+    regex_t pattern;
+};
+
+/* Kafka's patterns are RE2's, which take linear time. Of POSIX's those are left out that may take any: references back,
+ * and repetitions by number. */
+static bool is_bounded(struct kp_string pattern)
+{
+    for (int32_t i = 0; i < pattern.size; i++) {
+        char next = i + 1 < pattern.size ? pattern.data[i + 1] : '\0';
+        if (pattern.data[i] == '\0' || pattern.data[i] == '{' ||
+            (pattern.data[i] == '\\' && next >= '1' && next <= '9'))
+            return false;
+        i += pattern.data[i] == '\\';
+    }
+    return pattern.size <= PATTERN_BYTES_MAX;
+}
+
+static bool compile(struct request *request, struct kp_string pattern, struct list_filter *filter)
+{
+    const char *whole = arena_printf(&request->arena, "^(%.*s)$", (int)pattern.size, pattern.data);
+    filter->has_pattern =
+        whole && is_bounded(pattern) && regcomp(&filter->pattern, whole, REG_EXTENDED | REG_NOSUB) == 0;
+    return filter->has_pattern;
+}
+
+static bool has_producer_id(const struct kp_list_transactions_request *body, int64_t id)
+{
+    for (int32_t i = 0; i < body->producer_id_filters_count; i++) {
+        if (body->producer_id_filters[i] == id)
+            return true;
+    }
+    return body->producer_id_filters_count == 0;
+}
+
+static bool matches(const struct list_filter *filter, const struct transaction *transaction)
+{
+    const struct transaction_fields *fields = &transaction->fields;
+    const struct kp_list_transactions_request *body = filter->body;
+    if (body->state_filters_count > 0 && (filter->states >> fields->state & 1) == 0)
+        return false;
+    if (body->duration_filter >= 0 && filter->now_ms - fields->start_ms <= body->duration_filter)
+        return false;
+    return has_producer_id(body, fields->producer.id) &&
+           (!filter->has_pattern || regexec(&filter->pattern, transaction->id.data, 0, NULL, 0) == 0);
+}
+
+/* False: no memory. */
+static bool take_states(struct request *request, struct list_filter *filter,
+                        struct kp_list_transactions_response *response)
+{
+    const struct kp_list_transactions_request *body = request->body;
+    response->unknown_state_filters =
+        arena_calloc(&request->arena, (size_t)body->state_filters_count, sizeof *response->unknown_state_filters);
+    for (int32_t i = 0; i < body->state_filters_count && response->unknown_state_filters; i++) {
+        int state;
+        if (!transaction_state_find(body->state_filters[i], &state))
+            response->unknown_state_filters[response->unknown_state_filters_count++] = body->state_filters[i];
+        else if (state >= 0)
+            filter->states |= UINT32_C(1) << state;
+    }
+    return response->unknown_state_filters != NULL;
+}
+
+static bool list_all(struct request *request, const struct list_filter *filter,
+                     struct kp_list_transactions_response *response)
+{
+    const struct transactions *transactions = request->broker->transactions->transactions;
+    response->transaction_states =
+        arena_calloc(&request->arena, transactions->by_id.count, sizeof *response->transaction_states);
+    if (!response->transaction_states)
+        return false;
+    list_for_each (&transactions->all, node) {
+        const struct transaction *transaction = CONTAINER_OF(node, struct transaction, link);
+        if (matches(filter, transaction))
+            response->transaction_states[response->transaction_states_count++] =
+                (struct kp_list_transactions_response_transaction_states){
+                    .transactional_id = transaction->id,
+                    .producer_id = transaction->fields.producer.id,
+                    .transaction_state = kp_string_of(transaction_state_name(transaction->fields.state))};
+    }
+    return true;
+}
+
+void api_list_transactions(struct request *request)
+{
+    const struct kp_list_transactions_request *body = request->body;
+    struct broker *broker = request->broker;
+    struct kp_list_transactions_response response = kp_list_transactions_response_default;
+    struct list_filter filter = {.body = body, .now_ms = broker->env->now(broker->env).wall_ms};
+    bool fits = true;
+    if (!coordinator_all_loaded(broker->transactions->executor))
+        response.error_code = KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
+    else if (body->transactional_id_pattern.size > 0 && !compile(request, body->transactional_id_pattern, &filter))
+        response.error_code = KAFKA_INVALID_REGULAR_EXPRESSION;
+    else
+        fits = take_states(request, &filter, &response) && list_all(request, &filter, &response);
+    if (fits)
+        request_respond(request, &response);
+    else
+        request_close(request, NO_MEMORY);
+    if (filter.has_pattern)
+        regfree(&filter.pattern);
+}

@@ -1,0 +1,275 @@
+/* See transaction_coordinator.h.
+ *
+ *     EndTxn -> PREPARE record -> marker -> marker -> ... -> COMPLETE record
+ *                          \                   /
+ *                           the rest in later turns, or later still where one fails
+ *
+ * All partitions are on this node, so markers are appended in the turn of the decision, as far as it has time. Where
+ * the flush settings of __transaction_state want a sync, the decision is durable before the first marker is written. */
+#include "transaction_coordinator.h"
+
+#include "features.h"
+#include "logger.h"
+#include "producer_ids.h"
+#include "transaction_marker.h"
+
+#include <inttypes.h>
+
+#define RETRY_MS 1000 /* before a partition that could not be written to is tried again */
+
+static struct transaction_coordinator *of_host(const struct transaction_host *host)
+{
+    return CONTAINER_OF(host, struct transaction_coordinator, host);
+}
+
+/* ---- the kind ------------------------------------------------------------------------------------------------------- */
+
+static void add_settings(const struct config *config, struct topic_overrides *overrides)
+{
+    topic_overrides_set(overrides, "cleanup.policy", "compact");
+    topic_overrides_set(overrides, "compression.type", "uncompressed");
+    topic_overrides_set(overrides, "unclean.leader.election.enable", "false");
+    topic_overrides_set_number(overrides, "min.insync.replicas", config->transaction_state_log_min_isr);
+    topic_overrides_set_number(overrides, "segment.bytes", config->transaction_state_log_segment_bytes);
+}
+
+static bool replay(void *state, int32_t shard, const struct coord_record *record)
+{
+    return transactions_replay(state, shard, record);
+}
+
+static void begin_ending(struct transaction_coordinator *coordinator);
+
+static void loaded(void *state, int32_t shard)
+{
+    struct transactions *transactions = state;
+    (void)shard;
+    transactions_loaded(transactions);
+    if (!list_empty(&transactions->ending))
+        begin_ending(of_host(transactions->host));
+}
+
+static void synced(void *state, int32_t shard)
+{
+    struct transactions *transactions = state;
+    transactions_synced(transactions, shard);
+    if (!list_empty(&transactions->ending))
+        begin_ending(of_host(transactions->host));
+}
+
+static void unload(void *state, int32_t shard)
+{
+    transactions_unload(state, shard);
+}
+
+/* ---- the host ------------------------------------------------------------------------------------------------------- */
+
+static enum kafka_error next_producer_id(struct transaction_host *host, int64_t *id)
+{
+    return producer_ids_next_durable(of_host(host)->broker->producer_ids, id);
+}
+
+static int16_t version(const struct transaction_host *host)
+{
+    return catalog_feature_level(of_host(host)->broker->catalog, "transaction.version");
+}
+
+static int32_t shard_epoch(const struct transaction_host *host, int32_t shard)
+{
+    return coordinator_epoch(of_host(host)->executor, shard);
+}
+
+static bool sync_shard(struct transaction_host *host, int32_t shard)
+{
+    return coordinator_sync(of_host(host)->executor, shard);
+}
+
+static enum kafka_error write_marker(struct transaction_host *host, struct kp_string name, int32_t index,
+                                     const struct transaction_marker *marker)
+{
+    struct broker *broker = of_host(host)->broker;
+    const struct topic *topic = catalog_topic(broker->catalog, name);
+    struct partition *partition = topic ? topic_partition(topic, index) : NULL;
+    if (!partition)
+        return KAFKA_NONE;
+    enum kafka_error error = transaction_marker_write(broker, partition, marker);
+    if (error != KAFKA_INVALID_PRODUCER_EPOCH && error != KAFKA_TRANSACTION_COORDINATOR_FENCED)
+        return error;
+    LOG_WARN("A transaction was ended in a partition before its coordinator did",
+             "topic=%s partition=%" PRId32 " producer_id=%" PRId64 " error=%s", topic->name, index, marker->producer.id,
+             kafka_error_name(error));
+    return KAFKA_NONE;
+}
+
+/* ---- markers -------------------------------------------------------------------------------------------------------- */
+
+static void await_retry(struct transaction_coordinator *coordinator)
+{
+    if (!list_empty(&coordinator->transactions->stuck) && coordinator->retry.position == 0)
+        coord_timer_start(coordinator->host.coord, &coordinator->retry, RETRY_MS);
+}
+
+static void end_on(struct long_work *work)
+{
+    struct transaction_coordinator *coordinator = CONTAINER_OF(work, struct transaction_coordinator, ending);
+    bool more = true;
+    while (more && broker_has_time(coordinator->broker))
+        more = transactions_end_part(coordinator->transactions);
+    if (more)
+        return;
+    long_work_end(work);
+    await_retry(coordinator);
+}
+
+static void begin_ending(struct transaction_coordinator *coordinator)
+{
+    if (list_empty(&coordinator->ending.link))
+        long_work_begin(coordinator->broker, &coordinator->ending, end_on);
+}
+
+void transaction_coordinator_go_on(struct transaction_coordinator *coordinator)
+{
+    if (!list_empty(&coordinator->ending.link)) /* what waits longer comes first */
+        return;
+    bool more = true;
+    while (more && broker_has_time(coordinator->broker))
+        more = transactions_end_part(coordinator->transactions);
+    if (more)
+        begin_ending(coordinator);
+    else
+        await_retry(coordinator);
+}
+
+static void retry(struct timer *timer)
+{
+    struct transaction_coordinator *coordinator = CONTAINER_OF(timer, struct transaction_coordinator, retry);
+    if (transactions_retry(coordinator->transactions))
+        begin_ending(coordinator);
+}
+
+/* ---- time ----------------------------------------------------------------------------------------------------------- */
+
+static void time_on(struct long_work *work)
+{
+    struct transaction_coordinator *coordinator = CONTAINER_OF(work, struct transaction_coordinator, timing);
+    while (coordinator->untimed > 0 && broker_has_time(coordinator->broker)) {
+        transactions_check_timeout(coordinator->transactions);
+        coordinator->untimed--;
+    }
+    if (!list_empty(&coordinator->transactions->ending))
+        begin_ending(coordinator);
+    if (coordinator->untimed > 0)
+        return;
+    long_work_end(work);
+    coord_timer_start(coordinator->host.coord, &coordinator->timeouts,
+                      coordinator->broker->config->transaction_abort_timed_out_interval_ms);
+}
+
+static void look_for_timeouts(struct timer *timer)
+{
+    struct transaction_coordinator *coordinator = CONTAINER_OF(timer, struct transaction_coordinator, timeouts);
+    coordinator->untimed = coordinator->transactions->ongoing_count;
+    long_work_begin(coordinator->broker, &coordinator->timing, time_on);
+}
+
+static void look_on(struct long_work *work)
+{
+    struct transaction_coordinator *coordinator = CONTAINER_OF(work, struct transaction_coordinator, looking);
+    while (coordinator->unchecked > 0 && broker_has_time(coordinator->broker)) {
+        transactions_check_expiry(coordinator->transactions);
+        coordinator->unchecked--;
+    }
+    if (coordinator->unchecked > 0)
+        return;
+    long_work_end(work);
+    coord_timer_start(coordinator->host.coord, &coordinator->expiry,
+                      coordinator->broker->config->transaction_remove_expired_interval_ms);
+}
+
+static void look_for_expired(struct timer *timer)
+{
+    struct transaction_coordinator *coordinator = CONTAINER_OF(timer, struct transaction_coordinator, expiry);
+    coordinator->unchecked = (int32_t)coordinator->transactions->by_id.count;
+    long_work_begin(coordinator->broker, &coordinator->looking, look_on);
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------------------- */
+
+static void start_timers(struct transaction_coordinator *coordinator)
+{
+    const struct config *config = coordinator->broker->config;
+    coordinator->retry.expired = retry;
+    coordinator->timeouts.expired = look_for_timeouts;
+    coordinator->expiry.expired = look_for_expired;
+    coord_timer_start(coordinator->host.coord, &coordinator->timeouts, config->transaction_abort_timed_out_interval_ms);
+    coord_timer_start(coordinator->host.coord, &coordinator->expiry, config->transaction_remove_expired_interval_ms);
+}
+
+static void stop_timers(struct transaction_coordinator *coordinator)
+{
+    struct timers *timers = &coordinator->broker->timers;
+    timer_stop(timers, &coordinator->retry);
+    timer_stop(timers, &coordinator->timeouts);
+    timer_stop(timers, &coordinator->expiry);
+    long_work_end(&coordinator->timing);
+    long_work_end(&coordinator->looking);
+}
+
+struct transaction_coordinator *transaction_coordinator_new(struct broker *broker)
+{
+    const struct config *config = broker->config;
+    const struct transaction_settings settings = {.max_timeout_ms = &config->transaction_max_timeout_ms,
+                                                  .id_expiration_ms = &config->transactional_id_expiration_ms};
+    struct transaction_coordinator *coordinator = xcalloc(1, sizeof *coordinator);
+    uint64_t seed;
+    broker->env->random(broker->env, &seed, sizeof seed);
+    coordinator->broker = broker;
+    coordinator->kind = (struct coordinator_kind){
+        .topic = "__transaction_state",
+        .partitions = &config->transaction_state_log_num_partitions,
+        .replication_factor = &config->transaction_state_log_replication_factor,
+        .add_settings = add_settings,
+        .base_sequence = -1,
+        .replay = replay,
+        .loaded = loaded,
+        .synced = synced,
+        .unload = unload,
+    };
+    coordinator->executor = coordinator_new(broker, &coordinator->kind);
+    coordinator->host = (struct transaction_host){
+        .coord = coordinator_host(coordinator->executor),
+        .next_producer_id = next_producer_id,
+        .version = version,
+        .coordinator_epoch = shard_epoch,
+        .sync = sync_shard,
+        .write_marker = write_marker,
+    };
+    list_init(&coordinator->ending.link);
+    list_init(&coordinator->timing.link);
+    list_init(&coordinator->looking.link);
+    coordinator->transactions = transactions_new(&coordinator->host, &settings, seed);
+    coordinator_begin(coordinator->executor, coordinator->transactions);
+    start_timers(coordinator);
+    return coordinator;
+}
+
+void transaction_coordinator_free(struct transaction_coordinator *coordinator)
+{
+    if (!coordinator)
+        return;
+    stop_timers(coordinator);
+    long_work_end(&coordinator->ending);
+    transactions_free(coordinator->transactions);
+    coordinator_free(coordinator->executor);
+    free(coordinator);
+}
+
+void transaction_coordinator_stop(struct transaction_coordinator *coordinator)
+{
+    stop_timers(coordinator);
+}
+
+void transaction_coordinator_topic_gone(struct transaction_coordinator *coordinator, const struct topic *topic)
+{
+    coordinator_topic_gone(coordinator->executor, topic);
+}
