@@ -8,29 +8,40 @@
 
 enum coordinator_type { TYPE_GROUP = 0, TYPE_TRANSACTION = 1, TYPE_SHARE = 2 };
 
-static enum kafka_error find(struct request *request, int8_t key_type)
+/* Who coordinates keys of that type; NULL: nobody. */
+static struct coordinator *coordinator_of(const struct request *request, int8_t key_type)
 {
     switch (key_type) {
     case TYPE_GROUP:
-        return coordinator_ensure_topic(request->broker->groups->executor, request);
+        return request->broker->groups->executor;
     case TYPE_TRANSACTION:
-        return coordinator_ensure_topic(request->broker->transactions->executor, request);
+        return request->broker->transactions->executor;
     default: /* share groups are not served yet */
-        return KAFKA_INVALID_REQUEST;
+        return NULL;
     }
+}
+
+static enum kafka_error ensure(struct request *request, struct coordinator *coordinator)
+{
+    return coordinator ? coordinator_ensure_topic(coordinator, request) : KAFKA_INVALID_REQUEST;
 }
 
 static struct kp_string message_of(enum kafka_error error)
 {
-    return kp_string_of(error == KAFKA_COORDINATOR_NOT_AVAILABLE ? "The topic of the coordinator cannot be made."
-                                                                 : "There is no such type of coordinator.");
+    return kp_string_of(error == KAFKA_COORDINATOR_NOT_AVAILABLE
+                            ? "The coordinator's topic cannot be made, or its log is offline."
+                            : "There is no such type of coordinator.");
 }
 
 /* Up to version 3 one key is asked for, and a success carries a text as well. */
 static void answer_one(struct request *request, int8_t key_type, const char *host, int32_t port)
 {
     struct kp_find_coordinator_response response = kp_find_coordinator_response_default;
-    enum kafka_error error = find(request, key_type);
+    const struct kp_find_coordinator_request *body = request->body;
+    struct coordinator *coordinator = coordinator_of(request, key_type);
+    enum kafka_error error = ensure(request, coordinator);
+    if (error == KAFKA_NONE)
+        error = coordinator_find(coordinator, body->key);
     response.error_code = (int16_t)error;
     response.error_message = error == KAFKA_NONE ? kp_string_of("NONE") : message_of(error);
     response.node_id = error == KAFKA_NONE ? request->broker->node_id : -1;
@@ -49,9 +60,12 @@ static void answer_many(struct request *request, const char *host, int32_t port)
         request_close(request, NO_MEMORY);
         return;
     }
-    enum kafka_error error = count > 0 ? find(request, body->key_type) : KAFKA_NONE;
-    bool found = error == KAFKA_NONE;
+    struct coordinator *coordinator = coordinator_of(request, body->key_type);
+    enum kafka_error ensured = count > 0 ? ensure(request, coordinator) : KAFKA_NONE;
     for (int32_t i = 0; i < count && request_pause(request, 1); i++) {
+        enum kafka_error error =
+            ensured == KAFKA_NONE ? coordinator_find(coordinator, body->coordinator_keys[i]) : ensured;
+        bool found = error == KAFKA_NONE;
         response.coordinators[response.coordinators_count++] = (struct kp_find_coordinator_response_coordinators){
             .key = body->coordinator_keys[i],
             .node_id = found ? request->broker->node_id : -1,

@@ -477,6 +477,7 @@ static enum kafka_error begin_transactional(struct produce *produce)
         return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     if (error != KAFKA_NONE)
         return error;
+    log_store_write(request->broker->store); /* what came before it counts for the checks */
     produce->is_transactional = true;
     transaction_guard_init(&produce->guard, request->broker, body->transactional_id, producer,
                            transaction_client(request));

@@ -10,6 +10,7 @@
 #include "long_work.h"
 #include "parts.h"
 #include "quota.h"
+#include "release.h"
 #include "request.h"
 #include "telemetry.h"
 #include "timers.h"
@@ -44,6 +45,7 @@ struct broker {
     bool part_owed;             /* the one that goes on has done nothing yet in this turn */
     struct long_work deletions; /* of logs of removed topics */
     struct parts parts;         /* requests that go so */
+    struct releases releases;   /* memory that does */
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
     struct group_coordinator *groups;             /* NULL before all is recovered */

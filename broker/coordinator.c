@@ -360,6 +360,14 @@ enum kafka_error coordinator_ensure_topic(struct coordinator *coordinator, struc
     return KAFKA_COORDINATOR_NOT_AVAILABLE;
 }
 
+enum kafka_error coordinator_find(struct coordinator *coordinator, struct kp_string key)
+{
+    if (!attached(coordinator))
+        return KAFKA_NONE;
+    const struct shard *shard = coordinator->shards[coord_shard_of(key, coordinator->shards_count)];
+    return partition_leader(partition_of(shard)) < 0 ? KAFKA_COORDINATOR_NOT_AVAILABLE : KAFKA_NONE;
+}
+
 enum kafka_error coordinator_shard(struct coordinator *coordinator, struct kp_string key, int32_t *index)
 {
     if (!attached(coordinator))

@@ -53,6 +53,9 @@ void coordinator_begin(struct coordinator *coordinator, void *state);
 /* Make the topic if it is not there, and hold the answer of `request` until it is durable. An error is logged, and then
  * KAFKA_COORDINATOR_NOT_AVAILABLE. */
 enum kafka_error coordinator_ensure_topic(struct coordinator *coordinator, struct request *request) WARN_UNUSED;
+/* May a key's coordinator be told, of a topic that is there? KAFKA_COORDINATOR_NOT_AVAILABLE while the log of its shard
+ * is offline: as of any partition then, nobody leads it. */
+enum kafka_error coordinator_find(struct coordinator *coordinator, struct kp_string key) WARN_UNUSED;
 /* The shard of a key: KAFKA_NOT_COORDINATOR while there is no topic or its log cannot be read,
  * KAFKA_COORDINATOR_LOAD_IN_PROGRESS before it is read. */
 enum kafka_error coordinator_shard(struct coordinator *coordinator, struct kp_string key, int32_t *shard) WARN_UNUSED;

@@ -66,6 +66,22 @@ static const struct {
     {KP_API_PUSH_TELEMETRY,                api_push_telemetry               },
 };
 
+/* APIs whose handlers work in parts, however much there is. */
+static const int16_t IN_PARTS[] = {
+    KP_API_METADATA,         KP_API_OFFSET_COMMIT,   KP_API_OFFSET_FETCH,
+    KP_API_FIND_COORDINATOR, KP_API_DESCRIBE_GROUPS, KP_API_DELETE_GROUPS,
+};
+
+/* What a decoded body may take of a request that goes in parts. */
+static size_t body_bytes_max(int16_t api_key)
+{
+    for (size_t i = 0; i < COUNT_OF(IN_PARTS); i++) {
+        if (IN_PARTS[i] == api_key)
+            return REQUEST_IN_PARTS_BYTES_MAX;
+    }
+    return REQUEST_BODY_BYTES_MAX;
+}
+
 api_handler dispatch_handler(int16_t api_key)
 {
     for (size_t i = 0; i < COUNT_OF(HANDLERS); i++) {
@@ -213,7 +229,9 @@ void dispatch_in_parts(struct request *request, struct kp_pause *pause)
     if (begin(request, &reader) == NULL)
         return;
     reader.pause = pause;
-    if (decode_body(request, &reader, REQUEST_IN_PARTS_BYTES_MAX))
+    bool decoded = decode_body(request, &reader, body_bytes_max(request->header.api_key));
+    request->arena.limit_bytes = REQUEST_IN_PARTS_BYTES_MAX;
+    if (decoded)
         dispatch_handle(request);
     else
         refuse_body(request, &reader);

@@ -40,6 +40,8 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
  * larger one is handled in parts. */
 #define BODY_AT_ONCE_BYTES_MAX KIB(128)
 static_assert(BODY_AT_ONCE_BYTES_MAX < REQUEST_ARENA_BYTES_MAX, "there is room for the answer");
+/* The same of one that is decoded in parts, but handled in one turn: its handler has not learned to do otherwise. */
+#define REQUEST_BODY_BYTES_MAX MIB(4)
 /* Of the one that is handled in parts: decoded body, what its answer is made of, and the answer. A frame of 100 MiB
  * whose array elements take 2 bytes on the wire could ask for gigabytes of structs. There is room for a million names,
  * as many as an array may have. */
@@ -128,6 +130,11 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
 
 /* Clients that ask for telemetry subscriptions, about 150 bytes each; Kafka's number. The quietest is forgotten. */
 #define TELEMETRY_INSTANCES_MAX 16384
+
+/* Memory that is given back in parts: what is given back in each, a twentieth of a millisecond, and all that waits for
+ * it; more is given back at once. */
+#define RELEASE_PART_BYTES KIB(256)
+#define RELEASES_BYTES_MAX MIB(256)
 
 /* Recycled request structs with their arenas' first chunks, if these are no larger than usual. */
 #define SPARE_REQUESTS            256

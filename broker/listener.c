@@ -159,7 +159,7 @@ void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity)
             }
         }
     }
-    free(buffer);
+    release_block(server->broker, buffer, capacity);
 }
 
 bool server_has_room(struct server *server, const struct conn *asks)

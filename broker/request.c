@@ -66,6 +66,8 @@ static void request_recycle(struct request *request)
         peer->requests_count--;
         peer->memory_bytes -= request->charged_bytes;
     }
+    if (request->arena.used_bytes > RELEASE_PART_BYTES)
+        release_arena(broker, &request->arena);
     if (broker->spare_requests_count == SPARE_REQUESTS) {
         arena_release(&request->arena);
         free(request);
@@ -179,10 +181,10 @@ static const char *encode(struct request *request, const void *response)
     arena_init(&arena, REQUEST_IN_PARTS_BYTES_MAX - request->arena.used_bytes);
     const char *refusal = encode_into(request, response, &arena);
     if (refusal != NULL) {
-        arena_release(&arena);
+        release_arena(request->broker, &arena);
         return refusal;
     }
-    arena_release(&request->arena);
+    release_arena(request->broker, &request->arena);
     request->arena = arena;
     return NULL;
 }

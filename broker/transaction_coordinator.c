@@ -5,10 +5,10 @@
  *                           the rest in later turns, or later still where one fails
  *
  * All partitions are on this node, so markers are appended in the turn of the decision, as far as it has time. Where
- * the flush settings of __transaction_state want a sync, the decision is durable before the first marker is written. */
+ * the flush settings of __transaction_state want a sync, the decision is durable before the first marker is written,
+ * and where those of a partition want one, its marker is durable before the transaction is complete. */
 #include "transaction_coordinator.h"
 
-#include "features.h"
 #include "logger.h"
 #include "producer_ids.h"
 #include "transaction_marker.h"
@@ -84,8 +84,35 @@ static bool sync_shard(struct transaction_host *host, int32_t shard)
     return coordinator_sync(of_host(host)->executor, shard);
 }
 
-static enum kafka_error write_marker(struct transaction_host *host, struct kp_string name, int32_t index,
-                                     const struct transaction_marker *marker)
+/* A sync of a partition that was given a marker. */
+struct marker_sync {
+    struct log_flush flush;
+    struct transaction_coordinator *coordinator;
+    struct kp_string id;
+};
+
+static void marker_synced(struct log_flush *flush, int status)
+{
+    struct marker_sync *sync = CONTAINER_OF(flush, struct marker_sync, flush);
+    struct transaction_coordinator *coordinator = sync->coordinator;
+    bool durable = status == 0 || status == STORAGE_CANCELED; /* the second: the partition is gone */
+    transactions_marker_synced(coordinator->transactions, sync->id, durable);
+    if (!list_empty(&coordinator->transactions->ending))
+        begin_ending(coordinator);
+    coord_string_free(sync->id);
+    free(sync);
+}
+
+static void sync_marker(struct transaction_coordinator *coordinator, struct partition *partition, struct kp_string id)
+{
+    struct marker_sync *sync = xmalloc(sizeof *sync);
+    *sync = (struct marker_sync){.flush.done = marker_synced, .coordinator = coordinator, .id = coord_string_copy(id)};
+    log_flush(partition->log, &sync->flush);
+}
+
+static enum kafka_error write_marker(struct transaction_host *host, const struct transaction *transaction,
+                                     struct kp_string name, int32_t index, const struct transaction_marker *marker,
+                                     bool *syncs)
 {
     struct broker *broker = of_host(host)->broker;
     const struct topic *topic = catalog_topic(broker->catalog, name);
@@ -93,6 +120,9 @@ static enum kafka_error write_marker(struct transaction_host *host, struct kp_st
     if (!partition)
         return KAFKA_NONE;
     enum kafka_error error = transaction_marker_write(broker, partition, marker);
+    *syncs = error == KAFKA_NONE && log_wants_flush(partition->log);
+    if (*syncs)
+        sync_marker(of_host(host), partition, transaction->id);
     if (error != KAFKA_INVALID_PRODUCER_EPOCH && error != KAFKA_TRANSACTION_COORDINATOR_FENCED)
         return error;
     LOG_WARN("A transaction was ended in a partition before its coordinator did",

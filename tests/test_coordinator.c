@@ -172,6 +172,26 @@ static void a_shard_whose_log_cannot_be_read_is_not_served_and_the_others_are(vo
         assert_true(refused_at[i] > 0);
 }
 
+static void a_key_whose_log_is_offline_has_no_coordinator(void **state)
+{
+    struct test *test = *state;
+    struct kp_find_coordinator_request request = kp_find_coordinator_request_default;
+    struct kp_find_coordinator_response response;
+    struct kp_string keys[] = {kp_string_of("g"), kp_string_of("h")}; /* of two shards */
+    assert_int_equal(commit(test, "h", 1), KAFKA_NONE);
+    memory_io_fail(test->broker.memory, CALL_PWRITE, 1, EIO, false);
+    assert_int_equal(commit(test, "g", 1), KAFKA_NOT_COORDINATOR);
+    assert_int_equal(test_consumer_find_coordinator(&test->a), KAFKA_COORDINATOR_NOT_AVAILABLE);
+    request.coordinator_keys = keys;
+    request.coordinator_keys_count = 2;
+    test_peer_ask(&test->admin, KP_API_FIND_COORDINATOR, 4, &request, &response);
+    assert_int_equal(response.coordinators[0].error_code, KAFKA_COORDINATOR_NOT_AVAILABLE);
+    assert_int_equal(response.coordinators[0].node_id, -1);
+    assert_int_equal(response.coordinators[1].error_code, KAFKA_NONE);
+    broker_fixture_restart(&test->broker, broker_fixture_abandon);
+    assert_int_equal(test_consumer_find_coordinator(&test->a), KAFKA_NONE);
+}
+
 /* ---- reading at start ----------------------------------------------------------------------------------------------- */
 
 /* Three quarters of a megabyte of commits of "g", in about three parts. */
@@ -436,6 +456,7 @@ int main(void)
         cmocka_unit_test(a_key_has_the_shard_that_kafka_gives_it),
         TEST(more_partitions_count_from_the_next_start_on),
         TEST(a_shard_whose_log_cannot_be_read_is_not_served_and_the_others_are),
+        TEST(a_key_whose_log_is_offline_has_no_coordinator),
         TEST(a_large_log_is_read_in_parts_and_who_asks_meanwhile_is_told_so),
         TEST(a_stop_while_it_is_read_loses_nothing),
         TEST(topics_that_are_deleted_while_it_is_read_are_forgotten),

@@ -167,6 +167,28 @@ static void what_does_not_follow_has_them_written_first(void **state)
     assert_int_equal(log_end_offset(test->fixture.log), 6);
 }
 
+static void synced(struct log_flush *flush, int status)
+{
+    (void)flush;
+    assert_int_equal(status, 0);
+}
+
+static void a_sync_covers_what_waits(void **state)
+{
+    struct test *test = *state;
+    struct log_flush flush = {.done = synced};
+    struct waiting *waiting = append(test, (struct batch_spec){0});
+    assert_false(waiting->told);
+    log_flush(test->fixture.log, &flush);
+    assert_true(waiting->told);
+    assert_int_equal(test_pool_run(&test->fixture.pool), 1);
+    write_all(test);
+    log_fixture_crash(&test->fixture);
+    memory_io_power_cut(test->memory, 0);
+    log_fixture_start(&test->fixture, false);
+    assert_int_equal(log_end_offset(test->fixture.log), 2);
+}
+
 static void a_disk_that_fills_up_takes_those_that_fit(void **state)
 {
     struct test *test = *state;
@@ -338,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_more_wait_than_one_call_writes, setup, teardown),
         cmocka_unit_test_setup_teardown(what_comes_to_another_log_has_them_written_first, setup, teardown),
         cmocka_unit_test_setup_teardown(what_does_not_follow_has_them_written_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_sync_covers_what_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(a_disk_that_fills_up_takes_those_that_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(after_an_error_of_the_disk_all_are_told_and_the_log_is_offline, setup,
                                         teardown),

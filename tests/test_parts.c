@@ -64,7 +64,7 @@ static int teardown(void **state)
 static bool nothing_is_left(const struct test *test)
 {
     const struct broker *broker = test->broker.broker;
-    return list_empty(&broker->long_works) && broker->parts.request == NULL && list_empty(&broker->parts.waiting);
+    return list_empty(&broker->parts.work.link) && broker->parts.request == NULL && list_empty(&broker->parts.waiting);
 }
 
 /* Turns until the answer is there. Returns how many. */
@@ -406,6 +406,43 @@ static void above_the_bound_of_memory_the_connection_is_closed(void **state)
     free(topics);
 }
 
+/* Memory of megabytes goes back over turns: the first part of it when it is released, all of it at last. */
+static void memory_is_given_back_in_parts(void **state)
+{
+    struct test *test = *state;
+    struct broker *broker = test->broker.broker;
+    uint8_t *block = xmalloc(MIB(4));
+    memset(block, 1, MIB(4));
+    release_block(broker, block, MIB(4));
+    release_block(broker, xmalloc(MIB(1)), MIB(1));
+    release_block(broker, xmalloc(KIB(1)), KIB(1));
+    release_block(broker, xmalloc(KIB(1)), RELEASES_BYTES_MAX); /* says who does not know better: too much */
+    assert_int_equal(broker->releases.bytes, MIB(5));
+    for (size_t parts = 1; parts <= MIB(5) / RELEASE_PART_BYTES; parts++) {
+        broker_fixture_turn(&test->broker);
+        assert_int_equal(broker->releases.bytes, MIB(5) - parts * RELEASE_PART_BYTES);
+    }
+    assert_true(list_empty(&broker->long_works));
+    release_block(broker, xmalloc(MIB(2)), MIB(2)); /* the stop frees it */
+}
+
+/* An API whose handler does all in one turn. */
+static void what_is_not_handled_in_parts_has_a_lower_bound(void **state)
+{
+    enum { TOPICS = 300000 };
+    struct test *test = *state;
+    test->broker.env.env.turn = NULL;
+    struct kp_elect_leaders_request_topic_partitions *topics = xcalloc(TOPICS, sizeof *topics);
+    static_assert(TOPICS * sizeof *topics > REQUEST_BODY_BYTES_MAX, "they do not fit");
+    struct kp_elect_leaders_request request = kp_elect_leaders_request_default;
+    request.topic_partitions = topics;
+    request.topic_partitions_count = TOPICS;
+    test_peer_send(&test->peer, KP_API_ELECT_LEADERS, 2, &request);
+    assert_true(test->peer.closed);
+    assert_true(nothing_is_left(test));
+    free(topics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +458,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(groups_are_deleted_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_are_described_and_found_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hundred_thousand_names_are_answered_and_little_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_is_given_back_in_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_handled_in_parts_has_a_lower_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(above_the_bound_of_memory_the_connection_is_closed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -367,7 +367,10 @@ static void write_next_marker(struct transaction *transaction)
         .version = transaction->fields.client_version,
         .commits = transaction->fields.state == TRANSACTION_PREPARE_COMMIT,
     };
-    enum kafka_error error = host->write_marker(host, topic->topic, topic->partition_ids[position], &marker);
+    bool syncs = false;
+    enum kafka_error error =
+        host->write_marker(host, transaction, topic->topic, topic->partition_ids[position], &marker, &syncs);
+    transaction->syncs += syncs;
     transaction->unmarked--;
     if (transaction->unmarked < 0) {
         transaction->unmarked_topic--;
@@ -390,11 +393,23 @@ bool transactions_end_part(struct transactions *transactions)
         put_aside(transaction, &transactions->unsynced);
     else if (transaction->unmarked_topic >= 0)
         write_next_marker(transaction);
-    else if (transaction->partitions.partitions_count == 0)
-        complete(transaction);
-    else
+    else if (transaction->partitions.partitions_count > 0 || transaction->sync_failed)
         put_aside(transaction, &transactions->stuck);
+    else if (transaction->syncs > 0)
+        put_aside(transaction, &transactions->unsynced);
+    else
+        complete(transaction);
     return true;
+}
+
+void transactions_marker_synced(struct transactions *transactions, struct kp_string id, bool durable)
+{
+    struct transaction *transaction = transactions_find(transactions, id);
+    if (!transaction || transaction->syncs == 0) /* forgotten with its topic meanwhile */
+        return;
+    transaction->sync_failed |= !durable;
+    if (--transaction->syncs == 0 && !list_empty(&transaction->moving))
+        put_aside(transaction, &transactions->ending);
 }
 
 void transactions_synced(struct transactions *transactions, int32_t shard)

@@ -86,6 +86,8 @@ struct transaction {
     struct transaction_partitions partitions; /* while it ends: those without a marker */
     int32_t unmarked_topic, unmarked; /* while it ends: the partition to go on with, from the last one down; -1: all
                                        * were tried */
+    int32_t syncs;                    /* of markers, under way */
+    bool sync_failed;                 /* of one of them */
     uint64_t number;                  /* no other transaction of this run has it; 0: none has begun */
 };
 
@@ -114,9 +116,11 @@ struct transaction_host {
     int32_t (*coordinator_epoch)(const struct transaction_host *host, int32_t shard);
     /* Is what was written to the shard as durable as it is to be? False: transactions_synced() follows. */
     bool (*sync)(struct transaction_host *host, int32_t shard);
-    /* Write a marker. KAFKA_NONE also where there is no such partition; an error: to be tried again. */
-    enum kafka_error (*write_marker)(struct transaction_host *host, struct kp_string topic, int32_t partition,
-                                     const struct transaction_marker *marker);
+    /* Write a marker. KAFKA_NONE also where there is no such partition; an error: to be tried again. With *syncs true
+     * transactions_marker_synced() follows: the marker is not as durable yet as it is to be. */
+    enum kafka_error (*write_marker)(struct transaction_host *host, const struct transaction *transaction,
+                                     struct kp_string topic, int32_t partition, const struct transaction_marker *marker,
+                                     bool *syncs);
 };
 
 struct transactions {
@@ -181,6 +185,9 @@ enum kafka_error transactions_end(struct transactions *transactions, const struc
 /* Do one thing for a transaction that ends: write a marker, or note that all are written. False: nothing is to be done,
  * but for what is stuck. */
 bool transactions_end_part(struct transactions *transactions);
+/* A marker of the transaction is durable, or will never be: then the transaction has to end once more, after the next
+ * start. */
+void transactions_marker_synced(struct transactions *transactions, struct kp_string id, bool durable);
 /* The shard was synced. */
 void transactions_synced(struct transactions *transactions, int32_t shard);
 /* Try again what is stuck. True: transactions_end_part() has something to do. */

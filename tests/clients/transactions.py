@@ -5,8 +5,9 @@ with what another one has taken from it. What is committed is read by a reader o
 transaction is open.
 """
 import base64
+import time
 
-from checklist import check, expect, refused, section
+from checklist import TIMEOUT_S, check, expect, refused, section
 from client import record
 from groups import PARTITIONS, Group
 
@@ -91,13 +92,21 @@ def txn_offsets(session):
         work.transact(["aborted"], end="abort", client=member.client, consumed=True)
         expect(committed_of(member), none)
         work.transact(["committed"], end="commit", client=member.client, consumed=True)
-        expect(sum(committed_of(member).values()), group.produced)
+        await_committed(member, group.produced)
         expect(work.committed(1), ["committed"])
 
 
 def committed_of(member):
     told = member.client.group_committed(places=list(range(PARTITIONS)))["offsets"]
     return {partition: max(int(told.get(str(partition), -1)), 0) for partition in range(PARTITIONS)}
+
+
+def await_committed(member, records):
+    """Apache Kafka says that a transaction is committed when that is decided: its offsets may count a moment later."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while sum(committed_of(member).values()) != records and time.monotonic() < deadline:
+        pass
+    expect(sum(committed_of(member).values()), records)
 
 
 @check

@@ -13,7 +13,7 @@ FLAGS = ["--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/j
 
 
 def check(make_broker, folder, seed, log, _kills):
-    records = [[number % PARTITIONS, 1_700_000_000_000, None, f"value {number}"] for number in range(RECORDS)]
+    records = [[number % PARTITIONS, 0, None, f"value {number}"] for number in range(RECORDS)]
     with make_broker(folder / "broker") as broker, ExitStack() as stack:
         topics = Topics(broker, log)
         topics.create(**{"in": PARTITIONS, "out": PARTITIONS})

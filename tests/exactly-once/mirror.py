@@ -17,7 +17,7 @@ QUICK = {"replication.factor": 1, "offset.storage.replication.factor": 1, "statu
 
 
 def records(what):
-    return [[number % PARTITIONS, 1_700_000_000_000 + number, f"k{number % 7}", f"{what} {number}"] for number in range(RECORDS)]
+    return [[number % PARTITIONS, 0, f"k{number % 7}", f"{what} {number}"] for number in range(RECORDS)]
 
 
 def check(make_broker, folder, seed, log, _kills):

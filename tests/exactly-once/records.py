@@ -1,7 +1,7 @@
 """Records in and out of topics, by librdkafka; runs in its environment.
 
     records.py create BOOTSTRAP TOPIC:PARTITIONS...
-    records.py write BOOTSTRAP TOPIC              lines of JSON on standard input: [partition or null, timestamp, key, value]
+    records.py write BOOTSTRAP TOPIC              lines of JSON on standard input: [partition or null, timestamp or 0: now, key, value]
     records.py read BOOTSTRAP ISOLATION TOPIC...  all records as lines of JSON: [topic, partition, offset, key, value]
     records.py await BOOTSTRAP TOPIC COUNT        until so many records are read committed
     records.py committed BOOTSTRAP GROUP TOPIC    {partition: offset} as JSON

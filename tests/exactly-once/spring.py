@@ -13,7 +13,7 @@ TEMPLATE_TRANSACTIONS, LIVES = 60, 2  # each life of the application sends so ma
 
 
 def check(make_broker, folder, seed, log, _kills):
-    records = [[number % PARTITIONS, 1_700_000_000_000, f"k{number}", f"value {number}"] for number in range(RECORDS)]
+    records = [[number % PARTITIONS, 0, f"k{number}", f"value {number}"] for number in range(RECORDS)]
     with make_broker(folder / "broker") as broker, ExitStack() as stack:
         topics = Topics(broker, log)
         topics.create(**{"in": PARTITIONS, "out": PARTITIONS, "template": 2})

@@ -92,7 +92,7 @@ class KafkaPython(adapter.GroupMember, ConsumerRebalanceListener):
             for future in [producer.send(topic, partition=partition, **record) for record in records]:
                 future.get(TIMEOUT_S)
             if consumed:
-                offsets = {place: OffsetAndMetadata(self.consumer.position(place), "", None)
+                offsets = {place: OffsetAndMetadata(self.consumer.position(place), "", -1)
                            for place in self.consumer.assignment()}
                 producer.send_offsets_to_transaction(offsets, self.consumer.group_metadata())
             if end == "commit":

@@ -6,6 +6,7 @@
 
 const net = require('node:net');
 const { AssignerProtocol, CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, PartitionAssigners, Partitioners, logLevel } = require('kafkajs');
+const Batch = require('kafkajs/src/consumer/batch');
 const Cluster = require('kafkajs/src/cluster');
 const createLogger = require('kafkajs/src/loggers').createLogger;
 const LoggerConsole = require('kafkajs/src/loggers/console');
@@ -39,6 +40,7 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
 const brokers = [process.argv[2]];
 const kafka = new Kafka({ brokers, logLevel: logLevel.ERROR });
 const admin = kafka.admin();
+const transactional = new Map(); // by transactional id: its producer, and its open transaction or null
 let consumer, groupId, share; // of the group that this process is a member of
 
 // KafkaJS takes and gives headers as an object: a name with one value or an array of them.
@@ -70,15 +72,18 @@ async function newCluster() {
     return cluster;
 }
 
-async function fetchOnce(cluster, topic, partition, offset) {
+// The records of one answer, and the offset to go on at: behind those of aborted transactions too.
+async function fetchOnce(cluster, topic, partition, offset, committed) {
     await cluster.addTargetTopic(topic);
     const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]));
     const broker = await cluster.findBroker({ nodeId });
     const answer = await broker.fetch({
         maxWaitTime: 1000,
+        isolationLevel: committed ? 1 : 0,
         topics: [{ topic, partitions: [{ partition, fetchOffset: offset, maxBytes: 1 << 20 }] }],
     });
-    return answer.responses[0].partitions[0].messages;
+    const batch = new Batch(topic, offset, answer.responses[0].partitions[0]);
+    return { messages: batch.messages, next: batch.isEmptyIncludingFiltered() ? offset : Number(batch.lastOffset()) + 1 };
 }
 
 const commands = {
@@ -159,7 +164,38 @@ const commands = {
         return { hash: 'murmur2' };
     },
 
-    async fetch({ topic, partition, start, count }) {
+    async transact({ topic, partition, id, records, end, timeout_ms: transactionTimeout, consumed }) {
+        const held = transactional.get(id) ?? { transaction: null };
+        try {
+            if (!held.producer) {
+                const createPartitioner = () => () => partition;
+                held.producer = kafka.producer({
+                    transactionalId: id, transactionTimeout, maxInFlightRequests: 1, idempotent: true, createPartitioner,
+                });
+                await held.producer.connect();
+                transactional.set(id, held);
+            }
+            held.transaction ??= await held.producer.transaction();
+            const messages = records.map((record) => ({ key: bytes(record.key), value: bytes(record.value) }));
+            if (messages.length) {
+                await held.transaction.send({ topic, messages });
+            }
+            if (consumed) {
+                const partitions = [...share.positions].map(([read, offset]) => ({ partition: read, offset: String(offset) }));
+                await held.transaction.sendOffsets({ consumerGroupId: groupId, topics: [{ topic: share.topic, partitions }] });
+            }
+            if (end) {
+                const transaction = held.transaction;
+                held.transaction = null;
+                await transaction[end]();
+            }
+        } catch (error) {
+            transactional.delete(id);
+            throw error;
+        }
+    },
+
+    async fetch({ topic, partition, start, count, committed }) {
         let offset = typeof start === 'number' ? start : (await this.list_offsets({ topic, partition, at: start })).offset;
         const cluster = await newCluster();
         const until = Date.now() + TIMEOUT_MS;
@@ -169,8 +205,8 @@ const commands = {
                 if (Date.now() > until) {
                     throw new Error(`${count - records.length} records did not come`);
                 }
-                const messages = await fetchOnce(cluster, topic, partition, offset);
-                for (const message of messages.filter((message) => Number(message.offset) >= offset)) {
+                const { messages, next } = await fetchOnce(cluster, topic, partition, offset, committed);
+                for (const message of messages) {
                     records.push({
                         offset: Number(message.offset),
                         timestamp: Number(message.timestamp),
@@ -179,7 +215,7 @@ const commands = {
                         headers: headerPairs(message.headers),
                     });
                 }
-                offset = records.length ? records[records.length - 1].offset + 1 : offset;
+                offset = next;
             }
         } finally {
             await cluster.disconnect();

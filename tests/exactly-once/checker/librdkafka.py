@@ -13,7 +13,9 @@ PATIENCE_S = 120
 PAUSE_S = 0.02  # between transactions at most: many at once are wanted, not many a second
 PARTITIONS = {"a": 3, "b": 2}
 GROUP = "copiers"
-QUICK = {"reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100, "retry.backoff.ms": 10, "retry.backoff.max.ms": 100,
+# Started anew its producer asks a coordinator that it has given up, and waits (2.16.1), so it is not to "rebootstrap".
+QUICK = {"metadata.recovery.strategy": "none",
+         "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100, "retry.backoff.ms": 10, "retry.backoff.max.ms": 100,
          "topic.metadata.refresh.fast.interval.ms": 20, "socket.timeout.ms": 60000}
 
 

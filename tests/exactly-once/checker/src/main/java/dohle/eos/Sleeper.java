@@ -1,5 +1,6 @@
 package dohle.eos;
 
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
@@ -45,7 +46,7 @@ final class Sleeper extends Worker {
         }
         mustBeRefused(producer, txn, "its time was over");
         done.incrementAndGet();
-        producer.close(java.time.Duration.ZERO);
+        producer.close(Duration.ZERO);
         producer = newProducer();
     }
 

@@ -1,10 +1,12 @@
 package dohle.eos;
 
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
@@ -56,9 +58,10 @@ abstract class Worker extends Thread {
                     step();
                 } catch (KafkaException e) {
                     // Whatever it was, a new producer of the id ends what the old one left.
-                    System.err.println(id + " starts anew: " + e);
+                    System.err.println(id + " starts anew");
+                    e.printStackTrace();
                     notes.write("anew " + id + " " + e.getClass().getSimpleName());
-                    producer.close(java.time.Duration.ZERO);
+                    producer.close(Duration.ZERO);
                     producer = newProducer();
                     startedAnew();
                 }
@@ -152,6 +155,6 @@ abstract class Worker extends Thread {
     }
 
     static List<TopicPartition> places(String topic, int partitions) {
-        return java.util.stream.IntStream.range(0, partitions).mapToObj(i -> new TopicPartition(topic, i)).toList();
+        return IntStream.range(0, partitions).mapToObj(i -> new TopicPartition(topic, i)).toList();
     }
 }

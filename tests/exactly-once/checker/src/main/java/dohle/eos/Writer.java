@@ -1,5 +1,6 @@
 package dohle.eos;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -40,7 +41,7 @@ final class Writer extends Worker {
             KafkaProducer<String, String> old = producer;
             producer = newProducer();
             mustBeRefused(old, txn, "a second producer had its id");
-            old.close(java.time.Duration.ZERO);
+            old.close(Duration.ZERO);
         } else if (kind < 25) {
             abort(txn);
         } else {
