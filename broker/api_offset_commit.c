@@ -188,13 +188,13 @@ static void fail_written(struct request *request, commit_answer *answers, int32_
     }
 }
 
-/* Topics with something to refuse first, then the others; those without partitions not at all. */
+/* Topics with something to refuse first, then the others; of those without partitions only unknown ones. */
 static int32_t order_answers(const commit_answer *answers, const bool *refused, int32_t count, commit_answer *ordered)
 {
     int32_t kept = 0;
     for (int pass = 0; pass < 2; pass++) {
         for (int32_t t = 0; t < count; t++) {
-            if (answers[t].partitions_count > 0 && refused[t] == (pass == 0))
+            if ((refused[t] || answers[t].partitions_count > 0) && refused[t] == (pass == 0))
                 ordered[kept++] = answers[t];
         }
     }
@@ -246,7 +246,7 @@ static commit_answer *commit_offsets(struct commit *commit, int32_t *answers_cou
         if (!begin_topic(commit->request, &commit->topics[t], &answers[t]))
             return NULL;
         any_valid |= refuse_missing(commit, &commit->topics[t], &answers[t], missing) > 0;
-        refused[t] = answers[t].partitions_count > 0;
+        refused[t] = answers[t].partitions_count > 0 || !find_topic(commit, &commit->topics[t]);
         missing += commit->topics[t].partitions_count;
     }
     if (commit->request->abandoned)
