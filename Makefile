@@ -26,6 +26,9 @@ ALL_CFLAGS = -std=c11 $(WARNINGS) $(HARDEN) -fPIE $(if $(SAN),-fsanitize=$(SAN) 
              -D_GNU_SOURCE -DDOHLE_VERSION='"$(VERSION)"' -I$(B)/gen -I. $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) -pie $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) -pthread
 LIBS     = -luv -lz -llz4 -lzstd -lsnappy
+ifneq ($(wildcard /lib/ld-musl-*),) # musl has no makecontext()
+LIBS    += -lucontext
+endif
 ifeq ($(shell uname -s),Darwin)
 BREW    := $(shell brew --prefix 2>/dev/null)
 LIB_CFLAGS = $(if $(BREW),-I$(BREW)/include)
@@ -125,13 +128,17 @@ GROUP_SETTINGS  = tests/conformance/groups/server.properties
 # The same for transactions: they run out of time soon.
 TRANSACTION_SCENARIOS = $(sort $(wildcard tests/conformance/transactions/*.scenario))
 TRANSACTION_SETTINGS  = tests/conformance/transactions/server.properties
-RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance --start "$(B)/bin/dohle --ephemeral --port 0" \
-        $(GROUP_SCENARIOS:%=--besides %) $(TRANSACTION_SCENARIOS:%=--besides %) $(SCENARIOS) && \
-    $(SUITE) groups $(B)/bin/conformance --part --start "$(B)/bin/dohle --ephemeral --port 0 $(GROUP_SETTINGS)" \
+# What other runs ask counts too, for versions and for errors.
+BESIDES         = $(GROUP_SCENARIOS) $(TRANSACTION_SCENARIOS) $(DISK_SCENARIOS)
+# Clocks of the broker that the runner sets. Sanitizers want to be in front of every other library.
+CLOCK           = $(if $(SAN),,$(if $(filter Linux,$(shell uname -s)),$(B)/clock.so))
+RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance $(CLOCK:%=--clock %) --start "$(B)/bin/dohle --ephemeral --port 0" \
+        --errors tests/conformance/errors.reachable $(BESIDES:%=--besides %) $(SCENARIOS) && \
+    $(SUITE) groups $(B)/bin/conformance $(CLOCK:%=--clock %) --part --start "$(B)/bin/dohle --ephemeral --port 0 $(GROUP_SETTINGS)" \
         $(GROUP_SCENARIOS) && \
-    $(SUITE) transactions $(B)/bin/conformance --part \
+    $(SUITE) transactions $(B)/bin/conformance $(CLOCK:%=--clock %) --part \
         --start "$(B)/bin/dohle --ephemeral --port 0 $(TRANSACTION_SETTINGS)" $(TRANSACTION_SCENARIOS) && \
-    $(SUITE) disk $(B)/bin/conformance --part \
+    $(SUITE) disk $(B)/bin/conformance $(CLOCK:%=--clock %) --part \
         --start '$(B)/bin/dohle --data $$FOLDER/data --port $$PORT $$OVERRIDES $(DISK_SETTINGS)' $(DISK_SCENARIOS)
 
 unit: $(TESTS) ## Run the unit tests
@@ -139,7 +146,21 @@ unit: $(TESTS) ## Run the unit tests
 	$(Q)$(RUN_UNITS)
 	$(Q)$(SUITE) --total
 
-tests: $(TESTS) $(TOOLS) ## Build the tests and do not run them
+$(B)/clock.so: tests/crash/clock.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) -shared -fPIC -o $@ $< -ldl
+
+scenarios: all $(CLOCK) $(B)/bin/conformance ## Run the scenarios, without the units
+	$(Q)$(SUITE) --start
+	$(Q)$(RUN_SCENARIOS)
+	$(Q)$(SUITE) --total
+
+mutate: ## See that the tests notice each fault of tests/mutants (hours)
+	$(Q)tests/mutants/run
+
+.PHONY: scenarios mutate
+
+tests: $(TESTS) $(TOOLS) $(CLOCK) ## Build the tests and do not run them
 
 test: all ## Run all quick tests: units, conformance with Apache Kafka's answers, the clients that this machine has
 	$(Q)$(MAKE) --no-print-directory tests
@@ -159,6 +180,7 @@ check: ## Run the tests under sanitizers, static analysis, layering
 	$(Q)if command -v python3 >/dev/null; then $(SUITE) hostile tests/hostile/run --quick --binary $(B)/bin/dohle; fi
 	$(Q)$(SUITE) docs $(MAKE) --no-print-directory docs-check
 	$(Q)$(SUITE) layers tests/layers $(B)
+	$(Q)if command -v python3 >/dev/null; then $(SUITE) mutants tests/mutants/run --check; fi
 	$(Q)if clang-format --version 2>/dev/null | grep -q ' 14\.'; then $(SUITE) format $(MAKE) --no-print-directory format-check; fi
 	$(Q)if command -v cppcheck >/dev/null; then $(SUITE) cppcheck $(CPPCHECK) protocol storage broker; fi
 	$(Q)$(SUITE) --total
@@ -248,13 +270,14 @@ faults: $(B)/bin/test_log_faults $(B)/bin/test_broker_faults ## Every failure po
 
 .PHONY: faults
 
-nightly: ## All of .ci/run, thousands of kills, many swaps, the long siege, every failure point, then fuzzing for half an hour each
+nightly: ## All of .ci/run, thousands of kills, many swaps, the long siege, every failure point, faults in the broker, then fuzzing for half an hour each
 	$(Q).ci/run
 	$(Q)tests/crash/run --require --binary $(B)/bin/dohle --kills 3000
 	$(Q)tests/exactly-once/run --require --long --only checker --binary $(B)/bin/dohle
 	$(Q)tests/swap/run --turns 30 --binary $(B)/bin/dohle
 	$(Q)tests/hostile/run --long --only siege --binary $(B)/bin/dohle
 	$(Q)$(MAKE) --no-print-directory faults
+	$(Q)$(MAKE) --no-print-directory mutate
 	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=1800
 
 bench: all ## Measure CPU time, memory and start of dohle beside Apache Kafka and the machine's floor

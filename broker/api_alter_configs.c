@@ -65,8 +65,6 @@ static struct outcome alter_topic(const struct change *change)
     const char *sentence = topic_name_check(resource->resource_name);
     if (sentence)
         return refused(KAFKA_INVALID_TOPIC_EXCEPTION, sentence);
-    if (!catalog_topic(broker->catalog, resource->resource_name))
-        return refused(KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "There is no topic of this name.");
     const struct topic_overrides *before = values_before(change);
     struct topic_overrides after = copy_before(change, before);
     bool good = true;
@@ -74,10 +72,13 @@ static struct outcome alter_topic(const struct change *change)
         good = topic_overrides_alter(&after, (enum config_operation)resource->configs[i].config_operation,
                                      resource->configs[i].name, resource->configs[i].value, error);
     good = good && topic_overrides_check(&after, broker->config, error);
-    if (good)
+    bool exists = catalog_topic(broker->catalog, resource->resource_name) != NULL; /* Kafka looks at the values first */
+    if (good && exists)
         add_differences(change, before, &after);
     topic_overrides_release(&after);
-    return good ? ACCEPTED : refused(KAFKA_INVALID_CONFIG, arena_printf(&change->request->arena, "%s", error));
+    if (!good)
+        return refused(KAFKA_INVALID_CONFIG, arena_printf(&change->request->arena, "%s", error));
+    return exists ? ACCEPTED : refused(KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "There is no topic of this name.");
 }
 
 #define MIN_INSYNC "min.insync.replicas"

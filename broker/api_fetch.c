@@ -1,7 +1,7 @@
 /* Fetch: record batches from partitions, now or when there are enough.
  *
- *     request --> items (its own, or its session's) --> read: a slice of each log, errors
- *                    ^                                     |
+ *     request --> items (its own, or its session's) --> read: a slice of each log, errors; what a turn has no time for
+ *                    ^                                     |  is read in later ones, the request being parked meanwhile
  *                    |                 enough, an error, or no time left? --> answer
  *                    |                                     | no
  *                    +--- append, delete, time: again <-- park in the purgatory
@@ -16,6 +16,7 @@
 #include "broker.h"
 #include "errors.h"
 #include "fetch_session.h"
+#include "long_work.h"
 #include "partition.h"
 #include "purgatory.h"
 
@@ -23,6 +24,9 @@
  * have. */
 #define REPLICA_CONSUMER (-1)
 #define REPLICA_DEBUG    (-2)
+
+#define NO_MEMORY       "its fetch needs more memory than a request may use"
+#define READS_OF_A_LOOK 16 /* at the clock; a read takes 3 microseconds */
 
 typedef struct kp_fetch_response_responses_partitions_aborted_transactions aborted_transaction;
 
@@ -47,14 +51,17 @@ struct fetch {
     bool by_id; /* version 13 and later */
     enum isolation isolation;
     int32_t replica_id;
-    int32_t max_bytes, min_bytes;
+    int32_t max_bytes, min_bytes, max_wait_ms;
     struct fetch_item *items; /* without a session */
     int32_t items_count;      /* of either */
+    bool names_kept;          /* those of the items without a session are copies */
     struct fetch_read *reads; /* by position; room for reads_max */
-    int32_t reads_max;
-    bool waited;      /* it was parked */
-    bool must_answer; /* an error or a diverging epoch was met */
-    int64_t bytes;    /* that were read */
+    int32_t reads_count, reads_max;
+    int32_t session_epoch; /* when the reading began: with another one the items may be others */
+    struct long_work work; /* the reading, in later turns */
+    bool waited;           /* it was parked for more */
+    bool must_answer;      /* an error or a diverging epoch was met */
+    int64_t bytes;         /* that were read */
     struct purgatory_wait wait;
 };
 
@@ -221,17 +228,20 @@ static struct fetch_item *next_item(const struct fetch *fetch, int32_t position,
 
 static void release_slices(struct fetch *fetch)
 {
-    for (int32_t i = 0; i < fetch->items_count; i++) {
+    for (int32_t i = 0; i < fetch->reads_count; i++) {
         if (fetch->reads[i].slice.segment != NULL)
             log_slice_release(&fetch->reads[i].slice);
     }
 }
 
-/* Read all items. False: no memory for it, and no slice is held. */
-static bool read_items(struct fetch *fetch)
+/* Begin to read all items. False: no memory for it. */
+static bool begin_reading(struct fetch *fetch)
 {
-    if (fetch->session != NULL)
+    fetch->reads_count = 0;
+    if (fetch->session != NULL) {
         fetch->items_count = fetch->session->items_count;
+        fetch->session_epoch = fetch->session->epoch;
+    }
     if (fetch->items_count > fetch->reads_max) {
         fetch->reads = arena_calloc(&fetch->request->arena, (size_t)fetch->items_count, sizeof *fetch->reads);
         if (fetch->reads == NULL)
@@ -240,17 +250,20 @@ static bool read_items(struct fetch *fetch)
     }
     fetch->bytes = 0;
     fetch->must_answer = false;
-    struct fetch_item *item = NULL;
-    for (int32_t i = 0; i < fetch->items_count; i++) {
-        item = next_item(fetch, i, item);
-        if (!read_item(fetch, &fetch->reads[i], item)) {
-            release_slices(fetch);
-            return false;
-        }
-        if (fetch->reads[i].error != KAFKA_NONE || fetch->reads[i].diverging_end_offset >= 0)
-            fetch->must_answer = true;
-    }
     return true;
+}
+
+/* False: no memory for it. */
+static bool read_next(struct fetch *fetch)
+{
+    int32_t position = fetch->reads_count;
+    struct fetch_item *item = next_item(fetch, position, position == 0 ? NULL : fetch->reads[position - 1].item);
+    struct fetch_read *read = &fetch->reads[position];
+    bool good = read_item(fetch, read, item);
+    fetch->reads_count++;
+    if (read->error != KAFKA_NONE || read->diverging_end_offset >= 0)
+        fetch->must_answer = true;
+    return good;
 }
 
 /* ---- answering ------------------------------------------------------------------------------------------------------ */
@@ -298,7 +311,8 @@ static void fill_partition(const struct fetch *fetch, struct fetch_read *read,
     answer->diverging_epoch.epoch = read->diverging_epoch;
     answer->diverging_epoch.end_offset = read->diverging_end_offset;
     /* null says that nobody asked which transactions were aborted; Kafka names an unknown topic's as none */
-    bool committed = fetch->isolation == ISOLATION_READ_COMMITTED && read->error == KAFKA_NONE;
+    bool committed = fetch->isolation == ISOLATION_READ_COMMITTED && read->error == KAFKA_NONE &&
+                     read->diverging_end_offset < 0; /* then nothing was read */
     answer->aborted_transactions = read->aborted;
     answer->aborted_transactions_count = committed || read->unknown ? read->aborted_count : -1;
     bool leader_wanted = read->error == KAFKA_FENCED_LEADER_EPOCH || read->error == KAFKA_NOT_LEADER_OR_FOLLOWER;
@@ -366,9 +380,9 @@ static bool fill_response(struct fetch *fetch, struct kp_fetch_response *respons
     bool names_leader = false;
     const struct fetch_item *previous = NULL;
     struct kp_fetch_response_responses *topic = NULL;
-    for (int32_t i = 0; i < fetch->items_count; i++) {
-        struct fetch_read *read = &fetch->reads[i];
-        if (fetch->session != NULL && !tells_news(read))
+    for (int32_t i = 0; i < 2 * fetch->items_count; i++) { /* first what was read, then what is unknown, as Kafka */
+        struct fetch_read *read = &fetch->reads[i % fetch->items_count];
+        if (read->unknown != (i >= fetch->items_count) || (fetch->session != NULL && !tells_news(read)))
             continue;
         if (previous == NULL || !same_topic(previous, read->item)) {
             topic = &topics[response->responses_count++];
@@ -415,7 +429,7 @@ static void answer(struct fetch *fetch)
     struct kp_fetch_response response = kp_fetch_response_default;
     request_hold(request); /* the slices that the answer does not take are given back below */
     if (!fill_response(fetch, &response)) {
-        request_close(request, "its fetch needs more memory than a request may use");
+        request_close(request, NO_MEMORY);
     } else {
         bool throttled = is_throttled(fetch, &response);
         if (throttled)
@@ -444,9 +458,10 @@ static void answer_error(struct request *request, enum kafka_error error)
 /* There is no memory for what this fetch asks: close, with nothing left behind. */
 static void refuse(struct fetch *fetch)
 {
+    release_slices(fetch);
     if (fetch->session != NULL)
         fetch_session_unref(fetch->session);
-    request_close(fetch->request, "its fetch needs more memory than a request may use");
+    request_close(fetch->request, NO_MEMORY);
 }
 
 /* ---- waiting -------------------------------------------------------------------------------------------------------- */
@@ -481,6 +496,8 @@ static bool ready(const struct fetch *fetch)
     return false;
 }
 
+static void read_items(struct fetch *fetch);
+
 static void fetch_retry(struct purgatory_wait *wait, bool expired)
 {
     struct fetch *fetch = CONTAINER_OF(wait, struct fetch, wait);
@@ -488,22 +505,20 @@ static void fetch_retry(struct purgatory_wait *wait, bool expired)
         return;
     purgatory_end(wait);
     fetch->waited = true;
-    if (read_items(fetch))
-        answer(fetch);
+    if (begin_reading(fetch))
+        read_items(fetch);
     else
         refuse(fetch);
 }
 
-/* Keep what borrows the frame, and wait for the partitions. False: no memory for it. */
-static bool park(struct fetch *fetch, int32_t max_wait_ms)
+/* Keep what borrows the frame. False: no memory for it. */
+static bool keep_names(struct fetch *fetch)
 {
     struct request *request = fetch->request;
-    struct broker *broker = request->broker;
-    struct purgatory_watch *watches = arena_calloc(&request->arena, (size_t)fetch->items_count, sizeof *watches);
-    if (watches == NULL)
-        return false;
+    if (fetch->names_kept || fetch->session != NULL || fetch->by_id)
+        return true;
     struct kp_string copied = KP_NULL_STRING, original = KP_NULL_STRING;
-    for (int32_t i = 0; i < fetch->items_count && fetch->session == NULL && !fetch->by_id; i++) {
+    for (int32_t i = 0; i < fetch->items_count; i++) {
         struct kp_string *topic = &fetch->items[i].topic;
         if (topic->data != original.data) {
             original = *topic;
@@ -513,7 +528,22 @@ static bool park(struct fetch *fetch, int32_t max_wait_ms)
         }
         *topic = copied;
     }
-    purgatory_begin(&fetch->wait, broker, broker->env->now(broker->env).mono_ms + max_wait_ms, watches, fetch_retry);
+    fetch->names_kept = true;
+    return true;
+}
+
+/* Wait for the partitions. False: no memory for it. */
+static bool park(struct fetch *fetch)
+{
+    struct request *request = fetch->request;
+    struct broker *broker = request->broker;
+    struct purgatory_watch *watches = arena_calloc(&request->arena, (size_t)fetch->items_count, sizeof *watches);
+    if (watches == NULL || !keep_names(fetch))
+        return false;
+    if (request->is_parked) /* for the reading */
+        request_unpark(request);
+    purgatory_begin(&fetch->wait, broker, broker->env->now(broker->env).mono_ms + fetch->max_wait_ms, watches,
+                    fetch_retry);
     for (int32_t i = 0; i < fetch->items_count; i++) {
         enum kafka_error error;
         struct partition *partition = find_partition(fetch, fetch->reads[i].item, &error);
@@ -523,6 +553,72 @@ static bool park(struct fetch *fetch, int32_t max_wait_ms)
     request->parked = fetch;
     request_park(request, fetch_canceled);
     return true;
+}
+
+/* ---- reading in parts ----------------------------------------------------------------------------------------------- */
+
+static void reading_canceled(struct request *request)
+{
+    struct fetch *fetch = request->parked;
+    long_work_end(&fetch->work);
+    release_slices(fetch);
+    if (fetch->session != NULL)
+        fetch_session_unref(fetch->session);
+}
+
+static void go_on_reading(struct long_work *work)
+{
+    struct fetch *fetch = CONTAINER_OF(work, struct fetch, work);
+    long_work_end(work);
+    bool same_items = fetch->session == NULL || fetch->session->epoch == fetch->session_epoch;
+    if (!same_items)
+        release_slices(fetch);
+    if (same_items || begin_reading(fetch))
+        read_items(fetch);
+    else
+        refuse(fetch);
+}
+
+/* False: no memory for waiting. */
+static bool read_later(struct fetch *fetch)
+{
+    struct request *request = fetch->request;
+    if (!keep_names(fetch))
+        return false;
+    request->parked = fetch;
+    if (request->is_parked) /* in the purgatory, a moment ago */
+        request->canceled = reading_canceled;
+    else
+        request_park(request, reading_canceled);
+    long_work_begin(request->broker, &fetch->work, go_on_reading);
+    return true;
+}
+
+static void all_read(struct fetch *fetch)
+{
+    if (fetch->waited || fetch->max_wait_ms <= 0 || fetch->items_count == 0 || fetch->bytes >= fetch->min_bytes ||
+        fetch->must_answer || fetch->request->broker->stopping || ready(fetch)) {
+        answer(fetch);
+        return;
+    }
+    release_slices(fetch);
+    if (!park(fetch))
+        refuse(fetch);
+}
+
+/* Read on, as far as the turn has time. */
+static void read_items(struct fetch *fetch)
+{
+    while (fetch->reads_count < fetch->items_count) {
+        bool looks = fetch->reads_count % READS_OF_A_LOOK == READS_OF_A_LOOK - 1;
+        if (looks && !broker_has_time(fetch->request->broker) && read_later(fetch))
+            return;
+        if (!read_next(fetch)) {
+            refuse(fetch);
+            return;
+        }
+    }
+    all_read(fetch);
 }
 
 /* ---- the request ---------------------------------------------------------------------------------------------------- */
@@ -650,7 +746,7 @@ void api_fetch(struct request *request)
     const struct kp_fetch_request *body = request->body;
     struct fetch *fetch = arena_calloc(&request->arena, 1, sizeof *fetch);
     if (fetch == NULL) {
-        request_close(request, "its fetch needs more memory than a request may use");
+        request_close(request, NO_MEMORY);
         return;
     }
     int32_t max_bytes_allowed = request->broker->config->fetch_max_bytes;
@@ -663,6 +759,7 @@ void api_fetch(struct request *request)
     if (request->counted && fetch->replica_id < 0)
         cap_by_quota(fetch);
     fetch->min_bytes = body->min_bytes < fetch->max_bytes ? body->min_bytes : fetch->max_bytes;
+    fetch->max_wait_ms = body->max_wait_ms;
     enum kafka_error error = find_session(fetch, body);
     if (error == KAFKA_NONE && fetch->session != NULL && !update_session(fetch, body))
         error = KAFKA_FETCH_SESSION_ID_NOT_FOUND; /* which has the client begin anew, with a full fetch */
@@ -670,16 +767,8 @@ void api_fetch(struct request *request)
         answer_error(request, error);
         return;
     }
-    if ((fetch->session == NULL && !take_items(fetch, body)) || !read_items(fetch)) {
-        refuse(fetch);
-        return;
-    }
-    if (body->max_wait_ms <= 0 || fetch->items_count == 0 || fetch->bytes >= fetch->min_bytes || fetch->must_answer ||
-        request->broker->stopping || ready(fetch)) {
-        answer(fetch);
-        return;
-    }
-    release_slices(fetch);
-    if (!park(fetch, body->max_wait_ms))
+    if ((fetch->session != NULL || take_items(fetch, body)) && begin_reading(fetch))
+        read_items(fetch);
+    else
         refuse(fetch);
 }

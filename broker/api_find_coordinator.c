@@ -55,19 +55,18 @@ static void answer_many(struct request *request, const char *host, int32_t port)
     const struct kp_find_coordinator_request *body = request->body;
     struct kp_find_coordinator_response response = kp_find_coordinator_response_default;
     int32_t count = body->coordinator_keys_count;
-    response.coordinators = arena_calloc(&request->arena, (size_t)count, sizeof *response.coordinators);
+    response.coordinators = arena_alloc(&request->arena, (size_t)count * sizeof *response.coordinators);
     if (!response.coordinators) {
         request_close(request, NO_MEMORY);
         return;
     }
     struct coordinator *coordinator = coordinator_of(request, body->key_type);
     enum kafka_error ensured = count > 0 ? ensure(request, coordinator) : KAFKA_NONE;
-    response.coordinators_count = count;
-    for (int32_t i = 0; i < count; i++) {
+    for (int32_t i = 0; i < count && request_pause(request, 1); i++) {
         enum kafka_error error =
             ensured == KAFKA_NONE ? coordinator_find(coordinator, body->coordinator_keys[i]) : ensured;
         bool found = error == KAFKA_NONE;
-        response.coordinators[i] = (struct kp_find_coordinator_response_coordinators){
+        response.coordinators[response.coordinators_count++] = (struct kp_find_coordinator_response_coordinators){
             .key = body->coordinator_keys[i],
             .node_id = found ? request->broker->node_id : -1,
             .host = found ? kp_string_of(host) : KP_EMPTY_STRING,

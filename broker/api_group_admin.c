@@ -5,6 +5,7 @@
 #include "broker.h"
 #include "coord/classic_group.h"
 #include "group_coordinator.h"
+#include "limits.h"
 #include "outcome.h"
 
 #include <string.h>
@@ -59,7 +60,7 @@ void api_list_groups(struct request *request)
         request_respond(request, &response);
         return;
     }
-    response.groups = arena_calloc(&request->arena, groups->by_id.count, sizeof *response.groups);
+    response.groups = arena_alloc(&request->arena, groups->by_id.count * sizeof *response.groups);
     if (!response.groups) {
         request_close(request, NO_MEMORY);
         return;
@@ -76,6 +77,22 @@ void api_list_groups(struct request *request)
 
 /* ---- DescribeGroups ------------------------------------------------------------------------------------------------- */
 
+static bool describe_member(struct request *request, const struct group_member *member, bool stable,
+                            struct kp_describe_groups_response_groups_members *to)
+{
+    *to = (struct kp_describe_groups_response_groups_members){
+        .member_id = member->id,
+        .group_instance_id = member->instance_id,
+        .client_id = member->client_id,
+        .client_host = member->client_host,
+        .member_metadata = stable ? group_member_metadata(member) : (struct kp_bytes){NULL, 0},
+        .member_assignment = member->assignment,
+    };
+    return request_keep(request, &to->member_id) && request_keep(request, &to->group_instance_id) &&
+           request_keep(request, &to->client_id) && request_keep(request, &to->client_host) &&
+           request_keep_bytes(request, &to->member_metadata) && request_keep_bytes(request, &to->member_assignment);
+}
+
 /* What members said of themselves is shown when all of them have been assigned something. */
 static bool describe_members(struct request *request, const struct classic_group *classic,
                              struct kp_describe_groups_response_groups *answer)
@@ -87,16 +104,8 @@ static bool describe_members(struct request *request, const struct classic_group
     answer->members_count = classic->members_count;
     list_for_each (&classic->members, node) {
         const struct group_member *member = CONTAINER_OF(node, struct group_member, link);
-        if (!to)
+        if (!to || !describe_member(request, member, stable, to++))
             return false;
-        *to++ = (struct kp_describe_groups_response_groups_members){
-            .member_id = member->id,
-            .group_instance_id = member->instance_id,
-            .client_id = member->client_id,
-            .client_host = member->client_host,
-            .member_metadata = stable ? group_member_metadata(member) : (struct kp_bytes){NULL, 0},
-            .member_assignment = member->assignment,
-        };
     }
     return true;
 }
@@ -130,19 +139,21 @@ static bool describe(struct request *request, struct kp_string id, struct kp_des
     answer->protocol_type = protocol_type_of(group);
     if (group->classic.state == CLASSIC_STABLE && group->classic.protocol_name.size >= 0)
         answer->protocol_data = group->classic.protocol_name;
-    return describe_members(request, &group->classic, answer);
+    return request_keep(request, &answer->protocol_type) && request_keep(request, &answer->protocol_data) &&
+           describe_members(request, &group->classic, answer);
 }
 
 void api_describe_groups(struct request *request)
 {
     const struct kp_describe_groups_request *body = request->body;
     struct kp_describe_groups_response response = kp_describe_groups_response_default;
-    response.groups = arena_calloc(&request->arena, (size_t)body->groups_count, sizeof *response.groups);
+    response.groups = arena_alloc(&request->arena, (size_t)body->groups_count * sizeof *response.groups);
     bool fits = response.groups != NULL;
-    for (int32_t i = 0; i < body->groups_count && fits; i++) {
-        response.groups[i] = kp_describe_groups_response_groups_default;
-        response.groups_count++;
-        fits = describe(request, body->groups[i], &response.groups[i]);
+    for (int32_t i = 0, done = 0; i < body->groups_count && fits && request_pause(request, done); i++) {
+        struct kp_describe_groups_response_groups *group = &response.groups[response.groups_count++];
+        *group = kp_describe_groups_response_groups_default;
+        fits = describe(request, body->groups[i], group);
+        done = 2 + 4 * group->members_count;
     }
     if (fits)
         request_respond(request, &response);
@@ -151,6 +162,9 @@ void api_describe_groups(struct request *request)
 }
 
 /* ---- DeleteGroups --------------------------------------------------------------------------------------------------- */
+
+/* A group that is deleted is an append, and takes as long as so many that are not there. */
+#define DELETION_ITEMS 32
 
 static enum kafka_error delete_group(struct request *request, struct kp_string id)
 {
@@ -170,17 +184,20 @@ void api_delete_groups(struct request *request)
     struct kp_delete_groups_response response = kp_delete_groups_response_default;
     size_t count = (size_t)body->groups_names_count;
     struct asked_names names;
-    response.results = arena_calloc(&request->arena, count, sizeof *response.results);
+    if (count > CHANGES_AT_ONCE_MAX && !request_in_parts(request))
+        return;
+    response.results = arena_alloc(&request->arena, count * sizeof *response.results);
     if (!response.results ||
         !asked_names_init(&names, &request->arena, count, request->broker->groups->groups->by_id.seed)) {
         request_close(request, NO_MEMORY);
         return;
     }
-    for (size_t i = 0; i < count; i++) {
+    enum kafka_error error = KAFKA_NONE;
+    for (size_t i = 0; i < count && request_pause(request, error == KAFKA_NONE ? DELETION_ITEMS : 1); i++) {
         struct kp_string id = body->groups_names[i];
         if (!asked_names_note(&names, id))
             continue;
-        enum kafka_error error = delete_group(request, id);
+        error = delete_group(request, id);
         response.results[response.results_count++] = (struct kp_delete_groups_response_results){
             .group_id = id, .error_code = (int16_t)error, .error_message = KP_NULL_STRING};
     }

@@ -2,7 +2,7 @@
  *
  * On a single node the second question has one answer; what remains are names, ids, errors, and topics that are made
  * because somebody asks for them. Topics are answered in the order of their names (or ids), each once; those of a very
- * long list in its order. */
+ * long list in its order. What is much goes in parts. */
 #include "api.h"
 #include "asked_names.h"
 #include "authorized_operations.h"
@@ -12,7 +12,9 @@
 #include "topic_name.h"
 
 /* So many topics of a request are answered in the order of their names. */
-#define SORTED_MAX 10000
+#define SORTED_MAX 2000
+/* So many topics that are missing are looked at for one change, where the request is handled in parts. */
+#define CREATED_IN_A_PART 64
 
 /* ---- Metadata ------------------------------------------------------------------------------------------------------- */
 
@@ -21,9 +23,20 @@ struct metadata {
     const struct kp_metadata_request *body;
     int32_t *self; /* this node's id, as an array of one */
     struct kp_metadata_response_topics *topics;
-    int32_t count;
+    int32_t count, capacity;
     bool out_of_memory;
 };
+
+/* Room for the answers to `count` topics, with those that are there. */
+static void reserve(struct metadata *metadata, int32_t count)
+{
+    struct kp_metadata_response_topics *topics = arena_alloc(&metadata->request->arena, (size_t)count * sizeof *topics);
+    metadata->out_of_memory = topics == NULL;
+    if (topics != NULL && metadata->count > 0)
+        memcpy(topics, metadata->topics, (size_t)metadata->count * sizeof *topics);
+    metadata->topics = topics;
+    metadata->capacity = count;
+}
 
 static struct kp_metadata_response_topics *next_topic(struct metadata *metadata)
 {
@@ -55,7 +68,7 @@ static void answer_topic(struct metadata *metadata, const struct topic *topic)
     to->topic_id = topic->id;
     to->is_internal = topic->internal;
     to->partitions = arena_calloc(&metadata->request->arena, (size_t)topic->partitions_count, sizeof *to->partitions);
-    if (!to->partitions) {
+    if (!to->partitions || !request_keep(metadata->request, &to->name)) {
         metadata->out_of_memory = true;
         return;
     }
@@ -94,19 +107,19 @@ static bool take_permits(const struct request *request)
                       broker->env->now(broker->env).mono_ms, &throttle_ms);
 }
 
-/* Make the topics that are asked for and missing, all in one change, and no more than one request may make; the answer
- * is held until it is durable. */
-static enum kafka_error create_missing(struct metadata *metadata, const struct kp_metadata_request_topics **asked,
-                                       int32_t count)
+/* Make those of the topics that are missing, all in one change, as far as it may have `*left` records. */
+static enum kafka_error create_these(struct metadata *metadata, const struct kp_metadata_request_topics **asked,
+                                     int32_t count, int32_t *left)
 {
     struct broker *broker = metadata->request->broker;
     struct metadata_batch batch;
     controller_begin(broker, &batch);
-    for (int32_t i = 0; i < count && metadata_batch_count(&batch) < PARTITIONS_PER_REQUEST_MAX; i++) {
+    for (int32_t i = 0; i < count && metadata_batch_count(&batch) < *left; i++) {
         if (!catalog_topic(broker->catalog, asked[i]->name) && may_create(metadata, asked[i]->name) &&
             take_permits(metadata->request))
             controller_add_topic(broker, &batch, asked[i]->name, broker->config->num_partitions, NULL);
     }
+    *left -= metadata_batch_count(&batch);
     if (metadata_batch_count(&batch) > 0 && broker->config->default_replication_factor > 1) {
         metadata_batch_release(&batch);
         return KAFKA_INVALID_REPLICATION_FACTOR;
@@ -114,11 +127,56 @@ static enum kafka_error create_missing(struct metadata *metadata, const struct k
     return controller_commit(broker, &batch, metadata->request);
 }
 
+/* Make the topics that are asked for and missing, and no more than one request may make; the answer is held until it is
+ * durable. Kafka does all in one change; one that is handled in parts is several. */
+static enum kafka_error create_missing(struct metadata *metadata, const struct kp_metadata_request_topics **asked,
+                                       int32_t count)
+{
+    struct request *request = metadata->request;
+    int32_t left = PARTITIONS_PER_REQUEST_MAX;
+    if (!metadata->body->allow_auto_topic_creation || !request->broker->config->auto_create_topics_enable)
+        return KAFKA_NONE;
+    if (!request_is_in_parts(request))
+        return create_these(metadata, asked, count, &left);
+    enum kafka_error error = KAFKA_NONE;
+    for (int32_t i = 0; i < count && left > 0 && error == KAFKA_NONE; i += CREATED_IN_A_PART) {
+        int32_t part = count - i < CREATED_IN_A_PART ? count - i : CREATED_IN_A_PART;
+        error = create_these(metadata, &asked[i], part, &left);
+        if (!request_pause(request, CREATED_IN_A_PART))
+            break;
+    }
+    return error;
+}
+
+/* After an answer, or before the first. */
+static bool may_go_on(struct metadata *metadata)
+{
+    int32_t partitions = metadata->count > 0 ? metadata->topics[metadata->count - 1].partitions_count : 0;
+    return !metadata->out_of_memory && request_pause(metadata->request, 1 + partitions);
+}
+
+static void answer_all(struct metadata *metadata)
+{
+    const struct catalog *catalog = metadata->request->broker->catalog;
+    bool in_parts = request_is_in_parts(metadata->request);
+    for (int32_t i = 0; may_go_on(metadata) && i < catalog_topics_count(catalog);) {
+        if (in_parts && metadata->count > 0) { /* others may have come before it, or gone */
+            i = catalog_position_after(catalog, metadata->topics[metadata->count - 1].name);
+            if (i == catalog_topics_count(catalog))
+                break;
+        }
+        if (metadata->count == metadata->capacity)
+            reserve(metadata, 2 * metadata->capacity + 16);
+        if (!metadata->out_of_memory)
+            answer_topic(metadata, catalog_topic_at(catalog, i++));
+    }
+}
+
 static void answer_names(struct metadata *metadata, const struct kp_metadata_request_topics **asked, int32_t count)
 {
     const struct catalog *catalog = metadata->request->broker->catalog;
     enum kafka_error created = create_missing(metadata, asked, count);
-    for (int32_t i = 0; i < count; i++) {
+    for (int32_t i = 0; i < count && may_go_on(metadata); i++) {
         const struct topic *topic = catalog_topic(catalog, asked[i]->name);
         if (topic)
             answer_topic(metadata, topic);
@@ -131,14 +189,27 @@ static void answer_names(struct metadata *metadata, const struct kp_metadata_req
     }
 }
 
+/* Of the topic that was answered last. */
+static void tell_no_operations(struct metadata *metadata)
+{
+    metadata->topics[metadata->count - 1].topic_authorized_operations =
+        kp_metadata_response_topics_default.topic_authorized_operations;
+}
+
+static void answer_unknown_id(struct metadata *metadata, struct kp_uuid id)
+{
+    answer_error(metadata, KP_NULL_STRING, id, KAFKA_UNKNOWN_TOPIC_ID);
+    tell_no_operations(metadata);
+}
+
 static void answer_ids(struct metadata *metadata, const struct kp_metadata_request_topics **asked, int32_t count)
 {
-    for (int32_t i = 0; i < count; i++) {
+    for (int32_t i = 0; i < count && may_go_on(metadata); i++) {
         const struct topic *topic = catalog_topic_by_id(metadata->request->broker->catalog, asked[i]->topic_id);
         if (topic)
             answer_topic(metadata, topic);
         else if (!kp_uuid_is_zero(asked[i]->topic_id)) /* beside an id, names are not looked at */
-            answer_error(metadata, KP_NULL_STRING, asked[i]->topic_id, KAFKA_UNKNOWN_TOPIC_ID);
+            answer_unknown_id(metadata, asked[i]->topic_id);
     }
 }
 
@@ -165,7 +236,7 @@ static bool leave_out_repeated(struct metadata *metadata, const struct kp_metada
     if (!asked_names_init(&names, &request->arena, (size_t)metadata->body->topics_count, seed))
         return false;
     *count = 0;
-    for (int32_t i = 0; i < metadata->body->topics_count; i++) {
+    for (int32_t i = 0; i < metadata->body->topics_count && request_pause(request, 1); i++) {
         const struct kp_metadata_request_topics *topic = &metadata->body->topics[i];
         struct kp_string id = {(const char *)topic->topic_id.bytes, sizeof topic->topic_id.bytes};
         if (asked_names_note(&names, by_id ? id : topic->name))
@@ -181,7 +252,7 @@ static const struct kp_metadata_request_topics **sort_asked(struct metadata *met
     int (*compare)(const void *a, const void *b) = by_id ? compare_ids : compare_names;
     size_t asked_count = (size_t)metadata->body->topics_count;
     const struct kp_metadata_request_topics **asked =
-        arena_calloc(&metadata->request->arena, asked_count, sizeof *asked);
+        arena_alloc(&metadata->request->arena, asked_count * sizeof *asked);
     if (!asked)
         return NULL;
     if (asked_count > SORTED_MAX)
@@ -198,11 +269,11 @@ static const struct kp_metadata_request_topics **sort_asked(struct metadata *met
 }
 
 /* What is wrong with the request as a whole: ids came to be understood after they came to be sent (KIP-516). */
-static enum kafka_error check_asked(const struct metadata *metadata, bool *by_id)
+static enum kafka_error check_asked(struct metadata *metadata, bool *by_id)
 {
     enum kafka_error error = KAFKA_NONE;
     *by_id = false;
-    for (int32_t i = 0; i < metadata->body->topics_count; i++) {
+    for (int32_t i = 0; i < metadata->body->topics_count && request_pause(metadata->request, i % 16 == 0); i++) {
         const struct kp_metadata_request_topics *topic = &metadata->body->topics[i];
         bool has_id = !kp_uuid_is_zero(topic->topic_id), has_name = topic->name.size >= 0;
         *by_id = *by_id || has_id;
@@ -216,9 +287,10 @@ static enum kafka_error check_asked(const struct metadata *metadata, bool *by_id
 
 static void refuse_all(struct metadata *metadata, enum kafka_error error)
 {
-    for (int32_t i = 0; i < metadata->body->topics_count; i++) {
+    for (int32_t i = 0; i < metadata->body->topics_count && request_pause(metadata->request, 1); i++) {
         struct kp_string name = metadata->body->topics[i].name;
         answer_error(metadata, name.size >= 0 ? name : KP_EMPTY_STRING, metadata->body->topics[i].topic_id, error);
+        tell_no_operations(metadata);
     }
 }
 
@@ -254,15 +326,14 @@ static enum kafka_error answer_asked(struct metadata *metadata)
     bool by_id, all = metadata->body->topics_count < 0 ||
                       (metadata->request->header.api_version == 0 && metadata->body->topics_count == 0);
     int32_t count = all ? catalog_topics_count(catalog) : metadata->body->topics_count;
-    metadata->topics = arena_calloc(&metadata->request->arena, (size_t)count, sizeof *metadata->topics);
+    reserve(metadata, count);
     metadata->self = arena_calloc(&metadata->request->arena, 1, sizeof *metadata->self);
-    metadata->out_of_memory = !metadata->topics || !metadata->self;
+    metadata->out_of_memory = metadata->out_of_memory || !metadata->self;
     if (metadata->out_of_memory)
         return KAFKA_NONE;
     *metadata->self = metadata->request->broker->node_id;
     if (all) {
-        for (int32_t i = 0; i < count && !metadata->out_of_memory; i++)
-            answer_topic(metadata, catalog_topic_at(catalog, i));
+        answer_all(metadata);
         return KAFKA_NONE;
     }
     enum kafka_error error = check_asked(metadata, &by_id);

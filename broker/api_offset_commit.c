@@ -33,6 +33,7 @@ struct commit {
     struct transaction_guard *guard; /* of the transaction that it is part of; NULL: of none */
     struct coord_batch batch;
     size_t new_bytes; /* what the records cost in memory */
+    bool *missing;    /* of all partitions of the request: was refused, whatever came meanwhile */
 };
 
 static const struct topic *find_topic(const struct commit *commit, const commit_topic *asked)
@@ -121,7 +122,7 @@ static enum kafka_error commit_one(struct commit *commit, const struct topic *to
 static bool begin_topic(struct request *request, const commit_topic *asked, commit_answer *answer)
 {
     *answer = (commit_answer){.name = asked->name, .topic_id = asked->topic_id};
-    answer->partitions = arena_calloc(&request->arena, (size_t)asked->partitions_count, sizeof *answer->partitions);
+    answer->partitions = arena_alloc(&request->arena, (size_t)asked->partitions_count * sizeof *answer->partitions);
     return answer->partitions != NULL;
 }
 
@@ -131,54 +132,69 @@ static void add_outcome(commit_answer *answer, int32_t partition, enum kafka_err
         (struct kp_offset_commit_response_topics_partitions){partition, (int16_t)error};
 }
 
-/* Refuse what does not exist. Returns the number of the others. */
-static int32_t refuse_missing(const struct commit *commit, const commit_topic *asked, commit_answer *answer)
+static enum kafka_error unknown_topic(const struct commit *commit)
+{
+    return commit->by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+}
+
+/* Refuse what does not exist, and note it from `missing` on. Returns the number of the others. */
+static int32_t refuse_missing(const struct commit *commit, const commit_topic *asked, commit_answer *answer,
+                              bool *missing)
 {
     const struct topic *topic = find_topic(commit, asked);
     int32_t valid = 0;
-    for (int32_t i = 0; i < asked->partitions_count; i++) {
+    for (int32_t i = 0; i < asked->partitions_count && request_pause(commit->request, 1); i++) {
         int32_t index = asked->partitions[i].partition_index;
-        if (!topic)
-            add_outcome(answer, index, commit->by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
-        else if (!topic_partition(topic, index))
-            add_outcome(answer, index, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+        if (request_is_in_parts(commit->request))
+            topic = find_topic(commit, asked);
+        missing[i] = !topic_partition(topic, index);
+        if (missing[i])
+            add_outcome(answer, index, topic ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : unknown_topic(commit));
         else
             valid++;
     }
     return valid;
 }
 
-/* Commit what does exist, or note the refusal for it. */
+/* Commit what does exist, or note the refusal for it. Nobody may work in between, but when nothing will be written. */
 static void commit_topic_partitions(struct commit *commit, const commit_topic *asked, commit_answer *answer,
-                                    enum kafka_error refusal)
+                                    const bool *missing, enum kafka_error refusal)
 {
     const struct topic *topic = find_topic(commit, asked);
-    for (int32_t i = 0; topic && i < asked->partitions_count; i++) {
+    bool nothing_written = refusal != KAFKA_NONE;
+    for (int32_t i = 0; i < asked->partitions_count; i++) {
         const commit_partition *partition = &asked->partitions[i];
-        if (topic_partition(topic, partition->partition_index))
-            add_outcome(answer, partition->partition_index,
-                        refusal != KAFKA_NONE ? refusal : commit_one(commit, topic, partition));
+        enum kafka_error error = refusal;
+        if (missing[i])
+            continue;
+        nothing_written = nothing_written || commit->batch.too_large;
+        if (nothing_written && !request_pause(commit->request, 1))
+            break;
+        if (!nothing_written)
+            error = topic_partition(topic, partition->partition_index) ? commit_one(commit, topic, partition)
+                                                                       : unknown_topic(commit);
+        add_outcome(answer, partition->partition_index, error);
     }
 }
 
 /* Those that were to be written and could not. */
-static void fail_written(commit_answer *answers, int32_t count, enum kafka_error error)
+static void fail_written(struct request *request, commit_answer *answers, int32_t count, enum kafka_error error)
 {
-    for (int32_t t = 0; t < count; t++) {
-        for (int32_t p = 0; p < answers[t].partitions_count; p++) {
+    for (int32_t t = 0; t < count && request_pause(request, t % 16 == 0); t++) {
+        for (int32_t p = 0; p < answers[t].partitions_count && request_pause(request, p % 16 == 0); p++) {
             if (answers[t].partitions[p].error_code == KAFKA_NONE)
                 answers[t].partitions[p].error_code = (int16_t)error;
         }
     }
 }
 
-/* Topics with something to refuse first, then the others; those without partitions not at all. */
+/* Topics with something to refuse first, then the others; of those without partitions only unknown ones. */
 static int32_t order_answers(const commit_answer *answers, const bool *refused, int32_t count, commit_answer *ordered)
 {
     int32_t kept = 0;
     for (int pass = 0; pass < 2; pass++) {
         for (int32_t t = 0; t < count; t++) {
-            if (answers[t].partitions_count > 0 && refused[t] == (pass == 0))
+            if ((refused[t] || answers[t].partitions_count > 0) && refused[t] == (pass == 0))
                 ordered[kept++] = answers[t];
         }
     }
@@ -195,30 +211,46 @@ static void write_offsets(struct commit *commit, commit_answer *answers)
         commit->batch.producer_epoch = commit->guard->producer.epoch;
     }
     enum kafka_error refusal = check(commit, &shard);
-    for (int32_t t = 0; t < commit->topics_count; t++)
-        commit_topic_partitions(commit, &commit->topics[t], &answers[t], refusal);
+    const bool *missing = commit->missing;
+    for (int32_t t = 0; t < commit->topics_count; t++) {
+        commit_topic_partitions(commit, &commit->topics[t], &answers[t], missing, refusal);
+        missing += commit->topics[t].partitions_count;
+    }
     enum kafka_error error = groups_commit(coordinator->groups, shard, &commit->batch);
-    if (error != KAFKA_NONE)
-        fail_written(answers, commit->topics_count, error);
     coordinator_hold(coordinator->executor, shard, commit->request);
+    if (error != KAFKA_NONE)
+        fail_written(commit->request, answers, commit->topics_count, error);
 }
 
-/* Commit, and tell the outcome by topics. NULL: no memory. */
+static size_t count_partitions(const struct commit *commit)
+{
+    size_t count = 0;
+    for (int32_t t = 0; t < commit->topics_count; t++)
+        count += (size_t)commit->topics[t].partitions_count;
+    return count;
+}
+
+/* Commit, and tell the outcome by topics. NULL: no memory, or no answer is wanted. */
 static commit_answer *commit_offsets(struct commit *commit, int32_t *answers_count)
 {
     struct arena *arena = &commit->request->arena;
     size_t count = (size_t)commit->topics_count;
-    commit_answer *answers = arena_calloc(arena, count, sizeof *answers);
-    commit_answer *ordered = arena_calloc(arena, count, sizeof *answers);
-    bool *refused = arena_calloc(arena, count, sizeof *refused), any_valid = false;
-    if (!answers || !ordered || !refused)
+    commit_answer *answers = arena_alloc(arena, count * sizeof *answers);
+    commit_answer *ordered = arena_alloc(arena, count * sizeof *answers);
+    bool *refused = arena_alloc(arena, count * sizeof *refused), any_valid = false;
+    bool *missing = arena_alloc(arena, count_partitions(commit) * sizeof *missing);
+    if (!answers || !ordered || !refused || !missing)
         return NULL;
-    for (size_t t = 0; t < count; t++) {
+    commit->missing = missing;
+    for (size_t t = 0; t < count && request_pause(commit->request, 1); t++) {
         if (!begin_topic(commit->request, &commit->topics[t], &answers[t]))
             return NULL;
-        any_valid |= refuse_missing(commit, &commit->topics[t], &answers[t]) > 0;
-        refused[t] = answers[t].partitions_count > 0;
+        any_valid |= refuse_missing(commit, &commit->topics[t], &answers[t], missing) > 0;
+        refused[t] = answers[t].partitions_count > 0 || !find_topic(commit, &commit->topics[t]);
+        missing += commit->topics[t].partitions_count;
     }
+    if (commit->request->abandoned)
+        return NULL;
     if (any_valid)
         write_offsets(commit, answers);
     *answers_count = order_answers(answers, refused, commit->topics_count, ordered);

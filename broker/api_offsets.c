@@ -27,7 +27,17 @@ struct fetch {
     const struct group *group; /* NULL: unknown, or not to be asked */
 };
 
-static void fetch_partition(const struct fetch *fetch, struct kp_string topic, int32_t partition,
+/* Let others work after so many items; the group may have gone meanwhile. */
+static bool go_on(struct fetch *fetch, int32_t items)
+{
+    bool wanted = request_pause(fetch->request, items);
+    if (fetch->group && request_is_in_parts(fetch->request))
+        fetch->group = groups_find(fetch->request->broker->groups->groups, fetch->group_id);
+    return wanted;
+}
+
+/* False: no memory. */
+static bool fetch_partition(const struct fetch *fetch, struct kp_string topic, int32_t partition,
                             fetched_partition *answer)
 {
     *answer = kp_offset_fetch_response_groups_topics_partitions_default;
@@ -43,29 +53,32 @@ static void fetch_partition(const struct fetch *fetch, struct kp_string topic, i
         answer->committed_leader_epoch = offset->leader_epoch;
         answer->metadata = offset->metadata;
     }
+    return request_keep(fetch->request, &answer->metadata);
 }
 
-/* False: no memory. */
-static bool fetch_asked(const struct fetch *fetch, const fetch_topic *topics, int32_t count, fetched_group *answer)
+/* False: no memory, or no answer is wanted. */
+static bool fetch_asked(struct fetch *fetch, const fetch_topic *topics, int32_t count, fetched_group *answer)
 {
     struct arena *arena = &fetch->request->arena;
     bool by_id = fetch->request->header.api_version >= BY_ID_VERSION;
-    answer->topics = arena_calloc(arena, (size_t)count, sizeof *answer->topics);
+    answer->topics = arena_alloc(arena, (size_t)count * sizeof *answer->topics);
     for (int32_t t = 0; t < count && answer->topics; t++) {
         const fetch_topic *asked = &topics[t];
         const struct topic *topic =
             by_id ? catalog_topic_by_id(fetch->request->broker->catalog, asked->topic_id) : NULL;
+        bool unknown = by_id && !topic;
         struct kp_string name = by_id && topic ? kp_string_of(topic->name) : asked->name;
         fetched_topic *to = &answer->topics[answer->topics_count++];
         *to = (fetched_topic){.name = name, .topic_id = asked->topic_id};
-        to->partitions = arena_calloc(arena, (size_t)asked->partition_indexes_count, sizeof *to->partitions);
-        if (!to->partitions)
+        to->partitions = arena_alloc(arena, (size_t)asked->partition_indexes_count * sizeof *to->partitions);
+        if (!to->partitions || !request_keep(fetch->request, &to->name) || !go_on(fetch, 1))
             return false;
-        to->partitions_count = asked->partition_indexes_count;
-        for (int32_t p = 0; p < to->partitions_count; p++) {
-            fetch_partition(fetch, name, asked->partition_indexes[p], &to->partitions[p]);
-            if (by_id && !topic)
-                to->partitions[p].error_code = KAFKA_UNKNOWN_TOPIC_ID;
+        for (int32_t p = 0; p < asked->partition_indexes_count && go_on(fetch, 1); p++) {
+            fetched_partition *partition = &to->partitions[to->partitions_count++];
+            if (!fetch_partition(fetch, to->name, asked->partition_indexes[p], partition))
+                return false;
+            if (unknown)
+                partition->error_code = KAFKA_UNKNOWN_TOPIC_ID;
         }
     }
     return answer->topics != NULL;
@@ -80,30 +93,43 @@ static int32_t count_topics(const struct group *group)
     return count;
 }
 
-/* All that the group has committed. False: no memory. */
-static bool fetch_all(const struct fetch *fetch, fetched_group *answer)
+/* False: no memory. */
+static bool fetch_committed(const struct fetch *fetch, struct kp_string name, const struct topic_offsets *offsets,
+                            fetched_topic *to)
+{
+    const struct topic *topic = catalog_topic(fetch->request->broker->catalog, name);
+    *to = (fetched_topic){.name = name, .topic_id = topic ? topic->id : KP_ZERO_UUID};
+    to->partitions = arena_alloc(&fetch->request->arena, (size_t)offsets->count * sizeof *to->partitions);
+    bool fits = to->partitions != NULL;
+    for (int32_t i = 0; i < offsets->count && fits; i++)
+        fits = fetch_partition(fetch, name, offsets->items[i].partition, &to->partitions[to->partitions_count++]);
+    return fits;
+}
+
+/* All that the group has committed: the topics of now, and of each what there is when its turn comes. False: no memory.
+ */
+static bool fetch_all(struct fetch *fetch, fetched_group *answer)
 {
     struct arena *arena = &fetch->request->arena;
-    if (!fetch->group)
-        return true;
-    answer->topics = arena_calloc(arena, (size_t)count_topics(fetch->group), sizeof *answer->topics);
-    if (!answer->topics)
-        return false;
-    list_for_each (&fetch->group->offsets, node) {
+    size_t count = fetch->group ? (size_t)count_topics(fetch->group) : 0, noted = 0;
+    struct kp_string *names = arena_alloc(arena, count * sizeof *names);
+    answer->topics = arena_alloc(arena, count * sizeof *answer->topics);
+    bool fits = names && answer->topics;
+    for (struct list *node = count > 0 ? fetch->group->offsets.next : NULL; fits && noted < count; node = node->next) {
         const struct topic_offsets *offsets = CONTAINER_OF(node, struct topic_offsets, of_group);
         if (offsets->count == 0)
             continue;
-        const struct topic *topic = catalog_topic(fetch->request->broker->catalog, offsets->topic->name);
-        fetched_topic *to = &answer->topics[answer->topics_count++];
-        *to = (fetched_topic){.name = offsets->topic->name, .topic_id = topic ? topic->id : KP_ZERO_UUID};
-        to->partitions = arena_calloc(arena, (size_t)offsets->count, sizeof *to->partitions);
-        if (!to->partitions)
-            return false;
-        to->partitions_count = offsets->count;
-        for (int32_t i = 0; i < offsets->count; i++)
-            fetch_partition(fetch, offsets->topic->name, offsets->items[i].partition, &to->partitions[i]);
+        names[noted] = offsets->topic->name;
+        fits = request_keep(fetch->request, &names[noted++]);
     }
-    return true;
+    for (size_t t = 0; t < count && fits && go_on(fetch, 1); t++) {
+        const struct topic_offsets *offsets = fetch->group ? offsets_of_topic(fetch->group, names[t]) : NULL;
+        if (!offsets || offsets->count == 0)
+            continue;
+        fetched_topic *to = &answer->topics[answer->topics_count++];
+        fits = fetch_committed(fetch, names[t], offsets, to) && go_on(fetch, to->partitions_count);
+    }
+    return fits;
 }
 
 /* `topics_count` -1: all topics. False: no memory. */
@@ -120,16 +146,19 @@ static bool fetch_group(struct fetch *fetch, const fetch_topic *topics, int32_t 
     return topics_count < 0 ? fetch_all(fetch, answer) : fetch_asked(fetch, topics, topics_count, answer);
 }
 
-/* Topics of a request below version 8, as those of later ones. NULL: no memory. */
+/* Topics of a request below version 8, as those of later ones. NULL: no memory, or no answer is wanted. */
 static fetch_topic *convert_topics(struct request *request)
 {
     const struct kp_offset_fetch_request *body = request->body;
     int32_t count = body->topics_count > 0 ? body->topics_count : 0;
-    fetch_topic *topics = arena_calloc(&request->arena, (size_t)count, sizeof *topics);
-    for (int32_t t = 0; t < count && topics; t++)
+    fetch_topic *topics = arena_alloc(&request->arena, (size_t)count * sizeof *topics);
+    for (int32_t t = 0; t < count && topics; t++) {
+        if (!request_pause(request, t % 16 == 0))
+            return NULL;
         topics[t] = (fetch_topic){.name = body->topics[t].name,
                                   .partition_indexes = body->topics[t].partition_indexes,
                                   .partition_indexes_count = body->topics[t].partition_indexes_count};
+    }
     return topics;
 }
 
@@ -142,8 +171,8 @@ static bool spread_error(struct request *request, const fetch_topic *topics, int
         return true;
     if (!fetch_asked(&nobody, topics, count, group))
         return false;
-    for (int32_t t = 0; t < group->topics_count; t++) {
-        for (int32_t p = 0; p < group->topics[t].partitions_count; p++)
+    for (int32_t t = 0; t < group->topics_count && request_pause(request, 1); t++) {
+        for (int32_t p = 0; p < group->topics[t].partitions_count && request_pause(request, p % 16 == 0); p++)
             group->topics[t].partitions[p].error_code = (int16_t)error;
     }
     return true;
@@ -159,24 +188,24 @@ static void fetch_one(struct request *request)
     bool fits = topics && fetch_group(&fetch, topics, body->topics_count, &group) &&
                 spread_error(request, topics, body->topics_count, &group);
     if (fits)
-        response.topics = arena_calloc(&request->arena, (size_t)group.topics_count, sizeof *response.topics);
+        response.topics = arena_alloc(&request->arena, (size_t)group.topics_count * sizeof *response.topics);
     if (!fits || !response.topics) {
         request_close(request, NO_MEMORY);
         return;
     }
     response.error_code = group.error_code;
     response.topics_count = group.topics_count;
-    for (int32_t t = 0; t < group.topics_count; t++) {
+    for (int32_t t = 0; t < group.topics_count && request_pause(request, 1); t++) {
         const fetched_topic *from = &group.topics[t];
         struct kp_offset_fetch_response_topics *to = &response.topics[t];
         *to = (struct kp_offset_fetch_response_topics){.name = from->name};
-        to->partitions = arena_calloc(&request->arena, (size_t)from->partitions_count, sizeof *to->partitions);
+        to->partitions = arena_alloc(&request->arena, (size_t)from->partitions_count * sizeof *to->partitions);
         if (!to->partitions) {
             request_close(request, NO_MEMORY);
             return;
         }
         to->partitions_count = from->partitions_count;
-        for (int32_t p = 0; p < from->partitions_count; p++) {
+        for (int32_t p = 0; p < from->partitions_count && request_pause(request, p % 4 == 0); p++) {
             const fetched_partition *partition = &from->partitions[p];
             to->partitions[p] = (struct kp_offset_fetch_response_topics_partitions){
                 partition->partition_index, partition->committed_offset, partition->committed_leader_epoch,
@@ -190,9 +219,9 @@ static void fetch_many(struct request *request)
 {
     const struct kp_offset_fetch_request *body = request->body;
     struct kp_offset_fetch_response response = kp_offset_fetch_response_default;
-    response.groups = arena_calloc(&request->arena, (size_t)body->groups_count, sizeof *response.groups);
+    response.groups = arena_alloc(&request->arena, (size_t)body->groups_count * sizeof *response.groups);
     bool fits = response.groups != NULL;
-    for (int32_t i = 0; i < body->groups_count && fits; i++) {
+    for (int32_t i = 0; i < body->groups_count && fits && request_pause(request, 2); i++) {
         const struct kp_offset_fetch_request_groups *asked = &body->groups[i];
         struct fetch fetch = {.request = request, .body = body, .group_id = asked->group_id};
         fits = fetch_group(&fetch, asked->topics, asked->topics_count, &response.groups[response.groups_count++]);
@@ -276,12 +305,12 @@ static bool delete_offsets(struct request *request, struct group *group, int32_t
         if (!fits)
             break;
         delete_topic_offsets(request, group, asked, true, &batch, &answers[t]);
-        refused[t] = answers[t].partitions_count > 0;
+        refused[t] = answers[t].partitions_count > 0 || !catalog_topic(request->broker->catalog, asked->name);
         delete_topic_offsets(request, group, asked, false, &batch, &answers[t]);
     }
     for (int pass = 0; pass < 2 && fits; pass++) {
         for (size_t t = 0; t < count; t++) {
-            if (answers[t].partitions_count > 0 && refused[t] == (pass == 0))
+            if ((refused[t] || answers[t].partitions_count > 0) && refused[t] == (pass == 0))
                 response->topics[response->topics_count++] = answers[t];
         }
     }

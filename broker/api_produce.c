@@ -6,7 +6,8 @@
  *                                   that takes long; or the turn has no time to load a log, and a later one has
  *
  * The batch is validated and written from the frame itself (storage/log.h): base offset and leader epoch go into it in
- * place, and its bytes are copied by the kernel alone. Every partition has its own outcome.
+ * place, and its bytes are copied by the kernel alone. Every partition has its own outcome. Batches for one partition
+ * in requests that arrived together are written together, behind the last of them; their answers are given then.
  *
  * A batch that takes more work than this turn has left is validated in the pool (batch_check.h), and the first one of a
  * partition waits for the pool to make its folder (folder_wait.h). The request is parked meanwhile, so that the batches
@@ -55,6 +56,14 @@ struct produce_flush {
     partition_response *response;
 };
 
+/* One append that is written together with those of the requests behind it. */
+struct produce_append {
+    struct log_append append;
+    struct produce *produce;
+    struct partition *partition;
+    partition_response *response;
+};
+
 /* A produce request on its way; in the request's arena. */
 struct produce {
     struct request *request;
@@ -69,7 +78,7 @@ struct produce {
     struct kp_produce_response response;
     struct produce_flush *flushes; /* room for one per partition; NULL until the first is wanted */
     int32_t flushes_count, partitions_count;
-    int32_t waits;               /* for syncs, and for the appends themselves; the answer is given at 0 */
+    int32_t waits;               /* for writes, syncs, and the appends themselves; the answer is given at 0 */
     bool held;                   /* something was or is waited for: the request lives until its unhold */
     bool names_kept;             /* names are copies */
     const char *failure;         /* why there can be no answer; NULL: there can */
@@ -359,6 +368,43 @@ static bool load(struct produce *produce, const struct partition *partition)
     return false;
 }
 
+/* What an append came to. */
+static void appended(struct produce *produce, struct partition *partition, const struct log_append *append, int status,
+                     partition_response *response)
+{
+    fill_response(produce, partition, append, status, response);
+    if (status != STORAGE_OK)
+        return;
+    purgatory_wake(produce->request->broker, partition);
+    if (log_wants_flush(partition->log) && !wait_for_flush(produce, partition->log, response))
+        produce->failure = NO_MEMORY;
+}
+
+static void written(struct log_append *append, int status)
+{
+    struct produce_append *waiting = CONTAINER_OF(append, struct produce_append, append);
+    appended(waiting->produce, waiting->partition, append, status, waiting->response);
+    waited(waiting->produce);
+}
+
+/* Have the append written with those of the frames around it, which seldom pays where a request has several. Returns
+ * the append to use: the same when it is not to wait. */
+static struct log_append *let_wait(struct produce *produce, struct partition *partition, struct log_append *append,
+                                   partition_response *response)
+{
+    struct request *request = produce->request;
+    bool comes_alone =
+        request->peer == NULL || !(request->peer->more_follows || log_store_waits(request->broker->store));
+    if (comes_alone || produce->partitions_count > 1 || produce->is_transactional || request->counted)
+        return append;
+    struct produce_append *waiting = arena_alloc(&request->arena, sizeof *waiting);
+    if (waiting == NULL)
+        return append;
+    append->written = written;
+    *waiting = (struct produce_append){*append, produce, partition, response};
+    return &waiting->append;
+}
+
 /* ---- transactions --------------------------------------------------------------------------------------------------- */
 
 /* The batch of a partition, when it is part of a transaction. */
@@ -431,6 +477,7 @@ static enum kafka_error begin_transactional(struct produce *produce)
         return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     if (error != KAFKA_NONE)
         return error;
+    log_store_write(request->broker->store); /* what came before it counts for the checks */
     produce->is_transactional = true;
     transaction_guard_init(&produce->guard, request->broker, body->transactional_id, producer,
                            transaction_client(request));
@@ -496,6 +543,8 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
     enum kafka_error error;
     response->index = from->index;
     struct partition *partition = find_partition(produce, topic, from->index, &error);
+    if (partition != NULL && (produce->acks < -1 || produce->acks > 1)) /* Kafka asks where to before how sure */
+        error = KAFKA_INVALID_REQUIRED_ACKS;
     refuse_partition(response, error);
     if (error != KAFKA_NONE) {
         if (verdict != NULL)
@@ -518,11 +567,19 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
         .now_ms = broker->env->now(broker->env).wall_ms,
         .arena = &request->arena,
     };
+    struct log_append *used = &append;
     if (verdict != NULL) {
         append.origin = LOG_APPEND_VALIDATED;
         append.verdict = *verdict;
+    } else {
+        used = let_wait(produce, partition, &append, response);
     }
-    int status = log_append(partition->log, &append, NULL);
+    int status = log_append(partition->log, used, NULL);
+    if (used->waits) {
+        hold(produce);
+        produce->waits++;
+        return true;
+    }
     if (status == STORAGE_BATCH_UNDECIDED || status == STORAGE_NO_FOLDER) {
         if (!park(produce)) {
             produce->failure = NO_MEMORY;
@@ -531,15 +588,10 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
         if (status == STORAGE_NO_FOLDER)
             make_folder(produce, partition);
         else
-            check_batch(produce, partition, &append);
+            check_batch(produce, partition, used);
         return false;
     }
-    fill_response(produce, partition, &append, status, response);
-    if (status != STORAGE_OK)
-        return true;
-    purgatory_wake(broker, partition);
-    if (log_wants_flush(partition->log) && !wait_for_flush(produce, partition->log, response))
-        produce->failure = NO_MEMORY;
+    appended(produce, partition, used, status, response);
     return true;
 }
 
@@ -656,8 +708,7 @@ void api_produce(struct request *request)
         request_close(request, NO_MEMORY);
         return;
     }
-    bool acks_known = body->acks >= -1 && body->acks <= 1;
-    enum kafka_error error = acks_known ? begin_transactional(produce) : KAFKA_INVALID_REQUIRED_ACKS;
+    enum kafka_error error = begin_transactional(produce);
     if (error != KAFKA_NONE)
         refuse_all(produce, error);
     go_on(produce);

@@ -155,10 +155,12 @@ void api_alter_partition_reassignments(struct request *request)
 {
     const struct kp_alter_partition_reassignments_request *body = request->body;
     struct kp_alter_partition_reassignments_response response = kp_alter_partition_reassignments_response_default;
-    if (body->timeout_ms <= 0)
+    bool nothing = body->topics_count == 0, in_time = body->timeout_ms > 0;
+    if (!nothing && !in_time)
         response.error_code = KAFKA_REQUEST_TIMED_OUT;
-    response.allow_replication_factor_change = body->allow_replication_factor_change;
-    response.error_message = body->topics_count == 0 ? KP_EMPTY_STRING : KP_NULL_STRING; /* as Kafka answers */
+    if (!nothing && in_time) /* else Kafka does not come to it */
+        response.allow_replication_factor_change = body->allow_replication_factor_change;
+    response.error_message = nothing ? KP_EMPTY_STRING : KP_NULL_STRING; /* as Kafka answers */
     response.responses_count = body->topics_count;
     response.responses = arena_calloc(&request->arena, (size_t)body->topics_count, sizeof *response.responses);
     bool fits = response.responses != NULL;

@@ -391,9 +391,8 @@ static struct outcome delete_when_enabled(struct deletion *deletion, const struc
                                           enum naming naming, struct kp_delete_topics_response_responses *to)
 {
     if (!deletion->request->broker->config->delete_topic_enable)
-        return refused(deletion->request->header.api_version < 3 ? KAFKA_INVALID_REQUEST
-                                                                 : KAFKA_TOPIC_DELETION_DISABLED,
-                       "delete.topic.enable is false.");
+        return refused(
+            deletion->request->header.api_version < 3 ? KAFKA_INVALID_REQUEST : KAFKA_TOPIC_DELETION_DISABLED, NULL);
     if (deletion->body->timeout_ms <= 0)
         return refused(KAFKA_REQUEST_TIMED_OUT, NULL);
     return delete_topic(deletion, item, naming, to);
@@ -412,8 +411,9 @@ static bool delete_all(struct deletion *deletion)
         names[i] = (struct named){identity_of(deletion, &item), i, item.name.size < 0};
     }
     enum naming *naming = mark_names(arena, names, deletion->asked);
+    bool enabled = deletion->request->broker->config->delete_topic_enable; /* if not, all that was asked is refused */
     for (int32_t i = 0; naming && i < deletion->asked; i++) {
-        if (naming[i] == NAMED_AGAIN)
+        if (naming[i] == NAMED_AGAIN && enabled)
             continue;
         struct kp_delete_topics_request_topics item = asked_deletion(deletion, i);
         struct kp_delete_topics_response_responses *to = &deletion->responses[deletion->count++];

@@ -6,6 +6,8 @@ bool asked_names_init(struct asked_names *names, struct arena *arena, size_t cou
     hash_map_init(&names->map, seed);
     names->count = 0;
     names->items = arena_alloc(arena, count * sizeof *names->items);
+    if (names->items != NULL)
+        hash_map_reserve(&names->map, count);
     return names->items != NULL;
 }
 

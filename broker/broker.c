@@ -169,6 +169,8 @@ static void release(struct broker *broker)
     timer_stop(&broker->timers, &broker->store_timer);
     timers_release(&broker->timers);
     requests_release(broker);
+    parts_release(&broker->parts);
+    releases_finish(broker);
     data_folders_close(&broker->folders);
     free(broker);
 }
@@ -208,6 +210,8 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     list_init(&broker->ready);
     list_init(&broker->long_works);
     list_init(&broker->deletions.link);
+    parts_init(&broker->parts);
+    releases_init(&broker->releases);
     list_init(&broker->spare_requests);
     timers_init(&broker->timers);
     broker->store_timer.expired = store_due;

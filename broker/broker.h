@@ -8,7 +8,9 @@
 #include "data_folder.h"
 #include "env.h"
 #include "long_work.h"
+#include "parts.h"
 #include "quota.h"
+#include "release.h"
 #include "request.h"
 #include "telemetry.h"
 #include "timers.h"
@@ -42,6 +44,8 @@ struct broker {
     struct list long_works;     /* struct long_work: goes on at the end of turns */
     bool part_owed;             /* the one that goes on has done nothing yet in this turn */
     struct long_work deletions; /* of logs of removed topics */
+    struct parts parts;         /* requests that go so */
+    struct releases releases;   /* memory that does */
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
     struct group_coordinator *groups;             /* NULL before all is recovered */

@@ -32,7 +32,8 @@ struct catalog {
     uint32_t client_metrics_version;
     struct client_quotas quotas;
     struct kept_records kept;
-    struct list deleted; /* topic.deleted: removed, but not all of their logs */
+    struct list deleted;           /* topic.deleted: removed, but not all of their logs */
+    struct hash_map deleted_names; /* the same, through topic.lookalikes */
 };
 
 struct catalog *catalog_new(const struct catalog_options *options)
@@ -41,6 +42,7 @@ struct catalog *catalog_new(const struct catalog_options *options)
     catalog->options = *options;
     hash_map_init(&catalog->by_id, options->seed);
     hash_map_init(&catalog->lookalikes, options->seed);
+    hash_map_init(&catalog->deleted_names, options->seed);
     resource_configs_init(&catalog->configs, options->seed);
     client_quotas_init(&catalog->quotas, options->seed);
     kept_records_init(&catalog->kept, options->seed);
@@ -72,6 +74,7 @@ void catalog_free(struct catalog *catalog)
     free(catalog->features);
     hash_map_release(&catalog->by_id);
     hash_map_release(&catalog->lookalikes);
+    hash_map_release(&catalog->deleted_names);
     resource_configs_release(&catalog->configs);
     client_quotas_release(&catalog->quotas);
     kept_records_release(&catalog->kept);
@@ -112,6 +115,12 @@ int32_t catalog_position(const struct catalog *catalog, struct kp_string name)
 {
     bool found;
     return position_of(catalog, name, &found);
+}
+
+int32_t catalog_position_after(const struct catalog *catalog, struct kp_string name)
+{
+    bool found;
+    return position_of(catalog, name, &found) + found;
 }
 
 struct topic *catalog_topic(const struct catalog *catalog, struct kp_string name)
@@ -310,6 +319,7 @@ static bool delete_logs(struct catalog *catalog, struct topic *topic, bool all)
         free(partition);
     }
     list_remove(&topic->deleted);
+    hash_map_remove(&catalog->deleted_names, &topic->lookalikes);
     topic_free(catalog, topic);
     return true;
 }
@@ -333,8 +343,10 @@ void catalog_delete_last_logs(struct catalog *catalog)
 /* A new topic of the name of one that was removed: nothing may be left to be mistaken for its own. */
 static void make_way(struct catalog *catalog, struct kp_string name)
 {
-    list_for_each (&catalog->deleted, node) {
-        struct topic *topic = CONTAINER_OF(node, struct topic, deleted);
+    struct hash_node *node = hash_map_first(&catalog->deleted_names, hash_of_lookalikes(catalog, name)), *next;
+    for (; node; node = next) {
+        struct topic *topic = CONTAINER_OF(node, struct topic, lookalikes);
+        next = hash_node_next(node);
         if (!kp_string_is(name, topic->name))
             continue;
         (void)delete_logs(catalog, topic, true);
@@ -481,6 +493,7 @@ static bool replay_remove_topic(struct catalog *catalog, const struct kp_remove_
     catalog->options.topic_gone(catalog->options.context, topic);
     topic->deleted_ms = now_ms;
     list_append(&catalog->deleted, &topic->deleted);
+    hash_map_insert(&catalog->deleted_names, &topic->lookalikes, topic->lookalikes.hash);
     catalog->options.logs_to_delete(catalog->options.context);
     return true;
 }

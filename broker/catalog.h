@@ -39,7 +39,7 @@ struct partition {
 
 struct topic {
     struct hash_node node;       /* by id */
-    struct hash_node lookalikes; /* by the name with '_' for each '.' */
+    struct hash_node lookalikes; /* by the name with '_' for each '.'; of one that was removed, in a map of such */
     char *name;
     struct kp_uuid id;
     bool internal;                 /* __consumer_offsets, __transaction_state, __share_group_state */
@@ -93,6 +93,8 @@ struct topic *catalog_topic_by_id(const struct catalog *catalog, struct kp_uuid 
 struct partition *topic_partition(const struct topic *topic, int32_t index);
 /* All topics sorted by name (byte order, as Java sorts ASCII). */
 int32_t catalog_topics_count(const struct catalog *catalog);
+/* Of the first topic behind the name, which need not be one's. */
+int32_t catalog_position_after(const struct catalog *catalog, struct kp_string name);
 struct topic *catalog_topic_at(const struct catalog *catalog, int32_t position);
 /* The position of `name` in that order, or where it would be. */
 int32_t catalog_position(const struct catalog *catalog, struct kp_string name);

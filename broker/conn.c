@@ -3,10 +3,14 @@
  * Reading. One read takes up to 256 KiB into a buffer that all connections share. Frames that lie wholly in it are
  * served in place. What is left, the beginning of a frame or requests that must wait, goes into the connection's own
  * buffer, which grows with what has arrived and never on the word of a length prefix; the rest of the frame is read
- * directly into it. So a stream of frames of 64 KiB is read with two calls for each four or five of them, and a tenth
- * of its bytes is copied.
+ * directly into it. From a peer that sends much at once what follows that frame is read with it, up to 256 KiB again:
+ * so a stream of frames of 64 KiB is read with a call for each three or four of them, and an eighth of its bytes is
+ * copied.
  *
  *     input:  [length][frame ........][length][frame][len          <- begins with a frame that is not handled
+ *
+ * A frame that is handled over several turns is kept: in the buffer that it came in, where this was the connection's
+ * own, or in a copy. What came behind it goes on in another one.
  *
  * While a request that holds the connection is parked, frames wait here; we go on reading up to a bound, so that we
  * notice when the peer goes away. Behind the bound its going is watched for alone, on a second descriptor of the
@@ -58,6 +62,34 @@ static void conn_touch(struct conn *conn)
     conn->active_ms = server->loop->env.now(&server->loop->env).mono_ms;
     list_remove(&conn->by_activity);
     list_append(&server->conns, &conn->by_activity);
+    if (!list_empty(&conn->by_input)) {
+        list_remove(&conn->by_input);
+        list_append(&server->inputs[conn->input_class], &conn->by_input);
+    }
+}
+
+static enum input_class input_class(const struct conn *conn)
+{
+    if (conn->input == NULL && conn->kept == NULL)
+        return INPUT_NONE;
+    size_t bytes = conn->input_capacity + (conn->kept != NULL ? conn->kept_capacity : 0);
+    bool waits = !peer_may_start(&conn->peer);
+    if (bytes > LARGE_INPUT_BYTES)
+        return waits ? INPUT_LARGE_WAITING : INPUT_LARGE;
+    return waits ? INPUT_SMALL_WAITING : INPUT_SMALL;
+}
+
+/* After its input or its requests have changed: it is in the list of its class, where it is found when memory is short.
+ */
+static void input_classify(struct conn *conn)
+{
+    enum input_class class = input_class(conn);
+    if (class == conn->input_class)
+        return;
+    conn->input_class = class;
+    list_remove(&conn->by_input);
+    if (class != INPUT_NONE)
+        list_append(&conn->server->inputs[class], &conn->by_input);
 }
 
 static void conn_wants_turn(struct conn *conn)
@@ -74,6 +106,14 @@ static void input_drop(struct conn *conn)
         server_buffer_put(conn->server, conn->input, conn->input_capacity);
     conn->input = NULL;
     conn->input_size = conn->input_capacity = 0;
+}
+
+/* The frame that was kept is not needed any more. */
+static void kept_drop(struct conn *conn)
+{
+    if (conn->kept != NULL)
+        server_buffer_put(conn->server, conn->kept, conn->kept_capacity);
+    conn->kept = NULL;
 }
 
 static void free_when_released(struct conn *conn)
@@ -110,11 +150,14 @@ void conn_close(struct conn *conn, const char *reason)
         LOG_PEER_WARN("Closed a connection", "peer=%s client=\"%s\" reason=\"%s\"", conn->peer.remote,
                       conn->peer.client_software, reason);
     list_remove(&conn->by_activity);
+    list_remove(&conn->by_input);
+    list_remove(&conn->writing);
     list_remove(&conn->writable);
     if (conn->address != NULL)
         server_address_put(conn->server, conn->address);
     input_drop(conn);
     peer_gone(&conn->peer);
+    kept_drop(conn);
     close_handles(conn);
     server_conn_closed(conn->server, conn->peer.listener);
 }
@@ -170,10 +213,18 @@ static bool is_gone(const struct conn *conn)
     return poll(&poll_now, 1, 0) == 1 && (poll_now.revents & POLLERR) != 0;
 }
 
-static void handle_frame(struct conn *conn, uint8_t *frame, size_t size)
+/* Does a whole frame begin the `size` bytes? */
+static bool is_whole_frame(const uint8_t *bytes, size_t size)
+{
+    return size >= LENGTH_BYTES && size - LENGTH_BYTES >= load_be32(bytes);
+}
+
+/* `behind` bytes follow the frame. */
+static void handle_frame(struct conn *conn, uint8_t *frame, size_t size, size_t behind)
 {
     const struct turn_times *times = &conn->server->loop->times;
     int64_t began_ns = times->piece_ns; /* a frame is a piece of the turn's work */
+    conn->peer.more_follows = is_whole_frame(frame + size, behind);
     broker_handle_frame(&conn->peer, frame, size);
     conn->slow = times->piece_ns - began_ns > TURN_PARTS_NS;
 }
@@ -208,9 +259,11 @@ static size_t handle_frames(struct conn *conn, uint8_t *bytes, size_t size)
             break;
         }
         conn->delayed = false;
-        handle_frame(conn, bytes + used + LENGTH_BYTES, (size_t)length);
+        uint8_t *frame = bytes + used + LENGTH_BYTES;
         used += LENGTH_BYTES + (size_t)length;
+        handle_frame(conn, frame, (size_t)length, size - used);
     }
+    broker_frames_handled(&conn->peer);
     return used;
 }
 
@@ -220,10 +273,18 @@ static size_t first_frame_bytes(const struct conn *conn)
     return conn->input_size < LENGTH_BYTES ? 0 : LENGTH_BYTES + (size_t)load_be32(conn->input);
 }
 
+/* Is what follows the first frame of the input to be read with it? */
+static bool reads_on(const struct conn *conn)
+{
+    return conn->read_size >= STREAM_BYTES && first_frame_bytes(conn) <= READ_BUFFER_BYTES / 2 && may_start(conn);
+}
+
 /* Make room for `size` bytes in conn->input: twice the room of before, but not more than its frame needs. False: there
  * is no memory for it, and the connection is to be closed. */
 static bool input_reserve(struct conn *conn, size_t size)
 {
+    if (reads_on(conn) && size < READ_BUFFER_BYTES)
+        size = READ_BUFFER_BYTES;
     if (size <= conn->input_capacity)
         return true;
     size_t wanted = conn->input_capacity < INPUT_BYTES_MIN / 2 ? INPUT_BYTES_MIN : conn->input_capacity * 2;
@@ -258,10 +319,13 @@ static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
         *buffer = uv_buf_init((char *)conn->server->read_buffer, READ_BUFFER_BYTES);
         return;
     }
-    /* the rest of a frame, and nothing behind it, directly into its place; grown by what has arrived */
+    /* the rest of a frame directly into its place; grown by what has arrived */
     if (input_reserve(conn, conn->input_size + 1)) {
-        size_t room = conn->input_capacity - conn->input_size, rest = frame - conn->input_size;
-        *buffer = uv_buf_init((char *)conn->input + conn->input_size, (unsigned)(room < rest ? room : rest));
+        size_t room = conn->input_capacity - conn->input_size;
+        size_t wanted = (reads_on(conn) ? READ_BUFFER_BYTES : frame) - conn->input_size;
+        wanted = wanted < room ? wanted : room;
+        *buffer = uv_buf_init((char *)conn->input + conn->input_size,
+                              (unsigned)(wanted < FRAME_READ_BYTES ? wanted : FRAME_READ_BYTES));
         return;
     }
     *buffer = uv_buf_init(NULL, 0); /* read_cb is told UV_ENOBUFS; nothing may be closed in here */
@@ -301,7 +365,10 @@ static void watch_adjust(struct conn *conn, bool wanted)
  * taken. */
 static void reading_adjust(struct conn *conn)
 {
-    if (conn->closed || conn->lingers)
+    if (conn->closed)
+        return;
+    input_classify(conn);
+    if (conn->lingers)
         return;
     bool waits = !may_start(conn) || !list_empty(&conn->writable);
     bool wanted = !conn->finished && !conn->ended && !conn->peer.closing && !output_backed_up(conn) &&
@@ -338,21 +405,54 @@ static void start_requests(struct conn *conn)
         /* a frame may be large and its handling may close the connection, which drops the input: it is taken out first
          */
         uint8_t *bytes = conn->input;
-        size_t size = conn->input_size, capacity = conn->input_capacity;
+        size_t size = conn->input_size;
+        conn->handled = bytes;
+        conn->handled_capacity = conn->input_capacity;
         conn->input = NULL;
         conn->input_size = conn->input_capacity = 0;
         size_t used = handle_frames(conn, bytes, size);
-        if (conn->closed || used == size) {
-            server_buffer_put(conn->server, bytes, capacity);
+        if (conn->keeps && !conn->closed) {
+            conn->kept = bytes;
+            conn->kept_capacity = conn->handled_capacity;
+            input_keep(conn, bytes + used, size - used);
+        } else if (conn->closed || used == size) {
+            server_buffer_put(conn->server, bytes, conn->handled_capacity);
         } else {
             memmove(bytes, bytes + used, size - used);
             conn->input = bytes;
             conn->input_size = size - used;
-            conn->input_capacity = capacity;
+            conn->input_capacity = conn->handled_capacity;
         }
+        conn->handled = NULL;
+        conn->keeps = false;
     }
     if (conn->ended && may_start(conn))
         conn_finish(conn);
+    reading_adjust(conn);
+}
+
+/* What was read: behind the input, where alloc_cb() wanted it, or in the shared buffer. */
+static void take_bytes(struct conn *conn, uint8_t *bytes, size_t size)
+{
+    conn->read_size = size;
+    if (bytes != conn->server->read_buffer) {
+        conn->input_size += size;
+        if (conn->input_size >= first_frame_bytes(conn))
+            start_requests(conn);
+        else
+            reading_adjust(conn);
+        return;
+    }
+    if (conn->input_size > 0) {
+        input_keep(conn, bytes, size);
+        if (!conn->closed)
+            start_requests(conn);
+        return;
+    }
+    size_t used = handle_frames(conn, bytes, size);
+    if (conn->closed)
+        return;
+    input_keep(conn, bytes + used, size - used);
     reading_adjust(conn);
 }
 
@@ -374,29 +474,8 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     if (conn->lingers)
         return;
     conn_touch(conn);
-    uint8_t *bytes = (uint8_t *)buffer->base;
-    size_t size = (size_t)count;
-    if (bytes != conn->server->read_buffer) {
-        conn->input_size += size;
-        if (conn->input_size == first_frame_bytes(conn))
-            start_requests(conn);
-        else
-            reading_adjust(conn);
-        return;
-    }
-    size_t used = 0;
-    if (conn->input_size > 0) {
-        input_keep(conn, bytes, size);
-        if (!conn->closed)
-            start_requests(conn);
-        return;
-    }
-    used = handle_frames(conn, bytes, size);
-    if (conn->closed)
-        return;
-    input_keep(conn, bytes + used, size - used);
-    reading_adjust(conn);
-    if (conn->reading && !turn_has_time(&conn->server->loop->turn)) {
+    take_bytes(conn, (uint8_t *)buffer->base, (size_t)count);
+    if (!conn->closed && conn->reading && !turn_has_time(&conn->server->loop->turn)) {
         reading_stop(conn); /* libuv would read on, up to 32 times; others have their turn first */
         conn_wants_turn(conn);
     }
@@ -414,6 +493,7 @@ static void linger(struct conn *conn)
         return;
     }
     input_drop(conn);
+    input_classify(conn);
     conn->reading = true;
     conn->lingers = true;
 }
@@ -447,6 +527,7 @@ static void write_cb(uv_write_t *write, int status)
     struct conn *conn = CONTAINER_OF(write, struct conn, write);
     size_t size = conn->write_size;
     conn->write_size = 0;
+    list_remove(&conn->writing);
     if (conn->closed)
         return;
     if (status != 0) {
@@ -484,6 +565,7 @@ static bool write_later(struct conn *conn, struct out_piece *piece)
         conn_close(conn, NULL);
         return false;
     }
+    list_append(&conn->server->writing, &conn->writing);
     return true;
 }
 
@@ -643,6 +725,27 @@ static void output_ready(struct peer *peer)
     conn_wants_turn(CONTAINER_OF(peer, struct conn, peer));
 }
 
+static uint8_t *keep_frame(struct peer *peer, uint8_t *frame, size_t size)
+{
+    struct conn *conn = CONTAINER_OF(peer, struct conn, peer);
+    ASSERT(conn->kept == NULL);
+    if (conn->handled != NULL) {
+        conn->keeps = true;
+        return frame;
+    }
+    conn->kept = server_buffer_get(conn->server, conn, size, &conn->kept_capacity);
+    if (conn->kept != NULL)
+        memcpy(conn->kept, frame, size);
+    return conn->kept;
+}
+
+static void drop_frame(struct peer *peer)
+{
+    struct conn *conn = CONTAINER_OF(peer, struct conn, peer);
+    conn->keeps = false;
+    kept_drop(conn);
+}
+
 static void peer_close(struct peer *peer, const char *reason)
 {
     struct conn *conn = CONTAINER_OF(peer, struct conn, peer);
@@ -677,10 +780,15 @@ void conn_accept(struct server *server, struct server_socket *socket, const char
     conn->watch_descriptor = -1;
     conn->handles = 1;
     list_init(&conn->writable);
+    list_init(&conn->writing);
+    list_init(&conn->by_input);
+    conn->input_class = INPUT_NONE;
     list_init(&conn->by_activity);
     peer_init(&conn->peer, server->broker, socket->listener);
     conn->peer.output_ready = output_ready;
     conn->peer.close = peer_close;
+    conn->peer.keep_frame = keep_frame;
+    conn->peer.drop_frame = drop_frame;
     uv_tcp_init(&server->loop->uv, &conn->tcp);
     conn_touch(conn);
     struct sockaddr_storage address;

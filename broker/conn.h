@@ -12,11 +12,20 @@ struct conn {
     struct list by_activity;        /* in server->conns */
     struct list writable;           /* in server->writable */
     int64_t active_ms;              /* monotonic: the last time that bytes moved */
+    struct list by_input;           /* in server->inputs, of its class */
+    enum input_class input_class;
+    struct list writing; /* in server->writing, while a write is in flight */
 
     /* Bytes that arrived and are not handled: they begin with a frame's length. NULL when there are none. */
     uint8_t *input;
     size_t input_size, input_capacity;
+    size_t read_size; /* of the last read */
     bool reading;
+    uint8_t *handled; /* what was the input, while its frames are handled */
+    size_t handled_capacity;
+    bool keeps;    /* it is to become the kept one */
+    uint8_t *kept; /* the buffer of a frame that is handled over several turns; NULL: none */
+    size_t kept_capacity;
 
     /* Tells that the peer goes while nothing is read. */
     uv_poll_t watch;

@@ -66,6 +66,22 @@ static const struct {
     {KP_API_PUSH_TELEMETRY,                api_push_telemetry               },
 };
 
+/* APIs whose handlers work in parts, however much there is. */
+static const int16_t IN_PARTS[] = {
+    KP_API_METADATA,         KP_API_OFFSET_COMMIT,   KP_API_OFFSET_FETCH,
+    KP_API_FIND_COORDINATOR, KP_API_DESCRIBE_GROUPS, KP_API_DELETE_GROUPS,
+};
+
+/* What a decoded body may take of a request that goes in parts. */
+static size_t body_bytes_max(int16_t api_key)
+{
+    for (size_t i = 0; i < COUNT_OF(IN_PARTS); i++) {
+        if (IN_PARTS[i] == api_key)
+            return REQUEST_IN_PARTS_BYTES_MAX;
+    }
+    return REQUEST_BODY_BYTES_MAX;
+}
+
 api_handler dispatch_handler(int16_t api_key)
 {
     for (size_t i = 0; i < COUNT_OF(HANDLERS); i++) {
@@ -126,6 +142,53 @@ void dispatch_handle(struct request *request)
         handle_counted(request, handle);
     else
         handle(request);
+    if (request->abandoned && !request_is_in_parts(request))
+        parts_begin_again(request);
+}
+
+/* Decode the header, and find the handler. NULL: the request is refused, and over. */
+static api_handler begin(struct request *request, struct kp_reader *reader)
+{
+    kp_reader_init(reader, request->frame, request->frame_bytes);
+    if (!kp_request_header_decode(&request->header, reader)) {
+        refuse(request, "its request header cannot be decoded: %s", kp_read_error_text(reader->error));
+        return NULL;
+    }
+    if (quotas_set(&request->broker->quotas))
+        count(request);
+    int16_t key = request->header.api_key, version = request->header.api_version;
+    api_handler handle = dispatch_handler(key);
+    request->api = kp_api_find(key);
+    if (handle == NULL) {
+        refuse(request, "it sent a request of API %d (%s), which is not served", key,
+               request->api == NULL ? "unknown" : request->api->name);
+        return NULL;
+    }
+    if (!kp_versions_has(request->api->versions, version) && key != KP_API_API_VERSIONS) {
+        refuse(request, "it sent %s in version %d; served are %d to %d", request->api->name, version,
+               request->api->versions.first, request->api->versions.last);
+        return NULL;
+    }
+    return handle;
+}
+
+/* Decode the body within a bound of memory. False: reader->error says why not. */
+static bool decode_body(struct request *request, struct kp_reader *reader, size_t bytes_max)
+{
+    const struct kp_schema *schema = request->api->request;
+    request->arena.limit_bytes = bytes_max;
+    void *body = arena_alloc(&request->arena, schema->size);
+    request->body = body;
+    if (body == NULL)
+        kp_reader_fail(reader, KP_READ_MEMORY);
+    return body != NULL && kp_decode(schema, body, reader, request->header.api_version, &request->arena);
+}
+
+static void refuse_body(struct request *request, const struct kp_reader *reader)
+{
+    refuse(request, "its %s request in version %d cannot be decoded: %s%s%s", request->api->name,
+           request->header.api_version, kp_read_error_text(reader->error), reader->field == NULL ? "" : ", field ",
+           reader->field == NULL ? "" : reader->field);
 }
 
 /* Returns the name of what it did. */
@@ -136,49 +199,56 @@ static const char *handle_frame(struct peer *peer, uint8_t *frame, size_t size)
     struct kp_reader reader;
     request->frame = frame;
     request->frame_bytes = size;
-    kp_reader_init(&reader, frame, size);
-    if (!kp_request_header_decode(&request->header, &reader)) {
-        refuse(request, "its request header cannot be decoded: %s", kp_read_error_text(reader.error));
+    api_handler handle = begin(request, &reader);
+    if (handle == NULL)
         return refused;
-    }
-    if (quotas_set(&peer->broker->quotas))
-        count(request);
-    int16_t key = request->header.api_key, version = request->header.api_version;
-    api_handler handle = dispatch_handler(key);
-    request->api = kp_api_find(key);
-    if (handle == NULL) {
-        refuse(request, "it sent a request of API %d (%s), which is not served", key,
-               request->api == NULL ? "unknown" : request->api->name);
-        return refused;
-    }
-    if (!kp_versions_has(request->api->versions, version)) {
-        if (key != KP_API_API_VERSIONS) {
-            refuse(request, "it sent %s in version %d; served are %d to %d", request->api->name, version,
-                   request->api->versions.first, request->api->versions.last);
-            return refused;
-        }
+    const char *name = request->api->name; /* the request may be gone when it is handled */
+    if (!kp_versions_has(request->api->versions, request->header.api_version)) {
         request->header.api_version = 0;
         handle(request);
-        return "ApiVersions";
+        return name;
     }
-    request->arena.limit_bytes = REQUEST_BODY_BYTES_MAX;
-    void *body = arena_alloc(&request->arena, request->api->request->size);
-    bool decoded = body != NULL && kp_decode(request->api->request, body, &reader, version, &request->arena);
+    bool decoded = decode_body(request, &reader, BODY_AT_ONCE_BYTES_MAX);
     request->arena.limit_bytes = REQUEST_ARENA_BYTES_MAX;
-    if (!decoded) {
-        refuse(request, "its %s request in version %d cannot be decoded: %s%s%s", request->api->name, version,
-               kp_read_error_text(reader.error), reader.field == NULL ? "" : ", field ",
-               reader.field == NULL ? "" : reader.field);
+    if (!decoded && reader.error != KP_READ_MEMORY) {
+        refuse_body(request, &reader);
         return refused;
     }
-    request->body = body;
-    const char *name = request->api->name; /* the request may be gone when it is handled */
-    dispatch_handle(request);
+    if (request->api->key != KP_API_PRODUCE)
+        log_store_write(peer->broker->store); /* it is to see what was appended before it */
+    if (decoded)
+        dispatch_handle(request);
+    else
+        parts_begin(request);
     return name;
+}
+
+void dispatch_in_parts(struct request *request, struct kp_pause *pause)
+{
+    struct kp_reader reader;
+    if (begin(request, &reader) == NULL)
+        return;
+    reader.pause = pause;
+    bool decoded = decode_body(request, &reader, body_bytes_max(request->header.api_key));
+    request->arena.limit_bytes = REQUEST_IN_PARTS_BYTES_MAX;
+    if (decoded)
+        dispatch_handle(request);
+    else
+        refuse_body(request, &reader);
 }
 
 void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size)
 {
     struct turn *turn = peer->broker->env->turn;
     turn_did(turn, handle_frame(peer, frame, size));
+}
+
+void broker_frames_handled(struct peer *peer)
+{
+    struct broker *broker = peer->broker;
+    peer->more_follows = false;
+    if (!log_store_waits(broker->store))
+        return;
+    log_store_write(broker->store);
+    turn_did(broker->env->turn, "writing what was produced");
 }

@@ -30,10 +30,39 @@ static bool is_of_listeners(const char *name)
 
 static bool is_of_threads(const char *name)
 {
-    static const char *const names[] = {"background.threads",   "log.cleaner.threads",
-                                        "num.io.threads",       "num.network.threads",
-                                        "num.replica.fetchers", "num.recovery.threads.per.data.dir"};
+    static const char *const names[] = {"background.threads",
+                                        "log.cleaner.threads",
+                                        "num.io.threads",
+                                        "num.network.threads",
+                                        "num.replica.fetchers",
+                                        "num.recovery.threads.per.data.dir",
+                                        "remote.log.manager.copier.thread.pool.size",
+                                        "remote.log.manager.expiration.thread.pool.size",
+                                        "remote.log.manager.follower.thread.pool.size",
+                                        "remote.log.reader.threads"};
     return is_any_of(name, names, COUNT_OF(names));
+}
+
+/* Kafka divides it among the cleaner's threads, and each needs more than a mebibyte. */
+#define DEDUPE_BUFFER_LEAST (1048576 + 1)
+
+/* Some may be less at the start: none, or all that there is. */
+static bool is_too_little(const char *name, int64_t number)
+{
+    static const struct {
+        const char *name;
+        int64_t least;
+    } rows[] = {
+        {"log.cleaner.dedupe.buffer.size", DEDUPE_BUFFER_LEAST},
+        {"log.cleaner.threads",            1                  },
+        {"max.connection.creation.rate",   1                  },
+        {"max.connections",                1                  },
+        {"max.connections.per.ip",         1                  },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (strcmp(name, rows[i].name) == 0)
+            return number < rows[i].least;
+    return false;
 }
 
 /* What the table cannot say. NULL when the number is good, else what it must be. */
@@ -41,8 +70,8 @@ static const char *check_number(const struct config *config, const char *name, i
 {
     if (strcmp(name, "log.retention.ms") == 0 && number == 0)
         return "must be at least 1, or -1 for no limit";
-    if (strcmp(name, "max.connections") == 0 && number < 1)
-        return "must be at least 1 while the broker runs";
+    if (is_too_little(name, number))
+        return "must be more while the broker runs";
     if (!is_of_threads(name))
         return NULL;
     int64_t current = strtoll(config_text(config, config_find(kp_string_of(name))), NULL, 10);

@@ -11,6 +11,12 @@
 /* What one read takes at most from a socket into the loop's shared buffer: many small requests, or the few batches of
  * 64 KiB that a producer has in flight, served in place. */
 #define READ_BUFFER_BYTES KIB(256)
+/* A connection of which one read brought so much may have as much room of its own for the frame that is not whole and
+ * those behind it. */
+#define STREAM_BYTES KIB(64)
+
+/* What one read takes at most of a larger frame: half a millisecond, where memory is touched for the first time. */
+#define FRAME_READ_BYTES KIB(512)
 
 /* Frames that have not arrived whole or wait, of all connections together, unless queued.max.request.bytes says
  * otherwise. Two of the largest requests (socket.request.max.bytes, 100 MiB) fit; above it, the connections whose
@@ -33,10 +39,23 @@ static_assert(INPUT_BYTES_MAX >= 2 * MIB(100), "two of the largest frames fit");
 
 /* Decoded body and answer of one request, and what it copies to wait: a produce request of socket.request.max.bytes. */
 #define REQUEST_ARENA_BYTES_MAX MIB(128)
-/* The decoded body alone. One of 100 MiB whose array elements take 2 bytes on the wire could ask for gigabytes of
- * structs, and each of them is work of one turn. There is room for 60000 partitions of a fetch and 100000 names. */
+/* The decoded body of a request that is handled at once, in one turn: 2000 partitions of a fetch or 4000 names. A
+ * larger one is handled in parts. */
+#define BODY_AT_ONCE_BYTES_MAX KIB(128)
+static_assert(BODY_AT_ONCE_BYTES_MAX < REQUEST_ARENA_BYTES_MAX, "there is room for the answer");
+/* The same of one that is decoded in parts, but handled in one turn: its handler has not learned to do otherwise. */
 #define REQUEST_BODY_BYTES_MAX MIB(4)
-static_assert(REQUEST_BODY_BYTES_MAX < REQUEST_ARENA_BYTES_MAX, "there is room for the answer");
+/* Of the one that is handled in parts: decoded body, what its answer is made of, and the answer. A frame of 100 MiB
+ * whose array elements take 2 bytes on the wire could ask for gigabytes of structs. There is room for a million names,
+ * as many as an array may have. */
+#define REQUEST_IN_PARTS_BYTES_MAX MIB(256)
+/* What the table of the names of one request takes beside that: a million buckets. */
+#define ASKED_NAMES_BYTES_MAX MIB(8)
+/* Items that an answer may have, or that are looked at for it, when all is done in one turn: each takes a tenth of a
+ * microsecond or two. One that turns out to have more begins again in parts. */
+#define ITEMS_AT_ONCE_MAX 4096
+/* Changes that a request makes one by one, each of which is an append of some microseconds, in one turn. */
+#define CHANGES_AT_ONCE_MAX 100
 /* The same of all requests that are parked or whose answers are not taken: above it, of those who take nothing the one
  * that holds most is dropped, then of those who wait. */
 #define REQUESTS_BYTES_MAX MIB(384)
@@ -115,8 +134,14 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
 /* Clients that ask for telemetry subscriptions, about 150 bytes each; Kafka's number. The quietest is forgotten. */
 #define TELEMETRY_INSTANCES_MAX 16384
 
-/* Recycled request structs with their arenas' first chunks. */
-#define SPARE_REQUESTS 256
+/* Memory that is given back in parts: what is given back in each, a twentieth of a millisecond, and all that waits for
+ * it; more is given back at once. */
+#define RELEASE_PART_BYTES KIB(256)
+#define RELEASES_BYTES_MAX MIB(256)
+
+/* Recycled request structs with their arenas' first chunks, if these are no larger than usual. */
+#define SPARE_REQUESTS            256
+#define SPARE_REQUEST_ARENA_BYTES KIB(4)
 
 /* A frame or an answer that has not moved for so long is stalled when connections are too many: it makes room for a new
  * one. */

@@ -4,12 +4,12 @@
  * same port, also when any free port is asked for; an empty host is all addresses of both families. A machine without
  * IPv6 just has the first.
  *
- * Connections are in a list by activity. From its quiet end are taken: those that were idle for
- * connections.max.idle.ms; the stalled ones when the budget of input is used up or the connections are too many. When
- * the budget of requests and answers is used up, who holds most of it goes. A new
- * connection beyond max.connections, of all or of its listener, or max.connections.per.ip is closed at once, so that
- * the client is told rather than left waiting. One that is too many for this second waits in the system's hands, and
- * with it the listener's next ones (connection_quotas.h). */
+ * Connections are in lists by activity: all of them, those with input by its class, those that take no answer. From
+ * the quiet ends are taken: those that were idle for connections.max.idle.ms; the stalled ones when the budget of input
+ * is used up or the connections are too many. When the budget of requests and answers is used up, who holds most of it
+ * goes. A new connection beyond max.connections, of all or of its listener, or max.connections.per.ip is closed at
+ * once, so that the client is told rather than left waiting. One that is too many for this second waits in the system's
+ * hands, and with it the listener's next ones (connection_quotas.h). */
 #include "listener.h"
 
 #include "conn.h"
@@ -21,32 +21,10 @@
 #include <netdb.h>
 #include <string.h>
 
+#define STALLED "its request stalled and the memory for requests is used up"
+#define WAITS   "its requests wait and the memory for requests is used up"
+
 /* ---- who goes when a budget is used up ------------------------------------------------------------------------------ */
-
-static bool sends_large_frame(const struct conn *conn)
-{
-    return conn->input_capacity > LARGE_INPUT_BYTES && peer_may_start(&conn->peer);
-}
-
-static bool keeps_large_input(const struct conn *conn)
-{
-    return conn->input_capacity > LARGE_INPUT_BYTES;
-}
-
-static bool sends_frame(const struct conn *conn)
-{
-    return conn->input != NULL && peer_may_start(&conn->peer);
-}
-
-static bool keeps_input(const struct conn *conn)
-{
-    return conn->input != NULL;
-}
-
-static bool takes_nothing(const struct conn *conn)
-{
-    return conn->write_size > 0;
-}
 
 /* One that is in the pool goes on without its peer, and would hold what it holds. */
 static bool is_parked(const struct conn *conn)
@@ -54,53 +32,83 @@ static bool is_parked(const struct conn *conn)
     return conn->peer.parked_count > 0 && !conn->peer.working;
 }
 
-/* Drop the one of such connections that was quiet longest. False: there is none but `asks`. */
-static bool drop_quietest(struct server *server, bool (*such)(const struct conn *), const struct conn *asks,
-                          const char *reason)
+/* Drop the connection that was quiet longest of those that keep the most burdensome kind of input. False: there is none
+ * but `asks`. */
+static bool drop_input(struct server *server, const struct conn *asks)
 {
-    list_for_each (&server->conns, node) {
-        struct conn *conn = CONTAINER_OF(node, struct conn, by_activity);
-        if (conn == asks || !such(conn))
-            continue;
-        conn_close(conn, reason);
-        return true;
+    static const char *const reasons[INPUT_CLASSES] = {
+        [INPUT_LARGE] = STALLED,
+        [INPUT_LARGE_WAITING] = WAITS,
+        [INPUT_SMALL] = STALLED,
+        [INPUT_SMALL_WAITING] = WAITS,
+    };
+    for (int kind = 0; kind < INPUT_CLASSES; kind++) {
+        list_for_each (&server->inputs[kind], node) {
+            struct conn *conn = CONTAINER_OF(node, struct conn, by_input);
+            if (conn == asks)
+                continue;
+            conn_close(conn, reasons[kind]);
+            return true;
+        }
     }
     return false;
 }
 
-/* Drop the one of such connections whose requests and answers hold most: who waits with little is not to blame. */
-static bool drop_largest(struct server *server, bool (*such)(const struct conn *conn), const struct conn *asks,
-                         const char *reason)
+/* The one of these connections whose requests and answers hold most: who waits with little is not to blame. */
+static struct conn *largest_writing(struct server *server, const struct conn *asks)
+{
+    struct conn *largest = NULL;
+    list_for_each (&server->writing, node) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, writing);
+        if (conn != asks && (!largest || conn->peer.memory_bytes > largest->peer.memory_bytes))
+            largest = conn;
+    }
+    return largest;
+}
+
+static struct conn *largest_parked(struct server *server, const struct conn *asks)
 {
     struct conn *largest = NULL;
     list_for_each (&server->conns, node) {
         struct conn *conn = CONTAINER_OF(node, struct conn, by_activity);
-        if (conn != asks && such(conn) && (!largest || conn->peer.memory_bytes > largest->peer.memory_bytes))
+        if (conn != asks && is_parked(conn) && (!largest || conn->peer.memory_bytes > largest->peer.memory_bytes))
             largest = conn;
     }
-    if (largest)
-        conn_close(largest, reason);
-    return largest != NULL;
+    return largest;
 }
 
-static bool stalls(const struct conn *conn)
+/* Drop the first of a list if it stalls; the others have moved since it has. */
+static bool drop_stalled(struct server *server, struct conn *first)
 {
-    int64_t now_ms = conn->server->loop->env.now(&conn->server->loop->env).mono_ms;
-    return (sends_frame(conn) || takes_nothing(conn)) && now_ms - conn->active_ms >= STALLED_MS;
+    int64_t now_ms = server->loop->env.now(&server->loop->env).mono_ms;
+    bool stalls = first != NULL && now_ms - first->active_ms >= STALLED_MS;
+    if (stalls)
+        conn_close(first, "it stalled and the connections are too many");
+    return stalls;
+}
+
+static struct conn *first_input(const struct server *server, enum input_class class)
+{
+    const struct list *list = &server->inputs[class];
+    return list_empty(list) ? NULL : CONTAINER_OF(list->next, struct conn, by_input);
+}
+
+/* Drop one that stalls, with a frame or an answer. */
+static bool drop_any_stalled(struct server *server)
+{
+    struct conn *writing =
+        list_empty(&server->writing) ? NULL : CONTAINER_OF(server->writing.next, struct conn, writing);
+    return drop_stalled(server, first_input(server, INPUT_LARGE)) ||
+           drop_stalled(server, first_input(server, INPUT_SMALL)) || drop_stalled(server, writing);
 }
 
 /* ---- buffers -------------------------------------------------------------------------------------------------------- */
-
-#define STALLED "its request stalled and the memory for requests is used up"
-#define WAITS   "its requests wait and the memory for requests is used up"
 
 /* Have the budget allow `size` more bytes, at the cost of others. */
 static bool input_fits(struct server *server, const struct conn *asks, size_t size)
 {
     while (size > server->input_bytes_max - server->input_bytes) {
-        if (!drop_quietest(server, sends_large_frame, asks, STALLED) &&
-            !drop_quietest(server, keeps_large_input, asks, WAITS) &&
-            !drop_quietest(server, sends_frame, asks, STALLED) && !drop_quietest(server, keeps_input, asks, WAITS))
+        if (!drop_input(server, asks))
             return false;
     }
     return true;
@@ -151,14 +159,18 @@ void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity)
             }
         }
     }
-    free(buffer);
+    release_block(server->broker, buffer, capacity);
 }
 
 bool server_has_room(struct server *server, const struct conn *asks)
 {
     while (server->broker->requests_bytes > REQUESTS_BYTES_MAX) {
-        if (!drop_largest(server, takes_nothing, asks, "it takes no answers and the memory for answers is used up") &&
-            !drop_largest(server, is_parked, asks, "its request waits and the memory for requests is used up"))
+        struct conn *writing = largest_writing(server, asks), *parked;
+        if (writing != NULL)
+            conn_close(writing, "it takes no answers and the memory for answers is used up");
+        else if ((parked = largest_parked(server, asks)) != NULL)
+            conn_close(parked, "its request waits and the memory for requests is used up");
+        else
             return false;
     }
     return true;
@@ -241,8 +253,7 @@ static void take_connection(struct server_socket *socket)
     int64_t conns_max = server->broker->config->max_connections;
     conns_max = conns_max < server->conns_max ? conns_max : server->conns_max;
     const char *refusal = NULL;
-    if (server->conns_count >= conns_max &&
-        !drop_quietest(server, stalls, NULL, "it stalled and the connections are too many"))
+    if (server->conns_count >= conns_max && !drop_any_stalled(server))
         refusal = "the connections are too many (max.connections, or the limit of file descriptors)";
     else if (socket->listener->max_connections >= 0 && *of_listener >= socket->listener->max_connections)
         refusal = "the connections of its listener are too many (max.connections)";
@@ -422,6 +433,9 @@ bool server_start(struct server *server, struct loop *loop, struct broker *broke
     server->listener_conns = xcalloc((size_t)broker->listeners_count, sizeof *server->listener_conns);
     list_init(&server->conns);
     list_init(&server->writable);
+    list_init(&server->writing);
+    for (int kind = 0; kind < INPUT_CLASSES; kind++)
+        list_init(&server->inputs[kind]);
     uv_timer_init(&loop->uv, &server->idle_timer);
     uv_timer_init(&loop->uv, &server->stop_timer);
     loop->server = server;

@@ -13,6 +13,16 @@ struct conn;
 
 #define SERVER_SOCKETS_MAX 32
 
+/* What a connection keeps in memory of frames: in the order in which such ones are dropped. */
+enum input_class {
+    INPUT_LARGE,         /* more than LARGE_INPUT_BYTES of a frame that has not arrived whole */
+    INPUT_LARGE_WAITING, /* as much that waits behind a request, or is worked on */
+    INPUT_SMALL,
+    INPUT_SMALL_WAITING,
+    INPUT_CLASSES,
+    INPUT_NONE = INPUT_CLASSES
+};
+
 struct server_socket {
     uv_tcp_t tcp;
     struct server *server;
@@ -25,8 +35,10 @@ struct server {
     struct broker *broker;
     struct server_socket sockets[SERVER_SOCKETS_MAX];
     int sockets_count;
-    struct list conns;    /* struct conn by activity: the one that was quiet longest first */
-    struct list writable; /* struct conn with something to write or to start, this turn */
+    struct list conns;                 /* struct conn by activity: the one that was quiet longest first */
+    struct list writable;              /* struct conn with something to write or to start, this turn */
+    struct list inputs[INPUT_CLASSES]; /* struct conn of each class, by activity */
+    struct list writing;               /* struct conn whose socket takes nothing now, by activity */
     int64_t conns_count, conns_max;
     int64_t *listener_conns; /* of each listener, by index */
     struct connection_quotas quotas;

@@ -32,7 +32,7 @@ static bool keep(struct request *request)
 {
     struct arena *arena = &request->arena;
     struct postponed *postponed = arena_alloc(arena, sizeof *postponed);
-    const char *frame = arena_copy(arena, request->frame, request->frame_bytes);
+    uint8_t *frame = (uint8_t *)arena_copy(arena, request->frame, request->frame_bytes);
     void *body = arena_alloc(arena, request->api->request->size);
     if (postponed == NULL || frame == NULL || body == NULL)
         return false;
@@ -41,7 +41,7 @@ static bool keep(struct request *request)
     if (!kp_request_header_decode(&request->header, &reader) ||
         !kp_decode(request->api->request, body, &reader, request->header.api_version, arena))
         return false; /* it could be decoded before */
-    request->frame = (const uint8_t *)frame;
+    request->frame = frame;
     request->body = body;
     *postponed = (struct postponed){.request = request};
     request->postponed = postponed;
@@ -55,6 +55,10 @@ static void postponed_canceled(struct request *request)
 
 void request_postpone(struct request *request)
 {
+    if (request_is_in_parts(request)) { /* its frame and its body stay anyway */
+        request->again = true;
+        return;
+    }
     if (request->postponed == NULL && !keep(request)) {
         request_close(request, NO_MEMORY_TO_WAIT);
         return;

@@ -27,6 +27,7 @@ struct request *request_new(struct peer *peer)
     }
     *request = (struct request){.peer = peer, .broker = broker, .arena = arena};
     list_init(&request->link);
+    list_init(&request->waits_for_parts);
     list_append(&peer->requests, &request->link);
     peer->requests_count++;
     return request;
@@ -65,12 +66,16 @@ static void request_recycle(struct request *request)
         peer->requests_count--;
         peer->memory_bytes -= request->charged_bytes;
     }
+    if (request->arena.used_bytes > RELEASE_PART_BYTES)
+        release_arena(broker, &request->arena);
     if (broker->spare_requests_count == SPARE_REQUESTS) {
         arena_release(&request->arena);
         free(request);
         return;
     }
     arena_reset(&request->arena);
+    if (request->arena.used_bytes > SPARE_REQUEST_ARENA_BYTES)
+        arena_release(&request->arena);
     list_append(&broker->spare_requests, &request->link);
     broker->spare_requests_count++;
 }
@@ -113,10 +118,10 @@ static void request_answered(struct request *request)
 }
 
 /* Cut what was encoded into pieces at the gaps. Piece i+1 of an even i is the slice behind it. */
-static bool make_pieces(struct request *request, const struct kp_writer *writer)
+static bool make_pieces(struct request *request, const struct kp_writer *writer, struct arena *arena)
 {
     size_t memory_bytes = (size_t)(writer->at - writer->start), from = 0;
-    request->pieces = arena_calloc(&request->arena, (size_t)writer->gaps_count * 2 + 1, sizeof *request->pieces);
+    request->pieces = arena_calloc(arena, (size_t)writer->gaps_count * 2 + 1, sizeof *request->pieces);
     if (request->pieces == NULL)
         return false;
     struct out_piece *piece = request->pieces;
@@ -135,13 +140,14 @@ static bool make_pieces(struct request *request, const struct kp_writer *writer)
     return true;
 }
 
-/* NULL, or why there is no answer. */
-static const char *encode(struct request *request, const void *response)
+/* Have the answer in `arena`. NULL, or why there is none; without a meaning for one that was abandoned. */
+static const char *encode_into(struct request *request, const void *response, struct arena *arena)
 {
+    struct kp_pause *pause = request->pauses && request_is_in_parts(request) ? &request->broker->parts.pause : NULL;
     const struct kp_schema *schema = request->api->response;
     int16_t key = request->header.api_key, version = request->header.api_version;
     struct kp_size size;
-    if (!kp_measure(schema, response, version, &size)) {
+    if (!kp_measure_in_parts(schema, response, version, pause, &size)) {
         const char *field = size.field == NULL ? "the version" : size.field;
         const char *reason =
             arena_printf(&request->arena, "its %s answer in version %d cannot be encoded because of %s",
@@ -151,8 +157,8 @@ static const char *encode(struct request *request, const void *response)
     size_t head_bytes = 4 + kp_response_header_size(key, version);
     if (size.wire_bytes > INT32_MAX - head_bytes)
         return "its answer is larger than the protocol allows";
-    uint8_t *bytes = arena_alloc(&request->arena, head_bytes + size.memory_bytes);
-    struct kp_gap *gaps = arena_calloc(&request->arena, (size_t)size.gaps_count, sizeof *gaps);
+    uint8_t *bytes = arena_alloc(arena, head_bytes + size.memory_bytes);
+    struct kp_gap *gaps = arena_calloc(arena, (size_t)size.gaps_count, sizeof *gaps);
     if (bytes == NULL || gaps == NULL)
         return "its answer needs more memory than a request may use";
     struct kp_writer writer;
@@ -161,8 +167,26 @@ static const char *encode(struct request *request, const void *response)
     writer.gaps_max = size.gaps_count;
     kp_write_int32(&writer, (int32_t)(head_bytes - 4 + size.wire_bytes));
     kp_response_header_encode(&writer, key, version, request->header.correlation_id);
-    kp_encode(schema, response, &writer, version);
-    return make_pieces(request, &writer) ? NULL : "its answer needs more memory than a request may use";
+    if (!kp_encode_in_parts(schema, response, &writer, version, pause))
+        return "its answer is not wanted any more";
+    return make_pieces(request, &writer, arena) ? NULL : "its answer needs more memory than a request may use";
+}
+
+/* Of one in parts the answer alone is kept: it was made of much more, and its client may take its time. */
+static const char *encode(struct request *request, const void *response)
+{
+    if (!request_is_in_parts(request))
+        return encode_into(request, response, &request->arena);
+    struct arena arena;
+    arena_init(&arena, REQUEST_IN_PARTS_BYTES_MAX - request->arena.used_bytes);
+    const char *refusal = encode_into(request, response, &arena);
+    if (refusal != NULL) {
+        release_arena(request->broker, &arena);
+        return refusal;
+    }
+    release_arena(request->broker, &request->arena);
+    request->arena = arena;
+    return NULL;
 }
 
 /* ---- quotas --------------------------------------------------------------------------------------------------------- */
@@ -226,11 +250,15 @@ void request_respond(struct request *request, const void *response)
 {
     ASSERT(request->peer != NULL);
     ASSERT(!request->answered);
+    if (request->abandoned)
+        return;
     if (request->counted && !request->throttled)
         request_throttle(request, 0);
     if (request->throttle_ms > 0)
         response = with_throttle_time(request, response);
     const char *refusal = encode(request, response);
+    if (request->abandoned)
+        return;
     if (refusal != NULL)
         request_close(request, refusal);
     else
@@ -240,7 +268,8 @@ void request_respond(struct request *request, const void *response)
 void request_respond_nothing(struct request *request)
 {
     ASSERT(!request->answered);
-    request_answered(request);
+    if (!request->abandoned)
+        request_answered(request);
 }
 
 /* An answer that was held turned out not to be true: it is not sent, nor is any behind it. */
@@ -253,8 +282,9 @@ static void forget_answers(struct request *request)
 void request_close(struct request *request, const char *reason)
 {
     struct peer *peer = request->peer;
-    if (peer == NULL) /* it went away meanwhile */
+    if (peer == NULL || request->abandoned) /* it went away meanwhile */
         return;
+    parts_abandon(request);
     if (!peer->closing) {
         peer->closing = true;
         peer->close(peer, reason);

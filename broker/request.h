@@ -10,9 +10,9 @@
  *            |                                     |
  *            +--------- request_park() ------------+  request_respond()     waits for data, members or time
  *
- * Strings and records in request->body borrow the frame, which is gone when the handler returns: a handler that parks
- * copies into request->arena what it needs later; one that only waits for durability holds the answer, which it gives
- * at once, or when all is durable if it is to tell what failed.
+ * Strings and records in request->body borrow the frame, which goes soon after the handler returns: a handler that
+ * parks copies into request->arena what it needs later; one that only waits for durability holds the answer, which it
+ * gives at once, or when all is durable if it is to tell what failed.
  *
  * Rules. (1) Requests of a connection start in order, answers leave in order. (2) One that is held lets the next start;
  * one that is parked does not. (3) When the peer is gone a parked request is canceled, a held one is
@@ -56,13 +56,18 @@ struct peer {
     int32_t parked_count;                 /* of those: parked, so none may start */
     bool working;                         /* the parked one is in the pool, and goes on without its peer */
     size_t memory_bytes;                  /* of the arenas of those that are answered or parked */
+    bool more_follows;                    /* another whole frame lies behind the one that is handled, in its memory */
     bool closing;                         /* the broker wants it closed: nothing more is started */
     struct telemetry_instance *telemetry; /* the last that began on it, or NULL */
     bool muted;                           /* it is over its quota: none may start until `mute` expires */
     struct timer mute;
-    /* The broker's calls on the owner; both only note what the owner does at the end of its turn. */
+    /* The broker's calls on the owner; the first two only note what the owner does at the end of its turn. */
     void (*output_ready)(struct peer *peer);              /* peer_output() has something new */
     void (*close)(struct peer *peer, const char *reason); /* once; `reason` is a sentence for the log, rate limited */
+    /* The frame that is being handled is needed until drop_frame(), or until the peer is gone. Returns where it is from
+     * now on, or NULL: there is no memory for it. No other frame comes before. */
+    uint8_t *(*keep_frame)(struct peer *peer, uint8_t *frame, size_t size);
+    void (*drop_frame)(struct peer *peer);
 };
 
 struct request {
@@ -88,9 +93,14 @@ struct request {
     bool is_parked;
     void (*canceled)(struct request *request); /* while parked; NULL: it goes on without its peer */
     void *parked;                              /* what belongs to who parked it */
-    const uint8_t *frame;                      /* valid while the handler runs */
+    uint8_t *frame;                            /* valid while the handler runs */
     struct postponed *postponed;               /* NULL: it never was; see request_postpone() */
     int32_t loads; /* of the logs that it is about, in its order, so many need not be loaded any more */
+    int32_t items; /* counted by request_pause(): since the last pause, or all of one that is handled at once */
+    struct list waits_for_parts; /* in broker->parts.waiting, or in none */
+    bool pauses;                 /* what its answer points to stays: its handler called request_pause() */
+    bool again;                  /* in parts: request_postpone() was called, its handler is to be called again */
+    bool abandoned;              /* no answer is wanted: the peer is gone, or it is to begin again in parts */
 };
 
 /* ---- for the owner of a peer (conn.c, tests) ------------------------------------------------------------------------ */
@@ -102,8 +112,11 @@ struct kp_string peer_user(const struct peer *peer);
 void peer_mute(struct peer *peer, int64_t ms);
 /* May the next frame of this connection start? */
 bool peer_may_start(const struct peer *peer);
-/* Handle one frame (the bytes behind the length). `frame` is borrowed and may be written to. */
+/* Handle one frame (the bytes behind the length). `frame` is borrowed until broker_frames_handled() and may be written
+ * to. The owner says in peer->more_follows whether to expect another one before that. */
 void broker_handle_frame(struct peer *peer, uint8_t *frame, size_t size);
+/* Nothing that was handled needs its frame any more. To be called before anything else happens to the broker. */
+void broker_frames_handled(struct peer *peer);
 /* The oldest pieces that are ready to be sent, up to `max`, none of them empty. Returns how many; valid until
  * peer_sent(). */
 int peer_output(struct peer *peer, struct out_piece **pieces, int max);
@@ -121,7 +134,7 @@ void requests_release(struct broker *broker);
 
 /* Answer with a struct of the API's response (const struct kp_NAME_response *) in the request's version. It is encoded
  * at once; slices of its records hand over their reference, in any case. Nothing of the request may be used afterwards,
- * unless it is held. */
+ * unless it is held. One in parts may pause in here, if it paused before. */
 void request_respond(struct request *request, const void *response);
 /* Done, with no answer (Produce with acks 0). */
 void request_respond_nothing(struct request *request);
@@ -148,6 +161,22 @@ bool request_load(struct request *request, int32_t number, const struct topic *t
 
 /* It waits for nothing but durability any more: later requests start, and the answer is given while it is held. */
 void request_unpark(struct request *request);
+
+/* ---- for handlers of what may be much (parts.c) --------------------------------------------------------------------- */
+
+/* `items` of what the request asks for were done, of which each takes a tenth of a microsecond or two. In a request
+ * that is handled in parts it may be another turn when this returns, and everything else may have changed. So a handler
+ * points to nothing of the broker's state meanwhile, and keeps copies of what its answer takes from there; frame, body
+ * and arena stay. False: no answer is wanted from this call of the handler. It ends its loop and returns, as if that
+ * had been the last item: whatever it answers goes nowhere. */
+bool request_pause(struct request *request, int32_t items) WARN_UNUSED;
+/* Have a text stay over pauses: a copy in the arena, where the request is handled in parts. False: no memory. */
+bool request_keep(struct request *request, struct kp_string *text) WARN_UNUSED;
+bool request_keep_bytes(struct request *request, struct kp_bytes *bytes) WARN_UNUSED;
+/* Is it handled in parts? To be asked by those that change many things, before the first. False: it will be, from its
+ * beginning, and the handler is to return. */
+bool request_in_parts(struct request *request) WARN_UNUSED;
+bool request_is_in_parts(const struct request *request);
 
 /* ---- quotas (quota.h) ----------------------------------------------------------------------------------------------- */
 

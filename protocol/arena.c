@@ -115,6 +115,18 @@ void arena_reset(struct arena *arena)
     arena->left_bytes = arena->used_bytes = first == NULL ? 0 : first->size_bytes;
 }
 
+void *arena_take(struct arena *arena, size_t *size_bytes)
+{
+    struct arena_chunk *chunk = arena->chunks;
+    if (chunk == NULL)
+        return NULL;
+    *size_bytes = sizeof *chunk + chunk->size_bytes;
+    arena->chunks = chunk->next;
+    arena->used_bytes -= chunk->size_bytes;
+    arena->left_bytes = 0;
+    return chunk;
+}
+
 void arena_release(struct arena *arena)
 {
     free_chunks_but(arena, NULL);

@@ -37,6 +37,9 @@ char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 
 /* Forget all allocations but keep the first chunk for the next ones. */
 void arena_reset(struct arena *arena);
 
+/* Take the newest block out of the arena, to be freed by the caller; NULL: it has none. */
+void *arena_take(struct arena *arena, size_t *size_bytes) WARN_UNUSED;
+
 /* Free everything; the arena may be used again. */
 void arena_release(struct arena *arena);
 

@@ -187,9 +187,12 @@ static bool decode_array(const struct decoder *decoder, const struct kp_field *f
             items = arena_alloc(decoder->arena, (size_t)count * item_size);
         if (items == NULL)
             return decode_error(decoder, field, KP_READ_MEMORY);
-        for (int32_t i = 0; i < count; i++)
+        for (int32_t i = 0; i < count; i++) {
+            if (!kp_pause_between(reader->pause))
+                return decode_error(decoder, field, KP_READ_ENDED);
             if (!decode_value(decoder, field, items + (size_t)i * item_size, false))
                 return false;
+        }
     }
     memcpy(message + field->offset, &items, sizeof items);
     memcpy(message + field->count_offset, &count, sizeof count);
@@ -283,7 +286,8 @@ struct sink {
     int32_t gaps_count;
     int16_t version;
     bool flexible;
-    const char *field; /* why it failed */
+    struct kp_pause *pause; /* or NULL */
+    const char *field;      /* why it failed */
 };
 
 static bool write_struct(struct sink *sink, const struct kp_schema *schema, const char *from);
@@ -408,7 +412,7 @@ static bool write_array(struct sink *sink, const struct kp_field *field, const c
     if (sink->writer != NULL)
         kp_write_length(sink->writer, count, sink->flexible);
     for (int32_t i = 0; i < count; i++)
-        if (!write_value(sink, field, items + (size_t)i * item_size, false))
+        if (!kp_pause_between(sink->pause) || !write_value(sink, field, items + (size_t)i * item_size, false))
             return false;
     return true;
 }
@@ -530,9 +534,10 @@ static bool write_struct(struct sink *sink, const struct kp_schema *schema, cons
            (!sink->flexible || write_tags(sink, schema, from));
 }
 
-bool kp_measure(const struct kp_schema *schema, const void *message, int16_t version, struct kp_size *size)
+bool kp_measure_in_parts(const struct kp_schema *schema, const void *message, int16_t version, struct kp_pause *pause,
+                         struct kp_size *size)
 {
-    struct sink sink = {.version = version, .flexible = version >= schema->flexible_from};
+    struct sink sink = {.version = version, .flexible = version >= schema->flexible_from, .pause = pause};
     bool ok = kp_versions_has(schema->versions, version) && write_struct(&sink, schema, message) &&
               sink.wire_bytes <= INT32_MAX;
     *size = (struct kp_size){.wire_bytes = sink.wire_bytes,
@@ -540,6 +545,11 @@ bool kp_measure(const struct kp_schema *schema, const void *message, int16_t ver
                              .gaps_count = sink.gaps_count,
                              .field = sink.field};
     return ok;
+}
+
+bool kp_measure(const struct kp_schema *schema, const void *message, int16_t version, struct kp_size *size)
+{
+    return kp_measure_in_parts(schema, message, version, NULL, size);
 }
 
 size_t kp_encoded_size(const struct kp_schema *schema, const void *message, int16_t version)
@@ -550,10 +560,17 @@ size_t kp_encoded_size(const struct kp_schema *schema, const void *message, int1
     return size.wire_bytes;
 }
 
+bool kp_encode_in_parts(const struct kp_schema *schema, const void *message, struct kp_writer *writer, int16_t version,
+                        struct kp_pause *pause)
+{
+    struct sink sink = {
+        .writer = writer, .version = version, .flexible = version >= schema->flexible_from, .pause = pause};
+    return kp_versions_has(schema->versions, version) && write_struct(&sink, schema, message);
+}
+
 void kp_encode(const struct kp_schema *schema, const void *message, struct kp_writer *writer, int16_t version)
 {
-    struct sink sink = {.writer = writer, .version = version, .flexible = version >= schema->flexible_from};
-    bool measured = kp_versions_has(schema->versions, version) && write_struct(&sink, schema, message);
+    bool measured = kp_encode_in_parts(schema, message, writer, version, NULL);
     ASSERT(measured);
 }
 

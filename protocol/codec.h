@@ -103,7 +103,8 @@ struct kp_record_type {
     const struct kp_schema *schema;
 };
 
-/* Decode a message of the given version from the front of the reader; what follows stays unread. Strings, bytes and
+/* Decode a message of the given version from the front of the reader; what follows stays unread. It asks reader->pause
+ * on the way. Strings, bytes and
  * records borrow the reader's memory, arrays and nullable structs come from the arena. Fields that this version lacks
  * get their default, unknown tagged fields are skipped. False: reader->error says what, reader->field where, and
  * `message` holds nothing of use. */
@@ -123,12 +124,20 @@ struct kp_size {
  * than 2 GiB. */
 bool kp_measure(const struct kp_schema *schema, const void *message, int16_t version, struct kp_size *size) WARN_UNUSED;
 
+/* As above, but that `pause` is asked on the way: false also when it said so. The message must not change meanwhile. */
+bool kp_measure_in_parts(const struct kp_schema *schema, const void *message, int16_t version, struct kp_pause *pause,
+                         struct kp_size *size) WARN_UNUSED;
+
 #define KP_UNENCODABLE SIZE_MAX
 /* As above for messages without slices: the bytes to encode into, or KP_UNENCODABLE. */
 size_t kp_encoded_size(const struct kp_schema *schema, const void *message, int16_t version) WARN_UNUSED;
 
 /* Write a message that was measured; asserts that the writer has room for it. */
 void kp_encode(const struct kp_schema *schema, const void *message, struct kp_writer *writer, int16_t version);
+
+/* The same, asking `pause`. False: it ended the walk, and what is written is of no use. */
+bool kp_encode_in_parts(const struct kp_schema *schema, const void *message, struct kp_writer *writer, int16_t version,
+                        struct kp_pause *pause) WARN_UNUSED;
 
 /* Are both structs equal in all fields of `version`? Records compare by their bytes; slices are equal when identical.
  */

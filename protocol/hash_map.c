@@ -12,6 +12,15 @@ void hash_map_init(struct hash_map *map, uint64_t seed)
     *map = (struct hash_map){.seed = seed};
 }
 
+void hash_map_reserve(struct hash_map *map, size_t count)
+{
+    ASSERT(map->buckets == NULL);
+    map->buckets_count = BUCKETS_MIN;
+    while (map->buckets_count < count)
+        map->buckets_count *= 2;
+    map->buckets = xcalloc(map->buckets_count, sizeof *map->buckets);
+}
+
 void hash_map_release(struct hash_map *map)
 {
     free(map->buckets);

@@ -33,6 +33,8 @@ struct hash_map {
 
 /* An empty map that allocates nothing until something is put into it. */
 void hash_map_init(struct hash_map *map, uint64_t seed);
+/* Have buckets for `count` nodes, so that none of the first so many has it grow. The map is empty. */
+void hash_map_reserve(struct hash_map *map, size_t count);
 /* Free the buckets. The nodes are the caller's: they are freed or forgotten before. */
 void hash_map_release(struct hash_map *map);
 

@@ -109,6 +109,8 @@ const char *kp_read_error_text(enum kp_read_error error)
         return "a tagged field is not as long as it says";
     case KP_READ_MEMORY:
         return "the message needs more memory than a request may take";
+    case KP_READ_ENDED:
+        return "its reading was ended";
     case KP_READ_VERSION:
         return "there is no such version of this message";
     }

@@ -66,15 +66,35 @@ enum kp_read_error {
     KP_READ_TAG,     /* a tagged field whose announced size is not the size of its value */
     KP_READ_MEMORY,  /* the arena's limit */
     KP_READ_VERSION, /* no such version of this message */
+    KP_READ_ENDED,   /* struct kp_pause said so */
 };
 
 /* One sentence for people, without the field. */
 const char *kp_read_error_text(enum kp_read_error error);
 
+/* Who walks a long message and is to let others work meanwhile: take() is called between items of its arrays, once in
+ * KP_ITEMS_PER_PART, and returns when the walk may go on. False: it is to end, with an error. */
+struct kp_pause {
+    bool (*take)(struct kp_pause *pause);
+    unsigned items; /* since the last call */
+};
+
+#define KP_ITEMS_PER_PART 64 /* a few microseconds */
+
+/* Before an item. False: end. `pause` NULL: go on. */
+static inline bool kp_pause_between(struct kp_pause *pause)
+{
+    if (pause == NULL || ++pause->items < KP_ITEMS_PER_PART)
+        return true;
+    pause->items = 0;
+    return pause->take(pause);
+}
+
 struct kp_reader {
     const uint8_t *at, *end;
     enum kp_read_error error; /* the first one */
     const char *field;        /* name of the field that it happened in; NULL in a header, and between fields */
+    struct kp_pause *pause;   /* of a message that is decoded; NULL: none */
 };
 
 void kp_reader_init(struct kp_reader *reader, const void *bytes, size_t size);

@@ -43,6 +43,35 @@ int file_write_all(struct file_io *io, struct file *file, const void *bytes, siz
     return 0;
 }
 
+/* Take `size` bytes off the front of the parts. Returns how many parts are used up. */
+static int parts_written(struct iovec *parts, size_t size)
+{
+    int used = 0;
+    for (; size > 0 && size >= parts[used].iov_len; used++)
+        size -= parts[used].iov_len;
+    if (size > 0) {
+        parts[used].iov_base = (char *)parts[used].iov_base + size;
+        parts[used].iov_len -= size;
+    }
+    return used;
+}
+
+int file_write_parts(struct file_io *io, struct file *file, struct iovec *parts, int count, int64_t position)
+{
+    while (count > 1) {
+        ssize_t put = io->pwritev(io, file, parts, count, position);
+        if (put < 0)
+            return (int)put;
+        if (put == 0)
+            return -ENOSPC;
+        int used = parts_written(parts, (size_t)put);
+        parts += used;
+        count -= used;
+        position += put;
+    }
+    return count == 0 ? 0 : file_write_all(io, file, parts->iov_base, parts->iov_len, position);
+}
+
 int file_load(struct file_io *io, const char *path, size_t max_bytes, char **bytes, size_t *size)
 {
     struct file *file;

@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
+
+#define FILE_PARTS_MAX 16 /* POSIX wants no system to take fewer */
 
 struct file; /* an open file; its owner closes it */
 
@@ -36,6 +39,8 @@ struct file_io {
     void (*close)(struct file_io *io, struct file *file);
     ssize_t (*pread)(struct file_io *io, struct file *file, void *bytes, size_t size, int64_t position);
     ssize_t (*pwrite)(struct file_io *io, struct file *file, const void *bytes, size_t size, int64_t position);
+    /* The same for `count` parts of memory, 1 to FILE_PARTS_MAX, one behind the other. */
+    ssize_t (*pwritev)(struct file_io *io, struct file *file, const struct iovec *parts, int count, int64_t position);
     int (*sync)(struct file_io *io, struct file *file); /* data and size on the medium (fdatasync) */
     int (*truncate)(struct file_io *io, struct file *file, int64_t size_bytes);
     int64_t (*size)(struct file_io *io, struct file *file);
@@ -69,6 +74,9 @@ struct file_io *file_io_posix(void);
  * progress. */
 int file_read_all(struct file_io *io, struct file *file, void *bytes, size_t size, int64_t position) WARN_UNUSED;
 int file_write_all(struct file_io *io, struct file *file, const void *bytes, size_t size, int64_t position) WARN_UNUSED;
+/* The same for parts of memory, 1 to FILE_PARTS_MAX; the array is used up. */
+int file_write_parts(struct file_io *io, struct file *file, struct iovec *parts, int count,
+                     int64_t position) WARN_UNUSED;
 
 /* The whole of a small file with a zero byte behind it; the caller frees *bytes. -EFBIG above `max_bytes`. */
 int file_load(struct file_io *io, const char *path, size_t max_bytes, char **bytes, size_t *size) WARN_UNUSED;

@@ -76,6 +76,17 @@ static ssize_t posix_pwrite(struct file_io *io, struct file *file, const void *b
     return put < 0 ? -errno : put;
 }
 
+static ssize_t posix_pwritev(struct file_io *io, struct file *file, const struct iovec *parts, int count,
+                             int64_t position)
+{
+    (void)io;
+    ssize_t put;
+    do
+        put = pwritev(file->descriptor, parts, count, (off_t)position);
+    while (put < 0 && errno == EINTR);
+    return put < 0 ? -errno : put;
+}
+
 static int posix_sync(struct file_io *io, struct file *file)
 {
     (void)io;
@@ -308,6 +319,7 @@ struct file_io *file_io_posix(void)
         .close = posix_close,
         .pread = posix_pread,
         .pwrite = posix_pwrite,
+        .pwritev = posix_pwritev,
         .sync = posix_sync,
         .truncate = posix_truncate,
         .size = posix_size,

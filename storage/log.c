@@ -7,9 +7,10 @@
  * An append, in this order: (1) have the log loaded; (2) validate what a client sends, which may rewrite it; (3) ask
  * the producer state, where a duplicate ends it; (4) give it the log end as base offset and the leader epoch; (5) make
  * the folder if it is the first; (6) roll if the active segment is full by size, time, index or offset range; (7) note
- * a new leader epoch, and a transaction that the batch aborts; (8) write and index; (9) only then change producer state
+ * a new leader epoch, and a transaction that the batch aborts; (8) write; (9) only then change indexes, producer state
  * and log end. So whatever fails, the log is as before: a short write is cut off again, an epoch noted for a batch that
- * was not written begins at the log end, which is true, and an aborted transaction is taken back.
+ * was not written begins at the log end, which is true, and an aborted transaction is taken back. Several appends in a
+ * row may do the steps from 5 on together (log_gather.c).
  *
  * Failures. A resource that is used up (disk, quota, descriptors) refuses the append, and the next one tries again. Any
  * other failed call puts the log offline until a restart: after an EIO nobody knows what the file holds, after a failed
@@ -305,8 +306,8 @@ static int64_t jitter_ms(const struct log *log, const struct segment *segment)
     return (int64_t)((mixed >> 1) % (uint64_t)bound);
 }
 
-/* Is this batch to begin a new segment? */
-static bool must_roll(const struct log *log, const struct record_batch *batch, int64_t now_ms)
+bool log_must_roll(const struct log *log, const struct record_batch *batch, int64_t now_ms, int32_t batches,
+                   int64_t bytes)
 {
     const struct segment *active = log_active(log);
     const struct log_config *config = log->config;
@@ -314,12 +315,12 @@ static bool must_roll(const struct log *log, const struct record_batch *batch, i
         return true;
     if (active->size_bytes == 0)
         return false;
-    if (active->size_bytes > config->segment_bytes - batch->size_bytes ||
+    if (active->size_bytes + bytes > config->segment_bytes - batch->size_bytes ||
         record_batch_last_offset(batch) - active->base_offset > INT32_MAX)
         return true;
     /* Kafka keeps one entry of the time index for the sealing of the segment. */
-    if (active->offset_index.entries.entries >= config->segment_index_bytes / OFFSET_INDEX_ENTRY_BYTES ||
-        active->time_index.entries.entries >= config->segment_index_bytes / TIME_INDEX_ENTRY_BYTES - 1)
+    if (active->offset_index.entries.entries + batches >= config->segment_index_bytes / OFFSET_INDEX_ENTRY_BYTES ||
+        active->time_index.entries.entries + batches >= config->segment_index_bytes / TIME_INDEX_ENTRY_BYTES - 1)
         return true;
     /* What is active is not compacted: it rolls in time for max.compaction.lag.ms. */
     int64_t age_ms_max = config->segment_ms;
@@ -376,17 +377,21 @@ static int check_place(struct log *log, int64_t now_ms, struct storage_fault *fa
     return 0;
 }
 
-/* Steps 4 to 9 of an append. */
-static int write_batch(struct log *log, struct log_append *append, struct record_batch *batch, uint8_t *bytes,
-                       struct storage_fault *fault)
+void log_set_offsets(struct log_append *append, int64_t base_offset)
 {
-    record_batch_set_base_offset(bytes, log->end_offset);
+    uint8_t *bytes = (uint8_t *)(uintptr_t)append->batch.bytes; /* append->bytes, or verdict.rebuilt */
+    record_batch_set_base_offset(bytes, base_offset);
     record_batch_set_leader_epoch(bytes, append->leader_epoch);
-    batch->base_offset = log->end_offset;
-    batch->leader_epoch = append->leader_epoch;
+    append->batch.base_offset = base_offset;
+    append->batch.leader_epoch = append->leader_epoch;
+}
+
+/* Steps 5 to 7: what the log needs before `append` can be written. */
+static int prepare_write(struct log *log, const struct log_append *append, struct storage_fault *fault)
+{
     log->touched = true;
     int error = log->folder == NULL ? log_make_folder(log, fault) : check_place(log, append->now_ms, fault);
-    if (error == 0 && must_roll(log, batch, append->now_ms))
+    if (error == 0 && log_must_roll(log, &append->batch, append->now_ms, 0, 0))
         error = log_roll(log, append->now_ms, fault);
     if (error < 0)
         return error;
@@ -397,20 +402,15 @@ static int write_batch(struct log *log, struct log_append *append, struct record
         if (error < 0)
             return log_fail(log, fault, "write leader-epoch-checkpoint", log->folder->path, error);
     }
+    return 0;
+}
+
+/* Step 9. */
+static void count_written(struct log *log, struct log_append *append)
+{
+    const struct record_batch *batch = &append->batch;
     struct segment *active = log_active(log);
-    int64_t aborted_before = active->txn_index.last_offset;
-    struct completed_txn txn;
-    bool aborts = producer_states_completes(&log->producers, batch, &txn) && txn.aborted;
-    error = aborts ? log_index_aborted(log, active, &txn) : 0;
-    if (error < 0)
-        return log_fail_file(log, fault, "pwrite", &active->txn_index.file, error);
-    bool cut_failed;
-    error = segment_append(active, batch, bytes, log->config->index_interval_bytes, &cut_failed);
-    if (error < 0) {
-        if (aborts)
-            txn_index_take_back(&active->txn_index, aborted_before);
-        return log_fail_file(log, fault, "pwrite", &active->log, cut_failed ? -EIO : error);
-    }
+    segment_count_batch(active, batch, active->size_bytes, log->config->index_interval_bytes);
     if (log->recovery_point == log->end_offset)
         log->last_flush_ms = append->now_ms;
     append->base_offset = log->end_offset;
@@ -418,6 +418,34 @@ static int write_batch(struct log *log, struct log_append *append, struct record
     log->end_offset = append->last_offset + 1;
     producer_states_update(&log->producers, batch);
     store_log_appended(log, append->now_ms);
+}
+
+int log_write(struct log *log, struct log_append *const *appends, int count, struct storage_fault *fault)
+{
+    int error = prepare_write(log, appends[0], fault);
+    if (error < 0)
+        return error;
+    struct segment *active = log_active(log);
+    int64_t aborted_before = active->txn_index.last_offset;
+    struct completed_txn txn;
+    bool aborts = producer_states_completes(&log->producers, &appends[0]->batch, &txn) && txn.aborted;
+    error = aborts ? log_index_aborted(log, active, &txn) : 0;
+    if (error < 0)
+        return log_fail_file(log, fault, "pwrite", &active->txn_index.file, error);
+    struct iovec batches[FILE_PARTS_MAX];
+    for (int i = 0; i < count; i++) {
+        const struct record_batch *batch = &appends[i]->batch;
+        batches[i] = (struct iovec){(void *)(uintptr_t)batch->bytes, (size_t)batch->size_bytes};
+    }
+    bool cut_failed;
+    error = segment_write(active, batches, count, &cut_failed);
+    if (error < 0) {
+        if (aborts)
+            txn_index_take_back(&active->txn_index, aborted_before);
+        return log_fail_file(log, fault, "pwrite", &active->log, cut_failed ? -EIO : error);
+    }
+    for (int i = 0; i < count; i++)
+        count_written(log, appends[i]);
     return 0;
 }
 
@@ -432,12 +460,11 @@ static void validate(struct log *log, struct log_append *append)
     store->walk.work_bytes = SIZE_MAX;
 }
 
-/* Steps 2 and 3. What is to be written is in *bytes: the caller's, or verdict.rebuilt. */
-static int check_batch(struct log *log, struct log_append *append, struct record_batch *batch, uint8_t **bytes,
-                       struct storage_fault *fault)
+/* Step 2. What is to be written is in append->batch: the caller's bytes, or verdict.rebuilt. */
+static int check_batch(struct log *log, struct log_append *append)
 {
     size_t size = append->size_bytes;
-    *bytes = append->bytes;
+    const uint8_t *bytes = append->bytes;
     if (append->origin == LOG_APPEND_CLIENT)
         validate(log, append);
     if (append->origin != LOG_APPEND_COORDINATOR) {
@@ -446,18 +473,22 @@ static int check_batch(struct log *log, struct log_append *append, struct record
         append->append_time_ms = append->verdict.append_time_ms;
         size = (size_t)append->verdict.size_bytes;
         if (append->verdict.rebuilt != NULL) {
-            *bytes = append->verdict.rebuilt;
+            bytes = append->verdict.rebuilt;
             size = append->verdict.rebuilt_size_bytes;
         }
     }
-    if (record_batch_view(batch, *bytes, size) != BATCH_OK || (size_t)batch->size_bytes != size)
+    if (record_batch_view(&append->batch, bytes, size) != BATCH_OK || (size_t)append->batch.size_bytes != size)
         return STORAGE_BATCH_CORRUPT;
-    if (batch->size_bytes > log->config->segment_bytes)
-        return STORAGE_BATCH_EXCEEDS_SEGMENT;
+    return append->batch.size_bytes > log->config->segment_bytes ? STORAGE_BATCH_EXCEEDS_SEGMENT : 0;
+}
+
+/* Step 3. */
+static int check_producer(struct log *log, struct log_append *append, struct storage_fault *fault)
+{
     if (append->origin == LOG_APPEND_COORDINATOR)
         return 0;
     struct producer_batch known;
-    int answer = log_check_producer(log, batch, &known, fault);
+    int answer = log_check_producer(log, &append->batch, &known, fault);
     if (answer == 1) {
         append->duplicate = true;
         append->last_offset = known.last_offset;
@@ -467,24 +498,36 @@ static int check_batch(struct log *log, struct log_append *append, struct record
     return answer;
 }
 
+int log_append_checked(struct log *log, struct log_append *append, struct storage_fault *fault)
+{
+    int error = log_ready(log, fault);
+    if (error == 0)
+        error = check_producer(log, append, fault);
+    if (error != 0)
+        return error < 0 ? error : 0;
+    log_set_offsets(append, log->end_offset);
+    return log_write(log, &append, 1, fault);
+}
+
 int log_append(struct log *log, struct log_append *append, struct storage_fault *fault)
 {
     append->base_offset = append->last_offset = append->append_time_ms = -1;
-    append->duplicate = false;
+    append->duplicate = append->waits = false;
     if (append->origin != LOG_APPEND_VALIDATED)
         append->verdict = (struct batch_verdict){.refusal = BATCH_ACCEPTED};
-    struct record_batch batch;
-    uint8_t *bytes;
     int error = log_ready(log, fault);
     if (error == 0 && log->folder == NULL && append->origin != LOG_APPEND_COORDINATOR && log->store->has_turns)
         error = STORAGE_NO_FOLDER;
     if (error == 0)
-        error = check_batch(log, append, &batch, &bytes, fault);
+        error = check_batch(log, append);
+    if (error == 0 && append->written != NULL && log_gather(log, append))
+        return 0;
+    log_store_write(log->store);
     if (error == 0)
-        error = write_batch(log, append, &batch, bytes, fault);
+        error = log_append_checked(log, append, fault);
     free(append->verdict.rebuilt);
     append->verdict.rebuilt = NULL;
-    return error < 0 ? error : 0;
+    return error;
 }
 
 /* ---- offsets --------------------------------------------------------------------------------------------------- */

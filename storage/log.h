@@ -170,17 +170,27 @@ struct log_append {
     int32_t leader_epoch;
     int64_t now_ms;      /* wall clock */
     struct arena *arena; /* where the verdict's record errors go; NULL: they are not wanted */
+    /* NULL: it is written at once. Else it may be left to be written together with those that follow in this turn, when
+     * the next one is another's or log_store_write() is called, and then this is told the outcome, once. */
+    void (*written)(struct log_append *append, int status);
     /* out */
+    bool waits; /* log_append() gave 0, and `written` is still to be called: struct and bytes live until then */
     int64_t base_offset, last_offset;
     int64_t append_time_ms;       /* -1 with create time; of a duplicate the time of its records */
     bool duplicate;               /* nothing was written; the offsets are those of the first time */
     struct batch_verdict verdict; /* of a refused batch: which records, and the sentence */
+    struct record_batch batch;    /* the log's: what is written */
 };
 
 /* Append one batch. Returns 0, or a negative storage_error and then the log is as before. Never waits for a sync.
  * STORAGE_BATCH_UNDECIDED: have it validated elsewhere, by the rules of now, and come again with the verdict. What that
  * holds (verdict.rebuilt) is freed in any case. STORAGE_NO_FOLDER: log_make(), and come again. */
 int log_append(struct log *log, struct log_append *append, struct storage_fault *fault) WARN_UNUSED;
+/* Write the appends that wait (log_append.written), if there are any: nothing else may be done with their log before.
+ */
+void log_store_write(struct log_store *store);
+/* Are there any? */
+bool log_store_waits(const struct log_store *store);
 
 /* Make the folder of a log that has none, with an empty segment, in the pool. The first append has `leader_epoch`. What
  * the folder depends on (see before_folder) is on the disk. `done` is called once, never from inside, with 0, a

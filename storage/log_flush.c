@@ -207,6 +207,7 @@ static void sync_done(struct job *job, bool canceled)
 
 static struct log_sync *new_sync(struct log *log, bool closing)
 {
+    ASSERT(log->store->gathered.count == 0 || log->store->gathered.log != log);
     struct log_sync *sync = xmalloc(sizeof *sync);
     *sync = (struct log_sync){
         .job = {.kind = JOB_FLUSH, .name = "log synced", .work = sync_work, .done = sync_done},
@@ -242,6 +243,7 @@ void log_sync_soon(struct log *log)
 {
     if (!log->store->options.sync)
         return;
+    log_store_write(log->store);
     if (log->sync != NULL)
         log->sync_wanted = true;
     else
@@ -250,6 +252,7 @@ void log_sync_soon(struct log *log)
 
 void log_flush(struct log *log, struct log_flush *flush)
 {
+    log_store_write(log->store); /* it covers what waits to be written, too */
     list_init(&flush->link);
     list_append(&log->flushes, &flush->link);
     if (log->sync == NULL)

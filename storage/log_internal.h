@@ -88,6 +88,20 @@ void log_add_segment(struct log *log, struct segment *segment);
 void log_path(const struct log *log, const char *name, char path[STORAGE_PATH_MAX]);
 /* Make the folder in the least used directory, with partition.metadata. */
 int log_make_folder(struct log *log, struct storage_fault *fault) WARN_UNUSED;
+/* log.c, for log_gather.c. Is this batch, whose base offset is set, to begin a new segment, when batches of so many
+ * bytes are to be written before it? */
+bool log_must_roll(const struct log *log, const struct record_batch *batch, int64_t now_ms, int32_t batches,
+                   int64_t bytes);
+/* Tell a batch that is checked its base offset, and the leader epoch. */
+void log_set_offsets(struct log_append *append, int64_t base_offset);
+/* Ask the producer state, and write one batch that is checked otherwise. */
+int log_append_checked(struct log *log, struct log_append *append, struct storage_fault *fault) WARN_UNUSED;
+/* Write batches that are all checked, the log end being the base offset of the first; all are counted or, with a
+ * negative storage_error, none. Of several none is the first of a segment or belongs to a transaction's end. */
+int log_write(struct log *log, struct log_append *const *appends, int count, struct storage_fault *fault) WARN_UNUSED;
+/* log_gather.c: leave the append to be written with others. False: it is to be written now, after those that wait. */
+bool log_gather(struct log *log, struct log_append *append);
+
 /* Start a segment at the log end and make it the active one; what was active is sealed. */
 int log_roll(struct log *log, int64_t now_ms, struct storage_fault *fault) WARN_UNUSED;
 /* log_start.c: the log begins at `offset`, if that is above its start; with it the leader epochs. */
@@ -192,6 +206,14 @@ struct checkpoint_job {
     int64_t due_ms;
 };
 
+/* Appends that are to be written together; see log_gather.c. */
+struct gathered {
+    struct log *log;
+    struct log_append *appends[FILE_PARTS_MAX];
+    int count; /* 0: none */
+    int64_t size_bytes;
+};
+
 /* One of log.dirs. */
 struct log_dir {
     const char *path;
@@ -225,6 +247,7 @@ struct log_store {
     struct record_walk walk;
     bool has_turns;           /* appends may not wait for anything: see log_store_begin_turn() */
     size_t work_bytes;        /* that this turn's appends may still decompress */
+    struct gathered gathered; /* nothing, between what may append */
     struct list makings;      /* log_making.link */
     struct list deletions;    /* log_deletion.link: by rising number */
     int64_t deletions_count;  /* all that there were */

@@ -259,6 +259,7 @@ int64_t log_store_next_ms(const struct log_store *store)
 
 void log_store_begin_turn(struct log_store *store, size_t work_bytes)
 {
+    ASSERT(!log_store_waits(store));
     store->has_turns = true;
     store->work_bytes = work_bytes;
 }

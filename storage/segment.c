@@ -138,21 +138,16 @@ void segment_write_indexes(struct segment *segment)
         return; /* what is not written waits on */
 }
 
-int segment_append(struct segment *segment, const struct record_batch *batch, const void *bytes,
-                   int32_t index_interval_bytes, bool *cut_failed)
+int segment_write(struct segment *segment, struct iovec *batches, int count, bool *cut_failed)
 {
     struct file *file;
     *cut_failed = false;
     int error = cached_file_get(&segment->log, &file);
-    if (error < 0)
-        return error;
-    error = file_write_all(io_of(segment), file, bytes, (size_t)batch->size_bytes, segment->size_bytes);
-    if (error < 0) {
-        *cut_failed = io_of(segment)->truncate(io_of(segment), file, segment->size_bytes) < 0;
-        return error;
+    if (error == 0) {
+        error = file_write_parts(io_of(segment), file, batches, count, segment->size_bytes);
+        *cut_failed = error < 0 && io_of(segment)->truncate(io_of(segment), file, segment->size_bytes) < 0;
     }
-    segment_count_batch(segment, batch, segment->size_bytes, index_interval_bytes);
-    return 0;
+    return error;
 }
 
 int64_t segment_newest_ms(const struct segment *segment, int64_t now_ms)

@@ -37,12 +37,12 @@ void segment_close_files(struct segment *segment);
 /* Make .log, .index and .timeindex, empty. 0 or a negative errno, and then none of them is left. */
 int segment_create(struct segment *segment) WARN_UNUSED;
 
-/* Write one batch of `batch->size_bytes` bytes at `bytes` behind the last one. 0 or a negative errno, and then the file
- * was cut back to whole batches (*cut_failed: even that did not work). An index entry that cannot be written is left
- * out. */
-int segment_append(struct segment *segment, const struct record_batch *batch, const void *bytes,
-                   int32_t index_interval_bytes, bool *cut_failed) WARN_UNUSED;
-/* Count a batch that lies at `position`, the next after those counted, into size, timestamps and indexes. */
+/* Write whole batches, 1 to FILE_PARTS_MAX in an array that is used up, behind what is counted; they are to be counted
+ * then, one after the other. 0 or a negative errno, and then the file was cut back to what is counted (*cut_failed:
+ * even that did not work). */
+int segment_write(struct segment *segment, struct iovec *batches, int count, bool *cut_failed) WARN_UNUSED;
+/* Count a batch that lies at `position`, the next after those counted, into size, timestamps and indexes. An index
+ * entry that cannot be written is left out. */
 void segment_count_batch(struct segment *segment, const struct record_batch *batch, int64_t position,
                          int32_t index_interval_bytes);
 

@@ -103,18 +103,27 @@ static void send_beginning(struct test *test, int client, int32_t announced, siz
     free(bytes);
 }
 
-static void send_request(struct test *test, int client, int16_t key, int16_t version, const void *request)
+/* The caller frees it. */
+static uint8_t *frame_of(int16_t key, int16_t version, const void *request, size_t *size)
 {
     const struct kp_api *api = kp_api_find(key);
     struct kp_request_header header = {key, version, 1, kp_string_of("test")};
     size_t head_bytes = kp_request_header_size(&header), body_bytes = kp_encoded_size(api->request, request, version);
-    uint8_t *frame = xmalloc(4 + head_bytes + body_bytes);
+    *size = 4 + head_bytes + body_bytes;
+    uint8_t *frame = xmalloc(*size);
     struct kp_writer writer;
-    kp_writer_init(&writer, frame, 4 + head_bytes + body_bytes);
+    kp_writer_init(&writer, frame, *size);
     kp_write_int32(&writer, (int32_t)(head_bytes + body_bytes));
     kp_request_header_encode(&writer, &header);
     kp_encode(api->request, request, &writer, version);
-    send_all(test, client, frame, 4 + head_bytes + body_bytes);
+    return frame;
+}
+
+static void send_request(struct test *test, int client, int16_t key, int16_t version, const void *request)
+{
+    size_t size;
+    uint8_t *frame = frame_of(key, version, request, &size);
+    send_all(test, client, frame, size);
     free(frame);
 }
 
@@ -183,6 +192,32 @@ static void send_large_batch(struct test *test, int client)
     free(value);
 }
 
+/* Requests that arrive together, each with a batch of one record; the caller frees them. */
+static uint8_t *batches_in_a_row(struct test *test, int count, size_t value_bytes, size_t *size)
+{
+    size_t frame_bytes;
+    struct batch_builder batch;
+    struct test_produce_request produce;
+    test_batch_of_zeros(&batch, test->broker.env.now.wall_ms, 1, value_bytes, CODEC_NONE);
+    test_produce_request_init(&produce, "t", 0, &batch);
+    uint8_t *frame = frame_of(KP_API_PRODUCE, 9, &produce.request, &frame_bytes);
+    uint8_t *frames = xmalloc(frame_bytes * (size_t)count);
+    for (int i = 0; i < count; i++)
+        memcpy(frames + (size_t)i * frame_bytes, frame, frame_bytes);
+    *size = frame_bytes * (size_t)count;
+    free(frame);
+    batch_builder_release(&batch);
+    return frames;
+}
+
+static void send_batches(struct test *test, int client, int count, size_t value_bytes)
+{
+    size_t size;
+    uint8_t *frames = batches_in_a_row(test, count, value_bytes, &size);
+    send_all(test, client, frames, size);
+    free(frames);
+}
+
 static bool answered(struct test *test, int client)
 {
     uint8_t bytes[KIB(64)];
@@ -244,6 +279,58 @@ static void frames_that_come_byte_by_byte_are_answered(void **state)
         send_all(test, client, &request[i], 1);
     assert_true(answered(test, client));
     assert_int_equal(test->server.input_bytes, 0);
+}
+
+static int64_t end_offset(struct test *test)
+{
+    struct topic *topic = catalog_topic(test->broker.broker->catalog, kp_string_of("t"));
+    return log_end_offset(topic_partition(topic, 0)->log);
+}
+
+static void batches_that_arrive_together_are_written_together(void **state)
+{
+    struct test *test = *state;
+    create_topic(test);
+    int client = connect_client(test);
+    send_batches(test, client, 1, 100); /* the folder is made in the pool */
+    broker_fixture_run_jobs(&test->broker);
+    send_batches(test, client, 1, 100);
+    int64_t before = end_offset(test), calls = memory_io_calls(test->broker.memory, CALL_PWRITE);
+    send_batches(test, client, 10, 100);
+    assert_int_equal(end_offset(test), before + 10);
+    assert_int_equal(memory_io_calls(test->broker.memory, CALL_PWRITE), calls + 1);
+    assert_true(answered(test, client));
+    assert_true(list_empty(&test->server.writable));
+}
+
+/* Whatever pieces they come in; and what is kept for their rests goes back. */
+static void a_stream_of_large_frames_is_taken(void **state)
+{
+    struct test *test = *state;
+    const size_t pieces[] = {1000, 50000, 64 << 10, 100000, 200000, 300000, 1000000};
+    create_topic(test);
+    int client = connect_client(test);
+    send_batches(test, client, 1, 100);
+    broker_fixture_run_jobs(&test->broker);
+    turns(test, 3);
+    int64_t before = end_offset(test);
+    size_t size;
+    uint8_t *frames = batches_in_a_row(test, 16, 60000, &size);
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+        for (size_t sent = 0; sent < size;) {
+            size_t piece = pieces[i] < size - sent ? pieces[i] : size - sent;
+            send_all(test, client, frames + sent, piece);
+            sent += piece;
+            assert_in_range(test->server.input_bytes, 0, READ_BUFFER_BYTES);
+        }
+        for (int turn = 0; end_offset(test) < before + 16 * (int64_t)(i + 1); turn++) {
+            assert_true(turn < TURNS_MAX);
+            (void)answered(test, client);
+        }
+        assert_int_equal(end_offset(test), before + 16 * (int64_t)(i + 1));
+        assert_int_equal(test->server.input_bytes, 0);
+    }
+    free(frames);
 }
 
 /* Two of the largest requests at once fit the budget, also while their buffers grow. */
@@ -644,6 +731,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mute_connection_takes_in_no_more_than_a_waiting_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mute_connection_that_ends_goes_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_before_the_end_of_a_mute_connection_is_carried_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(batches_that_arrive_together_are_written_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stream_of_large_frames_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(connections_above_the_rate_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listener_has_a_rate_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listener_has_a_number_of_connections_of_its_own, setup, teardown),

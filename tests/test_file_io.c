@@ -82,6 +82,27 @@ static void written_bytes_are_read_back(void **state)
     test->io->close(test->io, file);
 }
 
+static void parts_are_written_one_behind_the_other(void **state)
+{
+    struct io_test *test = *state;
+    struct file *file = open_file(test, "f", FILE_WRITE | FILE_CREATE);
+    char bytes[11], text[] = "abcdefghij";
+    for (size_t most = 0; most <= 10; most++) { /* however short the writes are */
+        struct iovec parts[] = {
+            {text,     1},
+            {text + 1, 5},
+            {text + 6, 4}
+        };
+        if (test->memory != NULL)
+            memory_io_write_at_most(test->memory, most);
+        assert_int_equal(test->io->truncate(test->io, file, 1), 0);
+        assert_int_equal(file_write_parts(test->io, file, parts, COUNT_OF(parts), 1), 0);
+        assert_int_equal(file_read_all(test->io, file, bytes, 10, 1), 0);
+        assert_memory_equal(bytes, text, 10);
+    }
+    test->io->close(test->io, file);
+}
+
 static void writing_behind_the_end_leaves_zeros(void **state)
 {
     struct io_test *test = *state;
@@ -272,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FOR_BOTH(written_bytes_are_read_back),
+        FOR_BOTH(parts_are_written_one_behind_the_other),
         FOR_BOTH(writing_behind_the_end_leaves_zeros),
         FOR_BOTH(open_honours_its_flags),
         FOR_BOTH(directories_are_made_listed_and_removed),

@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-#define LOGS 5
+#define LOGS  5
+#define READS 100
 
 struct test {
     struct broker_fixture broker;
@@ -72,22 +73,28 @@ static int loaded(const struct test *test)
 
 /* ---- requests ------------------------------------------------------------------------------------------------------- */
 
-static int32_t send_fetch(struct test_peer *peer)
+/* Fetch so many times from the partitions in turn. */
+static int32_t send_fetches(struct test_peer *peer, int32_t count)
 {
-    static struct kp_fetch_request_topics_partitions partitions[LOGS];
-    for (int32_t i = 0; i < LOGS; i++) {
+    struct kp_fetch_request_topics_partitions partitions[READS];
+    for (int32_t i = 0; i < count; i++) {
         partitions[i] = kp_fetch_request_topics_partitions_default;
-        partitions[i].partition = i;
+        partitions[i].partition = i % LOGS;
         partitions[i].partition_max_bytes = 1000;
     }
     struct kp_fetch_request_topics topic = test_fetch_topic("t", partitions);
-    topic.partitions_count = LOGS;
+    topic.partitions_count = count;
     struct kp_fetch_request request = kp_fetch_request_default;
     request.topics = &topic;
     request.topics_count = 1;
     request.max_bytes = 1000000;
     request.min_bytes = 1;
     return test_peer_send(peer, KP_API_FETCH, 11, &request);
+}
+
+static int32_t send_fetch(struct test_peer *peer)
+{
+    return send_fetches(peer, LOGS);
 }
 
 static int32_t send_list_offsets(struct test_peer *peer, const char *name, int32_t count)
@@ -157,6 +164,144 @@ static void a_request_that_waits_for_turns_may_lose_its_peer(void **state)
     broker_fixture_turn(&test->broker);
     assert_int_equal(loaded(test), had);
     assert_true(list_empty(&test->broker.broker->long_works));
+}
+
+/* The first turns until all logs are loaded. */
+static void load_all(struct test *test)
+{
+    struct kp_fetch_response response;
+    int32_t id = send_fetch(&test->other);
+    for (int turns = 0; turns < LOGS; turns++)
+        broker_fixture_turn(&test->broker);
+    assert_true(test_peer_receive(&test->other, KP_API_FETCH, 11, id, &response));
+}
+
+static void a_fetch_reads_over_several_turns(void **state)
+{
+    struct test *test = *state;
+    struct kp_fetch_response response;
+    struct kp_metadata_request metadata = kp_metadata_request_default;
+    struct kp_metadata_response described;
+    load_all(test);
+    int32_t id = send_fetches(&test->peer, READS);
+    int turns = 0;
+    for (; !test_peer_receive(&test->peer, KP_API_FETCH, 11, id, &response); turns++) {
+        assert_true(turns < READS);
+        assert_false(peer_may_start(&test->peer.peer));
+        test_peer_ask(&test->other, KP_API_METADATA, 9, &metadata, &described);
+        broker_fixture_turn(&test->broker);
+    }
+    assert_true(turns > 3);
+    assert_int_equal(response.responses_count, 1);
+    assert_memory_equal(response.responses[0].topic.data, "t", 1);
+    assert_int_equal(response.responses[0].partitions_count, READS);
+    for (int32_t i = 0; i < READS; i++) {
+        assert_int_equal(response.responses[0].partitions[i].partition_index, i % LOGS);
+        assert_true(response.responses[0].partitions[i].records.size > 0);
+    }
+    assert_true(list_empty(&test->broker.broker->long_works));
+}
+
+static void a_fetch_that_reads_may_lose_its_peer(void **state)
+{
+    struct test *test = *state;
+    load_all(test);
+    send_fetches(&test->peer, READS);
+    broker_fixture_turn(&test->broker);
+    test_peer_close(&test->peer);
+    test_peer_open(&test->peer, &test->broker);
+    assert_true(list_empty(&test->broker.broker->long_works));
+}
+
+static void a_fetch_that_woke_reads_over_several_turns(void **state)
+{
+    struct test *test = *state;
+    struct kp_fetch_response response;
+    struct kp_fetch_request_topics_partitions partitions[READS];
+    struct kp_fetch_request_topics topic = test_fetch_topic("t", partitions);
+    struct kp_fetch_request request = kp_fetch_request_default;
+    load_all(test);
+    for (int32_t i = 0; i < READS; i++) {
+        partitions[i] = kp_fetch_request_topics_partitions_default;
+        partitions[i].partition = i % LOGS;
+        partitions[i].fetch_offset = 1;
+        partitions[i].partition_max_bytes = 1000;
+    }
+    topic.partitions_count = READS;
+    request.topics = &topic;
+    request.topics_count = 1;
+    request.max_bytes = 1000000;
+    request.min_bytes = 1;
+    request.max_wait_ms = 10000;
+    int32_t id = test_peer_send(&test->peer, KP_API_FETCH, 11, &request);
+    for (int turns = 0; turns < READS; turns++)
+        broker_fixture_turn(&test->broker);
+    assert_false(test_peer_receive(&test->peer, KP_API_FETCH, 11, id, &response));
+    assert_int_equal(test_produce(&test->other, "t", 2, 1), KAFKA_NONE);
+    int turns = 0;
+    for (; !test_peer_receive(&test->peer, KP_API_FETCH, 11, id, &response); turns++) {
+        assert_true(turns < READS);
+        broker_fixture_turn(&test->broker);
+    }
+    assert_true(turns > 3);
+    assert_int_equal(response.responses[0].partitions_count, READS);
+    assert_int_equal(response.responses[0].partitions[1].records.size, 0);
+    assert_true(response.responses[0].partitions[2].records.size > 0);
+}
+
+/* The partitions [0, count) of "many" are added to a session, or forgotten. */
+static int32_t send_session_fetch(struct test_peer *peer, int32_t session_id, int32_t epoch, int32_t added,
+                                  int32_t forgotten)
+{
+    struct kp_fetch_request_topics_partitions partitions[READS];
+    int32_t numbers[READS];
+    for (int32_t i = 0; i < READS; i++) {
+        partitions[i] = kp_fetch_request_topics_partitions_default;
+        partitions[i].partition = numbers[i] = i;
+        partitions[i].partition_max_bytes = 1000;
+    }
+    struct kp_fetch_request_topics topic = test_fetch_topic("many", partitions);
+    struct kp_fetch_request_forgotten_topics_data forget = {
+        .topic = kp_string_of("many"), .partitions = numbers, .partitions_count = forgotten};
+    struct kp_fetch_request request = kp_fetch_request_default;
+    topic.partitions_count = added;
+    request.topics = &topic;
+    request.topics_count = added > 0;
+    request.forgotten_topics_data = &forget;
+    request.forgotten_topics_data_count = forgotten > 0;
+    request.session_id = session_id;
+    request.session_epoch = epoch;
+    request.max_bytes = 1000000;
+    return test_peer_send(peer, KP_API_FETCH, 11, &request);
+}
+
+static void receive_fetch(struct test *test, struct test_peer *peer, int32_t id, struct kp_fetch_response *response)
+{
+    for (int turns = 0; !test_peer_receive(peer, KP_API_FETCH, 11, id, response); turns++) {
+        assert_true(turns < 2 * READS);
+        broker_fixture_turn(&test->broker);
+    }
+    assert_int_equal(response->error_code, KAFKA_NONE);
+}
+
+static void a_session_that_changes_while_it_is_read_is_read_anew(void **state)
+{
+    struct test *test = *state;
+    struct kp_fetch_response response;
+    assert_int_equal(test_create_topic(&test->other, "many", READS), KAFKA_NONE);
+    int32_t id = send_session_fetch(&test->peer, 0, 0, READS, 0);
+    receive_fetch(test, &test->peer, id, &response);
+    int32_t session_id = response.session_id;
+    assert_true(session_id > 0);
+    assert_int_equal(response.responses[0].partitions_count, READS);
+    id = send_session_fetch(&test->peer, session_id, 1, 0, 0);
+    broker_fixture_turn(&test->broker);
+    assert_false(test_peer_receive(&test->peer, KP_API_FETCH, 11, id, &response));
+    int32_t other_id = send_session_fetch(&test->other, session_id, 2, 0, READS - 1);
+    receive_fetch(test, &test->peer, id, &response);
+    assert_int_equal(response.responses_count, 0);
+    receive_fetch(test, &test->other, other_id, &response);
+    assert_int_equal(response.responses_count, 0);
 }
 
 static void a_stop_answers_what_waits_for_turns(void **state)
@@ -301,6 +446,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_fetch_loads_logs_over_several_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(others_are_answered_in_between_and_both_get_on, setup, teardown),
         cmocka_unit_test_setup_teardown(a_request_that_waits_for_turns_may_lose_its_peer, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_fetch_reads_over_several_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_fetch_that_reads_may_lose_its_peer, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_fetch_that_woke_reads_over_several_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_session_that_changes_while_it_is_read_is_read_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_answers_what_waits_for_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(a_log_that_cannot_be_loaded_keeps_no_request_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(a_produce_loads_logs_over_several_turns_also_without_its_peer, setup, teardown),

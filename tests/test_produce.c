@@ -438,6 +438,96 @@ static void what_was_validated_in_the_pool_waits_for_its_sync_like_others(void *
     assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
 }
 
+/* ---- requests that come together ------------------------------------------------------------------------------------ */
+
+/* As send_batch() with a hundred bytes, and another one follows at once. */
+static int32_t send_one_of_several(struct test *test, int16_t acks)
+{
+    test->producer.peer.more_follows = true;
+    return send_batch(test, 100, CODEC_NONE, acks, false);
+}
+
+static void batches_that_come_together_are_written_together(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    int64_t calls = memory_io_calls(test->broker.memory, CALL_PWRITE);
+    int32_t id = send_one_of_several(test, 1);
+    send_one_of_several(test, 1);
+    assert_int_equal(appended(test, 0), 0);
+    assert_false(receive(test, id, &response));
+    send_batch(test, 100, CODEC_NONE, 1, false);
+    assert_int_equal(memory_io_calls(test->broker.memory, CALL_PWRITE), calls + 1);
+    assert_int_equal(appended(test, 0), 3);
+    for (int i = 0; i < 3; i++) {
+        assert_true(receive(test, id + i, &response));
+        assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_NONE);
+        assert_int_equal(response.responses[0].partition_responses[0].base_offset, 1 + i);
+    }
+}
+
+static void another_request_finds_what_came_before_it(void **state)
+{
+    struct test *test = *state;
+    struct kp_fetch_request request = kp_fetch_request_default;
+    struct kp_fetch_request_topics_partitions partition = kp_fetch_request_topics_partitions_default;
+    struct kp_fetch_request_topics topic = test_fetch_topic("t", &partition);
+    struct kp_fetch_response response;
+    partition.fetch_offset = 1;
+    partition.partition_max_bytes = 1000;
+    request.topics = &topic;
+    request.topics_count = 1;
+    send_one_of_several(test, 0);
+    int32_t id = test_peer_send(&test->producer, KP_API_FETCH, 11, &request);
+    assert_true(test_peer_receive(&test->producer, KP_API_FETCH, 11, id, &response));
+    assert_int_equal(response.responses[0].partitions[0].high_watermark, 2);
+    assert_true(response.responses[0].partitions[0].records.size > 100);
+}
+
+static void a_write_that_fails_refuses_all_that_came_together(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    int32_t id = send_one_of_several(test, 1);
+    memory_io_fail(test->broker.memory, CALL_PWRITE, 1, ENOSPC, true);
+    send_batch(test, 100, CODEC_NONE, 1, false);
+    memory_io_fail(test->broker.memory, 0, 0, 0, false);
+    for (int i = 0; i < 2; i++) {
+        assert_true(receive(test, id + i, &response));
+        assert_int_equal(response.responses[0].partition_responses[0].error_code, KAFKA_KAFKA_STORAGE_ERROR);
+        assert_int_equal(response.responses[0].partition_responses[0].base_offset, -1);
+    }
+    assert_int_equal(appended(test, 0), 0);
+    id = send_batch(test, 100, CODEC_NONE, 1, false);
+    assert_true(receive(test, id, &response));
+    assert_int_equal(response.responses[0].partition_responses[0].base_offset, 1);
+}
+
+static void batches_that_come_together_share_a_sync(void **state)
+{
+    struct test *test = *state;
+    struct kp_produce_response response;
+    wish_for_syncs(test);
+    int32_t id = send_one_of_several(test, 1);
+    send_batch(test, 100, CODEC_NONE, 1, false);
+    assert_false(receive(test, id, &response));
+    broker_fixture_run_jobs(&test->broker);
+    for (int i = 0; i < 2; i++) {
+        assert_true(receive(test, id + i, &response));
+        assert_memory_equal(response.responses[0].name.data, "t", 1);
+        assert_int_equal(response.responses[0].partition_responses[0].base_offset, 1 + i);
+    }
+}
+
+static void what_was_written_together_outlives_its_peer(void **state)
+{
+    struct test *test = *state;
+    send_one_of_several(test, 1);
+    test_peer_close(&test->producer);
+    assert_int_equal(appended(test, 0), 1);
+    test_peer_open(&test->producer, &test->broker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +554,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_partition_whose_sync_fails_says_so_and_the_others_do_not, setup, teardown),
         cmocka_unit_test_setup_teardown(with_acks_0_a_sync_that_fails_closes_the_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_validated_in_the_pool_waits_for_its_sync_like_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(batches_that_come_together_are_written_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_request_finds_what_came_before_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_write_that_fails_refuses_all_that_came_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(batches_that_come_together_share_a_sync, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_written_together_outlives_its_peer, setup, teardown),
     };
     return cmocka_run_group_tests_name("produce", tests, NULL, NULL);
 }

@@ -91,6 +91,9 @@ static void a_changed_bit_behind_the_checksum_is_noticed(void **state)
         assert_false(record_batch_crc_ok(&batch));
         builder.bytes[at] ^= 4;
     }
+    store_be32(builder.bytes + BATCH_CRC_START - 4, 0); /* none is no checksum either */
+    assert_int_equal(record_batch_view(&batch, builder.bytes, builder.size_bytes), BATCH_OK);
+    assert_false(record_batch_crc_ok(&batch));
     batch_builder_release(&builder);
 }
 
@@ -102,8 +105,10 @@ static void a_view_tells_short_from_malformed(void **state)
     build_three(&builder, CODEC_NONE);
     for (size_t size = 0; size < builder.size_bytes; size++)
         assert_int_equal(record_batch_view(&batch, builder.bytes, size), BATCH_SHORT);
-    assert_int_equal(batch.size_bytes, builder.size_bytes);
+    for (size_t size = 0; size < BATCH_HEADER_BYTES; size++)
+        assert_int_equal(record_batch_view_header(&batch, builder.bytes, size), BATCH_SHORT);
     assert_int_equal(record_batch_view_header(&batch, builder.bytes, BATCH_HEADER_BYTES), BATCH_OK);
+    assert_int_equal(batch.size_bytes, builder.size_bytes);
     builder.bytes[16] = 1;
     assert_int_equal(record_batch_view(&batch, builder.bytes, builder.size_bytes), BATCH_MALFORMED);
     builder.bytes[16] = 2;

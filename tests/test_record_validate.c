@@ -305,6 +305,32 @@ static void the_verdict_says_where_the_max_timestamp_is(void **state)
     }
 }
 
+/* Of records with the same timestamp the first: seen in a row of usual ones, and one by one where a key is missing. */
+static void the_first_of_equal_max_timestamps_counts(void **state)
+{
+    (void)state;
+    const struct batch_header header = BATCH_HEADER_PLAIN;
+    const struct kp_bytes keys[] = {
+        {(const uint8_t *)"key", 3 },
+        {NULL,                   -1}
+    };
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        struct batch_builder builder;
+        struct batch_verdict verdict;
+        batch_builder_init(&builder, NOW_MS);
+        for (int32_t record = 0; record < 4; record++)
+            batch_builder_add(&builder, NOW_MS + (record > 0), keys[i], (struct kp_bytes){(const uint8_t *)"v", 1},
+                              (struct kp_bytes){NULL, -1}, 0);
+        assert_true(batch_builder_finish(&builder, &header));
+        struct batch_rules rules = default_rules;
+        rules.keys_required = true;
+        batch_validate(&verdict, builder.bytes, builder.size_bytes, &rules, true, NOW_MS, NULL, NULL);
+        assert_int_equal(verdict.max_timestamp_ms, NOW_MS + 1);
+        assert_int_equal(verdict.max_timestamp_offset_delta, 1);
+        batch_builder_release(&builder);
+    }
+}
+
 static void all_records_may_be_before_the_base_timestamp(void **state)
 {
     (void)state;
@@ -454,6 +480,7 @@ int main(void)
         cmocka_unit_test(batches_are_accepted_refused_and_stored_as_kafka_does),
         cmocka_unit_test(the_list_of_bad_records_is_bounded),
         cmocka_unit_test(the_verdict_says_where_the_max_timestamp_is),
+        cmocka_unit_test(the_first_of_equal_max_timestamps_counts),
         cmocka_unit_test(all_records_may_be_before_the_base_timestamp),
         cmocka_unit_test(a_rebuilt_batch_stays_transactional),
         cmocka_unit_test(a_transactional_batch_without_producer_id_is_not_rebuilt),

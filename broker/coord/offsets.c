@@ -32,7 +32,7 @@ static uint64_t hash_of(const struct groups *groups, const struct group *group, 
     return group->node.hash ^ coord_string_hash(&groups->offsets, topic);
 }
 
-static struct topic_offsets *find_topic_offsets(const struct group *group, struct kp_string topic)
+struct topic_offsets *offsets_of_topic(const struct group *group, struct kp_string topic)
 {
     const struct groups *groups = group->groups;
     for (struct hash_node *node = hash_map_first(&groups->offsets, hash_of(groups, group, topic)); node;
@@ -71,7 +71,7 @@ static struct offset_topic *ensure_topic(struct groups *groups, struct kp_string
 static struct topic_offsets *ensure_topic_offsets(struct group *group, struct kp_string topic)
 {
     struct groups *groups = group->groups;
-    struct topic_offsets *offsets = find_topic_offsets(group, topic);
+    struct topic_offsets *offsets = offsets_of_topic(group, topic);
     if (offsets)
         return offsets;
     offsets = xcalloc(1, sizeof *offsets);
@@ -172,7 +172,7 @@ void offsets_put(struct topic_offsets *offsets, const struct committed_offset *o
 /* What is removed is removed from open transactions too: their marker does not bring it back. */
 static void take_out(struct group *group, struct kp_string topic, int32_t partition)
 {
-    struct topic_offsets *offsets = find_topic_offsets(group, topic);
+    struct topic_offsets *offsets = offsets_of_topic(group, topic);
     if (!offsets)
         return;
     struct committed_offset *item = find_item(offsets, partition);
@@ -187,13 +187,13 @@ static void take_out(struct group *group, struct kp_string topic, int32_t partit
 
 const struct committed_offset *offsets_find(const struct group *group, struct kp_string topic, int32_t partition)
 {
-    const struct topic_offsets *offsets = find_topic_offsets(group, topic);
+    const struct topic_offsets *offsets = offsets_of_topic(group, topic);
     return offsets ? find_item(offsets, partition) : NULL;
 }
 
 bool offsets_pending(const struct group *group, struct kp_string topic, int32_t partition)
 {
-    const struct topic_offsets *offsets = find_topic_offsets(group, topic);
+    const struct topic_offsets *offsets = offsets_of_topic(group, topic);
     return offsets && pending_offsets_find(offsets, partition);
 }
 
@@ -336,7 +336,7 @@ static bool gather(const struct group *group, const struct topic_offsets *only, 
 static enum kafka_error remove_where(struct group *group, struct kp_string topic, meaning *is_meant)
 {
     for (;;) {
-        struct topic_offsets *only = topic.size < 0 ? NULL : find_topic_offsets(group, topic);
+        struct topic_offsets *only = topic.size < 0 ? NULL : offsets_of_topic(group, topic);
         struct coord_batch batch;
         groups_begin(group->groups, &batch);
         bool all = (topic.size >= 0 && !only) || gather(group, only, is_meant, true, &batch);
@@ -365,7 +365,7 @@ void offsets_remove_topic(struct groups *groups, struct kp_string topic)
         enum kafka_error error = remove_where(group, topic, NULL);
         if (error != KAFKA_NONE) {
             complain(group, error);
-            free_topic_offsets(find_topic_offsets(group, topic)); /* the next start removes what the log has of it */
+            free_topic_offsets(offsets_of_topic(group, topic)); /* the next start removes what the log has of it */
         }
     }
 }

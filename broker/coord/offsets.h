@@ -33,6 +33,8 @@ struct topic_offsets {
     struct list pending; /* struct pending_offset: what open transactions have committed */
 };
 
+/* What the group has committed of the topic; NULL: nothing. Valid until it commits. */
+struct topic_offsets *offsets_of_topic(const struct group *group, struct kp_string topic);
 /* NULL: nothing is committed. Valid until the group commits. */
 const struct committed_offset *offsets_find(const struct group *group, struct kp_string topic, int32_t partition);
 /* Does a transaction that is open hold an offset of this partition? (KIP-447, require stable) */

@@ -1,10 +1,11 @@
-/* A wall clock that a test sets, for a process that knows nothing of it.
+/* Clocks that a test sets, for a process that knows nothing of it.
  *
  *     cc -shared -fPIC -o clock.so clock.c -ldl
  *     CLOCK=offset LD_PRELOAD=./clock.so dohle ...
  *
- * The file that CLOCK names holds, in eight bytes of this machine's order, the milliseconds to add to the wall clock;
- * it may change at any time. The monotonic clock goes on, and files keep the system's times. */
+ * The file that CLOCK names holds, in eight bytes of this machine's order, the milliseconds to add to the wall clock,
+ * and in eight more, if it has them, those to add to the monotonic clock; they may change at any time. Files keep the
+ * system's times, and who waits in the system is not woken. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -17,8 +18,14 @@
 /* The call of the same name behind this one. */
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static const volatile int64_t no_offset = 0;
-static const volatile int64_t *offset_ms = &no_offset;
+enum {
+    WALL,
+    MONOTONIC,
+    CLOCKS,
+};
+
+static const volatile int64_t no_offsets[CLOCKS];
+static const volatile int64_t *offsets_ms = no_offsets;
 
 __attribute__((constructor)) static void map_offset(void)
 {
@@ -26,17 +33,31 @@ __attribute__((constructor)) static void map_offset(void)
     int descriptor = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         return;
-    void *mapped = mmap(NULL, sizeof *offset_ms, PROT_READ, MAP_SHARED, descriptor, 0);
+    void *mapped = mmap(NULL, sizeof no_offsets, PROT_READ, MAP_SHARED, descriptor, 0);
     close(descriptor);
     if (mapped != MAP_FAILED)
-        offset_ms = mapped;
+        offsets_ms = mapped; /* behind a short file there are zeros */
+}
+
+static int64_t offset_of(clockid_t clock)
+{
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+        return offsets_ms[WALL];
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_COARSE:
+        return offsets_ms[MONOTONIC];
+    default:
+        return 0;
+    }
 }
 
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
     int result = NEXT(clock_gettime)(clock, time);
-    if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
-        int64_t ms = *offset_ms;
+    int64_t ms = offset_of(clock);
+    if (result == 0 && ms != 0) {
         time->tv_sec += ms / 1000;
         time->tv_nsec += ms % 1000 * 1000000;
         if (time->tv_nsec < 0 || time->tv_nsec >= 1000000000) {

@@ -9,9 +9,10 @@
  *     28 pwrite,open,mkdir,rename  /topic-0/
  *      5 fdatasync                 .log
  *
- * Calls: open (one that makes a file), pwrite, pread, sendfile, fdatasync, fsync, syncfs, ftruncate, rename, unlink,
- * mkdir, rmdir. The rules are read anew in each call; an empty file is a disk that is well. As on a real disk that
- * fills up, a write that meets ENOSPC first writes the half of it, so that what is left is a torn batch. */
+ * Calls: open (one that makes a file), pwrite (and pwritev), pread, sendfile, fdatasync, fsync, syncfs, ftruncate,
+ * rename, unlink, mkdir, rmdir. The rules are read anew in each call; an empty file is a disk that is well. As on a
+ * real disk that fills up, a write that meets ENOSPC first writes the half of it, so that what is left is a torn batch.
+ */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define RULES_BYTES_MAX 4096
@@ -94,6 +96,14 @@ ssize_t pwrite(int descriptor, const void *bytes, size_t size, off_t position)
     if (error == ENOSPC && size > 1)
         return NEXT(pwrite)(descriptor, bytes, size / 2, position);
     return error != 0 ? fails(error) : NEXT(pwrite)(descriptor, bytes, size, position);
+}
+
+ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t position)
+{
+    int error = fault_of_file("pwrite", descriptor);
+    if (error == ENOSPC && count > 1)
+        return NEXT(pwritev)(descriptor, parts, count / 2, position);
+    return error != 0 ? fails(error) : NEXT(pwritev)(descriptor, parts, count, position);
 }
 
 ssize_t pread(int descriptor, void *bytes, size_t size, off_t position)

@@ -150,6 +150,23 @@ static void peer_close(struct peer *peer, const char *reason)
     snprintf(test->reason, sizeof test->reason, "%s", reason);
 }
 
+static uint8_t *keep_frame(struct peer *peer, uint8_t *frame, size_t size)
+{
+    struct test_peer *test = CONTAINER_OF(peer, struct test_peer, peer);
+    assert_null(test->kept);
+    test->kept = xmalloc(size);
+    memcpy(test->kept, frame, size);
+    return test->kept;
+}
+
+static void drop_frame(struct peer *peer)
+{
+    struct test_peer *test = CONTAINER_OF(peer, struct test_peer, peer);
+    assert_non_null(test->kept);
+    free(test->kept);
+    test->kept = NULL;
+}
+
 void test_peer_open(struct test_peer *peer, struct broker_fixture *fixture)
 {
     *peer = (struct test_peer){.next_correlation_id = 1};
@@ -157,17 +174,29 @@ void test_peer_open(struct test_peer *peer, struct broker_fixture *fixture)
     peer_init(&peer->peer, fixture->broker, &fixture->broker->listeners[0]);
     peer->peer.output_ready = output_ready;
     peer->peer.close = peer_close;
+    peer->peer.keep_frame = keep_frame;
+    peer->peer.drop_frame = drop_frame;
     snprintf(peer->peer.local_host, sizeof peer->peer.local_host, "127.0.0.1");
     peer->peer.local_port = 9092;
     arena_init(&peer->arena, SIZE_MAX);
+}
+
+/* Whatever waits may not look at the frames any more. */
+static void frames_handled(struct test_peer *peer)
+{
+    broker_frames_handled(&peer->peer);
+    while (peer->sent_count > 0)
+        free(peer->sent[--peer->sent_count]);
 }
 
 void test_peer_close(struct test_peer *peer)
 {
     list_remove(&peer->link);
     peer_gone(&peer->peer);
+    frames_handled(peer);
     arena_release(&peer->arena);
     free(peer->frame);
+    free(peer->kept);
 }
 
 int32_t test_peer_send(struct test_peer *peer, int16_t key, int16_t version, const void *request)
@@ -182,8 +211,13 @@ int32_t test_peer_send(struct test_peer *peer, int16_t key, int16_t version, con
     kp_writer_init(&writer, frame, head_bytes + body_bytes);
     kp_request_header_encode(&writer, &header);
     kp_encode(api->request, request, &writer, version);
+    bool more_follows = peer->peer.more_follows;
+    assert_true(peer->sent_count < TEST_FRAMES_MAX);
+    peer->sent[peer->sent_count++] = frame;
     broker_handle_frame(&peer->peer, frame, head_bytes + body_bytes);
-    free(frame); /* whatever waits may not look at it any more */
+    peer->peer.more_follows = false;
+    if (!more_follows)
+        frames_handled(peer);
     return header.correlation_id;
 }
 

@@ -51,6 +51,8 @@ void broker_fixture_run_jobs(struct broker_fixture *fixture);
 /* Time passes, timers run. */
 void broker_fixture_advance(struct broker_fixture *fixture, int64_t ms);
 
+#define TEST_FRAMES_MAX 8
+
 /* A client. */
 struct test_peer {
     struct peer peer;
@@ -60,12 +62,16 @@ struct test_peer {
     char reason[256];
     struct arena arena; /* of the last answer */
     uint8_t *frame;
+    uint8_t *kept;                  /* the frame of a request in parts; NULL: none */
+    uint8_t *sent[TEST_FRAMES_MAX]; /* that came together with the next one */
+    int sent_count;
 };
 
 void test_peer_open(struct test_peer *peer, struct broker_fixture *fixture);
 /* The connection goes away. */
 void test_peer_close(struct test_peer *peer);
-/* Send a request (struct of that API's request). Returns its correlation id. */
+/* Send a request (struct of that API's request); with peer->peer.more_follows it arrives together with the next one.
+ * Returns its correlation id. */
 int32_t test_peer_send(struct test_peer *peer, int16_t key, int16_t version, const void *request);
 /* The next answer, decoded into `response`; valid until the next one. False: there is none. Fails the test when its
  * correlation id is not `correlation_id`. */

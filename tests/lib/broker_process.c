@@ -2,10 +2,12 @@
 #include "broker_process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
@@ -14,17 +16,22 @@
 
 #define OPEN_FOLDERS_MAX 16
 #define PORT_ANY         "0"
+#define CLOCKS           2 /* wall, monotonic */
 
 /* ---- a child ---------------------------------------------------------------------------------------------------- */
 
 /* In the child; does not return. The broker ends with the runner, however that ends, where the system can do so. */
-static void run_command(const char *command)
+static void run_command(const struct broker_process *broker)
 {
     char *line = NULL;
+    if (broker->clock) {
+        setenv("CLOCK", broker->clock_file, 1);
+        setenv("LD_PRELOAD", broker->clock, 1);
+    }
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
-    if (asprintf(&line, "exec %s", command) > 0)
+    if (asprintf(&line, "exec %s", broker->command) > 0)
         execl("/bin/sh", "sh", "-c", line, (char *)NULL);
     _exit(127);
 }
@@ -69,7 +76,7 @@ static bool child_start(struct player_process *process, const struct value *sett
         dup2(ends[1], STDOUT_FILENO);
         close(ends[0]);
         close(ends[1]);
-        run_command(broker->command);
+        run_command(broker);
     }
     close(ends[1]);
     FILE *output = fdopen(ends[0], "r");
@@ -99,16 +106,33 @@ static bool child_stop(struct player_process *process, bool by_kill)
     return by_kill || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-bool broker_process_start_child(struct broker_process *broker, const char *command, const char **error)
+/* Make the file that tells the child's clocks, and see it as memory. False: errno says why. */
+static bool own_clock(struct broker_process *broker)
+{
+    static const int64_t zeros[CLOCKS];
+    if (asprintf(&broker->clock_file, "%s/clock", broker->folder) < 0)
+        abort();
+    int file = open(broker->clock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    bool made = file >= 0 && write(file, zeros, sizeof zeros) == (ssize_t)sizeof zeros;
+    void *mapped = made ? mmap(NULL, sizeof zeros, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
+    if (file >= 0)
+        close(file);
+    if (mapped != MAP_FAILED)
+        broker->process.ahead_ms = mapped;
+    return mapped != MAP_FAILED;
+}
+
+bool broker_process_start_child(struct broker_process *broker, const char *command, const char *clock,
+                                const char **error)
 {
     *broker = (struct broker_process){
         .process = {.stop = child_stop, .start = child_start},
-          .command = command
+          .command = command, .clock = clock
     };
     const char *parent = getenv("TMPDIR");
     if (asprintf(&broker->folder, "%s/dohle-conformance-XXXXXX", parent && *parent ? parent : P_tmpdir) < 0)
         abort();
-    if (!mkdtemp(broker->folder)) {
+    if (!mkdtemp(broker->folder) || (clock && !own_clock(broker))) {
         *error = strerror(errno);
         return false;
     }
@@ -132,6 +156,9 @@ bool broker_process_end(struct broker_process *broker)
     bool well = !broker->folder || broker->process.stop(&broker->process, false);
     if (broker->folder)
         nftw(broker->folder, remove_entry, OPEN_FOLDERS_MAX, FTW_DEPTH | FTW_PHYS);
+    if (broker->process.ahead_ms)
+        munmap((void *)broker->process.ahead_ms, CLOCKS * sizeof *broker->process.ahead_ms);
+    free(broker->clock_file);
     free(broker->address);
     free(broker->folder);
     free(broker->data_folder);

@@ -311,6 +311,20 @@ static ssize_t memory_pwrite(struct file_io *io, struct file *file, const void *
     return error < 0 ? error : (ssize_t)size;
 }
 
+static ssize_t memory_pwritev(struct file_io *io, struct file *file, const struct iovec *parts, int count,
+                              int64_t position)
+{
+    size_t size = 0;
+    for (int i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    uint8_t *bytes = xmalloc(size);
+    for (int i = 0, at = 0; i < count; at += (int)parts[i].iov_len, i++)
+        memcpy(bytes + at, parts[i].iov_base, parts[i].iov_len);
+    ssize_t put = memory_pwrite(io, file, bytes, size, position);
+    free(bytes);
+    return put;
+}
+
 static void file_settle(struct node *node)
 {
     node->synced_bytes = xrealloc(node->synced_bytes, node->size + 1);
@@ -524,6 +538,7 @@ struct memory_io *memory_io_new(void)
         .close = memory_close,
         .pread = memory_pread,
         .pwrite = memory_pwrite,
+        .pwritev = memory_pwritev,
         .sync = memory_sync,
         .truncate = memory_truncate,
         .size = memory_size,

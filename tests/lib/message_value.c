@@ -50,11 +50,19 @@ static bool is_error_code(const struct kp_field *field)
 static struct value *encodable_struct(struct conversion *conversion, const struct kp_schema *schema,
                                       const struct value *value);
 
+bool error_code_of(struct kp_string name, int16_t *code)
+{
+    for (*code = ERROR_CODE_MIN; *code <= ERROR_CODE_MAX; ++*code)
+        if (kp_string_is(name, kafka_error_name(*code)))
+            return true;
+    return false;
+}
+
 static struct value *encodable_word(struct conversion *conversion, const struct value *word)
 {
-    for (int16_t code = ERROR_CODE_MIN; code <= ERROR_CODE_MAX; code++)
-        if (kp_string_is(word->text, kafka_error_name(code)))
-            return value_int(conversion->arena, code);
+    int16_t code;
+    if (error_code_of(word->text, &code))
+        return value_int(conversion->arena, code);
     conversion->error =
         value_printf(conversion->arena, "no error is named %.*s", (int)word->text.size, word->text.data);
     return NULL;

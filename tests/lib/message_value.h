@@ -18,4 +18,7 @@ bool message_from_value(const struct kp_schema *schema, int16_t version, const s
 struct value *message_to_value(const struct kp_schema *schema, int16_t version, const void *bytes, size_t size,
                                struct arena *arena, const char **error);
 
+/* The code of the error of that name, such as OFFSET_OUT_OF_RANGE. False: there is none. */
+bool error_code_of(struct kp_string name, int16_t *code);
+
 #endif

@@ -43,6 +43,50 @@ bool game_fail(struct game *game, const char *error)
     return false;
 }
 
+/* The newest version of ours that the broker serves; our newest when it serves none. */
+static int16_t newest_version(const struct player *player, const struct kp_api *api)
+{
+    int16_t last = player->advertised[api - kp_apis].last;
+    return last >= api->versions.first && last < api->versions.last ? last : api->versions.last;
+}
+
+/* ---- time -------------------------------------------------------------------------------------------------------- */
+
+enum {
+    WALL,
+    MONOTONIC,
+};
+
+static volatile int64_t *game_ahead_ms(const struct game *game)
+{
+    return game->player->process ? game->player->process->ahead_ms : NULL;
+}
+
+int64_t game_wall_ms(const struct game *game)
+{
+    return client_wall_ms() + (game_ahead_ms(game) ? game_ahead_ms(game)[WALL] : 0);
+}
+
+int64_t game_mono_ms(const struct game *game)
+{
+    return client_mono_ms() + (game_ahead_ms(game) ? game_ahead_ms(game)[MONOTONIC] : 0);
+}
+
+static bool game_has_been_seen(struct game *game);
+
+/* Let time pass: a broker whose clocks are ours is woken by a question, and sees that it has. */
+static bool game_pass(struct game *game, int64_t ms)
+{
+    volatile int64_t *ahead_ms = game_ahead_ms(game);
+    if (!ahead_ms) {
+        poll(NULL, 0, (int)ms);
+        return true;
+    }
+    ahead_ms[WALL] += ms;
+    ahead_ms[MONOTONIC] += ms;
+    return game->stopped || game_has_been_seen(game);
+}
+
 /* ---- connections ------------------------------------------------------------------------------------------------ */
 
 /* The open connection of that name; NULL after game_fail(). */
@@ -85,11 +129,11 @@ static void connection_send_frame(struct connection *connection, struct arena *a
 }
 
 static bool connection_remember(struct game *game, struct connection *connection, const struct kp_api *api,
-                                int16_t version, int32_t correlation_id)
+                                int16_t version, int32_t correlation_id, int64_t since_mono_ms)
 {
     if (connection->asked_count == ASKED_MAX)
         return game_fail(game, "too many requests without an answer");
-    connection->asked[connection->asked_count++] = (struct asked){api, version, correlation_id, client_mono_ms()};
+    connection->asked[connection->asked_count++] = (struct asked){api, version, correlation_id, since_mono_ms};
     return true;
 }
 
@@ -105,6 +149,9 @@ static bool game_send(struct game *game, const char *connection_name, const stru
     struct connection *connection = game_connection(game, connection_name);
     if (!connection)
         return false;
+    int64_t now_mono_ms = game_mono_ms(game);
+    int64_t since_mono_ms = connection->sent_mono_ms > 0 ? connection->sent_mono_ms : now_mono_ms;
+    connection->sent_mono_ms = now_mono_ms;
     struct kp_request_header header = {api->key, version, ++game->player->correlation_id, connection->client_id};
     size_t head_size = kp_request_header_size(&header);
     uint8_t *head = value_alloc(game->arena, head_size);
@@ -112,7 +159,7 @@ static bool game_send(struct game *game, const char *connection_name, const stru
     kp_writer_init(&writer, head, head_size);
     kp_request_header_encode(&writer, &header);
     connection_send_frame(connection, game->arena, (struct kp_string){(const char *)head, (int32_t)head_size}, bytes);
-    return !answered || connection_remember(game, connection, api, version, header.correlation_id);
+    return !answered || connection_remember(game, connection, api, version, header.correlation_id, since_mono_ms);
 }
 
 static struct value *game_decode(struct game *game, const struct asked *asked, const uint8_t *frame, size_t size)
@@ -172,7 +219,7 @@ struct value *game_ask(struct game *game, const char *connection, const char *ap
     struct value *body = value_parse(body_text, game->arena), *answer;
     struct asked asked;
     ASSERT(body && api);
-    if (!game_send(game, connection, api, api->versions.last, body, true))
+    if (!game_send(game, connection, api, newest_version(game->player, api), body, true))
         return NULL;
     if (!game_receive(game, game_connection(game, connection), &asked, &answer))
         return NULL;
@@ -256,7 +303,7 @@ static int32_t game_version(const struct game *game, const struct step *step, co
         return step->version;
     if (game->scenario->api && strcmp(game->scenario->api, api->name) == 0)
         return game->version;
-    return api->versions.last;
+    return newest_version(game->player, api);
 }
 
 static void game_count(struct game *game, const struct kp_api *api, int16_t version)
@@ -311,7 +358,7 @@ static bool game_take_answer(struct game *game, const struct step *step, int32_t
 {
     if (!game_bind(game, step, answer) || !game_pick(game, step, answer))
         return false;
-    answer_normalize(answer, api, &game->names, client_wall_ms());
+    answer_normalize(answer, api, &game->names, game_wall_ms(game));
     *again = !notes_hold(game, answer, step);
     if (*again)
         return true;
@@ -319,6 +366,19 @@ static bool game_take_answer(struct game *game, const struct step *step, int32_t
         return false;
     game_note_outcome(game, step, number, api, version, answer);
     return true;
+}
+
+/* When the answer has not come yet, the time passes that it takes at least. */
+static bool game_wait_out(struct game *game, struct connection *connection, int64_t at_least_ms)
+{
+    int64_t left_ms = at_least_ms;
+    if (connection->asked_count > 0)
+        left_ms -= game_mono_ms(game) - connection->asked[0].since_mono_ms;
+    if (left_ms <= 0)
+        return true;
+    if (!game_has_been_seen(game))
+        return false;
+    return kafka_client_readable(&connection->client, 0) || game_pass(game, left_ms);
 }
 
 /* Receive one answer and take it. */
@@ -333,13 +393,15 @@ static bool game_receive_step(struct game *game, const struct step *step, int32_
         const struct kp_api *api = player_api(step->api);
         if (!api)
             return game_fail(game, value_printf(game->arena, "no API is named '%s'", step->api));
-        if (!connection_remember(game, connection, api, (int16_t)step->version, 0))
+        if (!connection_remember(game, connection, api, (int16_t)step->version, 0, game_mono_ms(game)))
             return false;
         game_count(game, api, (int16_t)step->version);
     }
+    if (step->at_least_ms && game_ahead_ms(game) && !game_wait_out(game, connection, step->at_least_ms))
+        return false;
     if (!game_receive(game, connection, &asked, &answer))
         return false;
-    int64_t took_ms = client_mono_ms() - asked.sent_mono_ms;
+    int64_t took_ms = game_mono_ms(game) - asked.since_mono_ms;
     if (took_ms < step->at_least_ms)
         return game_fail(game, value_printf(game->arena, "the answer came after %d ms, sooner than %d ms", (int)took_ms,
                                             (int)step->at_least_ms));
@@ -506,8 +568,7 @@ static bool game_step(struct game *game, const struct step *step, int32_t number
         return connection != NULL || game_fail(game, error);
     }
     case STEP_PASS:
-        poll(NULL, 0, (int)step->number);
-        return true;
+        return game_pass(game, step->number);
     case STEP_STOP:
     case STEP_KILL:
         return game_stop(game, step->kind == STEP_KILL);
@@ -532,7 +593,7 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
     game.groups = value_new(arena, VALUE_LIST);
     game.transactions = value_new(arena, VALUE_LIST);
     game.outcomes_end = &play->outcomes;
-    names_init(&game.names, arena, &player->names, client_wall_ms());
+    names_init(&game.names, arena, &player->names, game_wall_ms(&game));
     const char *unique = value_printf(arena, "%s-v%d-%" PRIx64, scenario->name, version < 0 ? 0 : version, player->run);
     names_set(&game.names, "unique", value_text(arena, unique));
     names_set(&game.names, "version", value_int(arena, version));
@@ -556,17 +617,13 @@ void player_play(struct player *player, const struct scenario *scenario, int32_t
 
 /* ---- the broker ------------------------------------------------------------------------------------------------- */
 
-static bool game_learn_broker(struct game *game)
+/* Versions are asked for in version 0, which each broker answers. */
+static bool game_learn_versions(struct game *game)
 {
     struct player *player = game->player;
-    struct value *answer = game_ask(game, "main", "Metadata", "{topics: []}");
-    struct value *cluster_id = answer ? value_at(answer, "cluster_id") : NULL;
-    if (!cluster_id)
-        return game_fail(game, "the broker told no cluster id");
-    names_set_drawn(&player->names, "cluster_id", cluster_id);
-
-    answer = game_ask(game, "main", "ApiVersions",
-                      "{client_software_name: \"conformance\", client_software_version: \"1\"}");
+    for (size_t i = 0; i < KP_APIS_COUNT; i++)
+        player->advertised[i] = (struct kp_versions){0, kp_apis[i].key == KP_API_API_VERSIONS ? 0 : -1};
+    struct value *answer = game_ask(game, "main", "ApiVersions", "{}");
     const struct value *keys = answer ? value_at(answer, "api_keys") : NULL;
     if (!keys)
         return game_fail(game, "the broker told no versions");
@@ -577,6 +634,16 @@ static bool game_learn_broker(struct game *game)
                 player->advertised[i] = (struct kp_versions){(int16_t)value_get(item, "min_version")->number,
                                                              (int16_t)value_get(item, "max_version")->number};
     }
+    return true;
+}
+
+static bool game_learn_broker(struct game *game)
+{
+    struct value *answer = game_learn_versions(game) ? game_ask(game, "main", "Metadata", "{topics: []}") : NULL;
+    struct value *cluster_id = answer ? value_at(answer, "cluster_id") : NULL;
+    if (!cluster_id)
+        return game_fail(game, "the broker told no cluster id");
+    names_set_drawn(&game->player->names, "cluster_id", cluster_id);
     return true;
 }
 

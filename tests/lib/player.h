@@ -16,6 +16,9 @@ struct player_process {
     /* `settings`: an object of names and texts or numbers, for this start alone; NULL: none. */
     bool (*start)(struct player_process *process, const struct value *settings);
     const char *data_folder;
+    /* Milliseconds that its wall clock and its monotonic clock are ahead of ours, for us to set: then what waits takes
+     * no time. NULL: its clocks are its own. */
+    volatile int64_t *ahead_ms;
 };
 
 struct player {

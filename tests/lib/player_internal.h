@@ -14,7 +14,7 @@ struct asked {
     const struct kp_api *api;
     int16_t version;
     int32_t correlation_id;
-    int64_t sent_mono_ms;
+    int64_t since_mono_ms; /* when the request before it was sent on the connection, or it itself as the first */
 };
 
 struct connection {
@@ -23,6 +23,7 @@ struct connection {
     struct kp_string client_id;
     struct asked asked[ASKED_MAX];
     int32_t asked_count;
+    int64_t sent_mono_ms; /* when the last request was sent; 0: none was */
 };
 
 /* One scenario being played. */
@@ -48,6 +49,10 @@ bool game_fail(struct game *game, const char *error);
 
 /* Ask and take the answer as it is; NULL after game_fail(). For what the player asks on its own behalf. */
 struct value *game_ask(struct game *game, const char *connection, const char *api_name, const char *body_text);
+
+/* The broker's wall clock; the time that passes for it. */
+int64_t game_wall_ms(const struct game *game);
+int64_t game_mono_ms(const struct game *game);
 
 /* ---- player_setup.c: what a scenario has for itself --------------------------------------------------------------- */
 

@@ -78,8 +78,9 @@ bool game_topic_step(struct game *game, const struct step *step)
     made->number = step->number;
     value_append(game->topics, made);
     names_set(&game->names, step->name, value_text(game->arena, topic));
-    names_set_drawn(&game->names, value_printf(game->arena, "%s_id", step->name),
-                    value_copy(game->arena, value_at(answer, "topics[0].topic_id")));
+    const struct value *id = value_at(answer, "topics[0].topic_id");
+    if (id) /* brokers before topic ids tell none */
+        names_set_drawn(&game->names, value_printf(game->arena, "%s_id", step->name), value_copy(game->arena, id));
     return game_await_leaders(game, topic, step->number);
 }
 

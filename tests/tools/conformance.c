@@ -5,24 +5,32 @@
  *     --bootstrap HOST:PORT   the broker to ask
  *     --start COMMAND         start the broker: a command that prints "... ready on HOST:PORT"; stopped at the end. It
  *                             serves on $PORT, may keep its data in $FOLDER/data, and takes settings by $OVERRIDES
+ *     --clock LIBRARY         with --start: tests/crash/clock.c as a library, so that the broker's clocks are the
+ * runner's and what waits takes no time
  *     --launcher COMMAND      how the broker at --bootstrap is stopped and started: COMMAND start, stop or kill;
  *                             settings stand behind start
  *     --data FOLDER           and where its data is
  *     --kafka                 the broker is Apache Kafka: no differences on purpose, and changes may take a moment
+ *     --other                 the broker is neither dohle nor Apache Kafka: as --kafka, and only versions are asked
+ * that it advertises
+ *     --report FILE           write there how each version of each API did, as Markdown
  *     --record                write the answers beside the scenarios, as FILE.answers, instead of comparing
  *     --only NAME             only scenarios whose name contains NAME; versions are not counted then
  *     --part                  the scenarios are not meant to ask all versions
  *     --besides FILE          scenarios of another run, with other settings: what they are for counts as asked
+ *     --errors FILE           which errors each API has to show in its recorded answers; see error_coverage.h
  *     --versions              print how often each version was asked
  *
- * Exit 0: all as recorded, and every version that the broker advertises was asked at least once. 1: a difference. 2:
- * the suite could not be played. tests/conformance/README.md tells the language. */
+ * Exit 0: all as recorded, every version that the broker advertises was asked at least once, and every error was shown.
+ * 1: a difference. 2: the suite could not be played. tests/conformance/README.md tells the language. */
 #include "../lib/answer_rules.h"
 #include "../lib/broker_process.h"
 #include "../lib/differences.h"
+#include "../lib/error_coverage.h"
 #include "../lib/kafka_client.h"
 #include "../lib/player.h"
 #include "../lib/recording.h"
+#include "../lib/scores.h"
 #include "../lib/value_text.h"
 
 #include <errno.h>
@@ -35,14 +43,16 @@
 #define BESIDES_MAX       64
 
 struct options {
-    const char *bootstrap, *start, *launcher, *data, *only;
+    const char *bootstrap, *start, *launcher, *data, *only, *report, *errors, *clock;
     const char *besides[BESIDES_MAX];
     int32_t besides_count;
-    bool kafka, record, part, versions;
+    bool kafka, other, record, part, versions;
 };
 
 struct totals {
     int32_t scenarios, passed, failed;
+    struct scores scores;
+    struct error_coverage errors; /* of no API unless --errors is given */
 };
 
 static void fail(const char *format, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
@@ -195,22 +205,33 @@ static void check_differences(const char *path, const struct scenario *scenario,
     }
 }
 
+/* Is the scenario to be asked in this version? Of other brokers only what they say they serve. */
+static bool is_wanted(const struct player *player, const struct options *options, const struct scenario *scenario,
+                      int32_t version)
+{
+    const struct kp_api *api = options->other && scenario->api ? player_api(scenario->api) : NULL;
+    return !api || kp_versions_has(player->advertised[api - kp_apis], (int16_t)version);
+}
+
 /* Play a scenario in its versions and compare. Of versions that fail with the same words as the one before only the
  * number is said. */
-static void check_scenario(struct player *player, const char *path, const struct scenario *scenario,
-                           const struct recorded *recording, struct totals *totals)
+static void check_scenario(struct player *player, const struct options *options, const char *path,
+                           const struct scenario *scenario, const struct recorded *recording, struct totals *totals)
 {
     int32_t version_min, count;
     scenario_versions(scenario, &version_min, &count);
     struct report *report = xcalloc(1, sizeof *report);
     char *previous = xstrdup("");
     for (int32_t i = 0; i < count && !player->gone; i++) {
+        if (!is_wanted(player, options, scenario, version_min + i))
+            continue;
         struct arena arena;
         struct play play;
         arena_init(&arena, PLAYER_ARENA_BYTES);
         *report = (struct report){.arena = &arena, .file = path, .kafka = player->kafka};
         player_play(player, scenario, version_min < 0 ? -1 : version_min + i, &arena, &play);
         compare_play(report, player, scenario, version_min < 0 ? -1 : version_min + i, &play, recording);
+        scores_note(&totals->scores, path, scenario, version_min + i, !report->differences);
         if (!report->differences) {
             totals->passed++;
         } else {
@@ -271,25 +292,34 @@ static const struct scenario *open_scenarios(const char *path, struct arena *are
     return scenarios;
 }
 
-static bool check_file(struct player *player, const struct options *options, const char *path, struct arena *arena,
-                       struct totals *totals)
+/* Read what is recorded of a scenario file; nothing is when there is no such file. False after saying what is wrong. */
+static bool open_recording(const char *path, struct arena *arena, struct recorded **recording)
 {
     const char *answers = answers_path(path, arena), *error = NULL;
     if (!answers)
         return false;
+    *recording = NULL;
     const char *text = read_file(answers, arena);
-    struct recorded *recording = NULL;
-    if (text && !recording_parse(text, strlen(text), arena, &recording, &error)) {
-        printf("FAIL %s: %s\n", answers, error);
+    if (!text || recording_parse(text, strlen(text), arena, recording, &error))
+        return true;
+    printf("FAIL %s: %s\n", answers, error);
+    return false;
+}
+
+static bool check_file(struct player *player, const struct options *options, const char *path, struct arena *arena,
+                       struct totals *totals)
+{
+    struct recorded *recording;
+    if (!open_recording(path, arena, &recording))
         return false;
-    }
+    error_coverage_note(&totals->errors, recording);
     const struct scenario *scenario = open_scenarios(path, arena);
     bool opened = scenario != NULL;
     for (; scenario && !player->gone; scenario = scenario->next) {
         if (options->only && !strstr(scenario->name, options->only))
             continue;
         totals->scenarios++;
-        check_scenario(player, path, scenario, recording, totals);
+        check_scenario(player, options, path, scenario, recording, totals);
     }
     return opened;
 }
@@ -332,13 +362,16 @@ static void play_file(struct player *player, const struct options *options, cons
     arena_release(&arena);
 }
 
-/* Count what the scenarios of another run ask. */
-static bool count_file(struct player *player, const char *path)
+/* Count what the scenarios of another run ask and were answered. */
+static bool count_file(struct player *player, const char *path, struct totals *totals)
 {
     struct arena arena;
     arena_init(&arena, SIZE_MAX);
     const struct scenario *scenario = open_scenarios(path, &arena);
-    bool opened = scenario != NULL;
+    struct recorded *recording;
+    bool opened = scenario && open_recording(path, &arena, &recording);
+    if (opened)
+        error_coverage_note(&totals->errors, recording);
     for (; scenario; scenario = scenario->next) {
         int32_t version_min, count;
         scenario_versions(scenario, &version_min, &count);
@@ -379,6 +412,30 @@ static int32_t check_versions(const struct player *player, const struct options 
     return missing;
 }
 
+/* All memory of *errors is from *arena, which is begun here. */
+static void open_errors(const struct options *options, struct arena *arena, struct error_coverage *errors)
+{
+    arena_init(arena, SIZE_MAX);
+    *errors = (struct error_coverage){.arena = arena};
+    if (!options->errors)
+        return;
+    const char *text = read_file(options->errors, arena), *error = NULL;
+    if (!text)
+        fail("%s: %s", options->errors, strerror(errno));
+    if (!error_coverage_parse(errors, text, strlen(text), arena, &error))
+        fail("%s: %s", options->errors, error);
+}
+
+static void write_report(const char *path, const struct scores *scores, const struct player *player)
+{
+    FILE *file = fopen(path, "we");
+    if (!file)
+        fail("%s: %s", path, strerror(errno));
+    scores_print(file, scores, player);
+    if (fclose(file) != 0)
+        fail("%s: %s", path, strerror(errno));
+}
+
 static void parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {
@@ -387,10 +444,14 @@ static void parse_options(int argc, char **argv, struct options *options)
         {"launcher",  required_argument, NULL, 'l'},
         {"data",      required_argument, NULL, 'd'},
         {"kafka",     no_argument,       NULL, 'k'},
+        {"other",     no_argument,       NULL, 't'},
+        {"report",    required_argument, NULL, 'w'},
         {"record",    no_argument,       NULL, 'r'},
         {"only",      required_argument, NULL, 'o'},
         {"part",      no_argument,       NULL, 'p'},
         {"besides",   required_argument, NULL, 'e'},
+        {"errors",    required_argument, NULL, 'm'},
+        {"clock",     required_argument, NULL, 'c'},
         {"versions",  no_argument,       NULL, 'v'},
         {NULL,        0,                 NULL, 0  },
     };
@@ -411,6 +472,12 @@ static void parse_options(int argc, char **argv, struct options *options)
         case 'k':
             options->kafka = true;
             break;
+        case 't':
+            options->kafka = options->other = true;
+            break;
+        case 'w':
+            options->report = optarg;
+            break;
         case 'r':
             options->record = true;
             break;
@@ -424,6 +491,12 @@ static void parse_options(int argc, char **argv, struct options *options)
             if (options->besides_count == BESIDES_MAX)
                 fail("more than %d files --besides", BESIDES_MAX);
             options->besides[options->besides_count++] = optarg;
+            break;
+        case 'm':
+            options->errors = optarg;
+            break;
+        case 'c':
+            options->clock = optarg;
             break;
         case 'v':
             options->versions = true;
@@ -462,7 +535,7 @@ int main(int argc, char **argv)
     parse_options(argc, argv, &options);
     struct broker_process broker = {0};
     const char *error = NULL;
-    if (options.start && !broker_process_start_child(&broker, options.start, &error))
+    if (options.start && !broker_process_start_child(&broker, options.start, options.clock, &error))
         fail("'%s' did not start: %s", options.start, error);
     if (options.launcher)
         broker_process_use_launcher(&broker, options.launcher, options.data);
@@ -471,6 +544,9 @@ int main(int argc, char **argv)
 
     struct player player;
     struct totals totals = {0};
+    scores_init(&totals.scores);
+    struct arena errors;
+    open_errors(&options, &errors, &totals.errors);
     int64_t began_ms = client_mono_ms();
     bool ok = player_init(&player, host, port, options.kafka, &error);
     if (!ok)
@@ -479,11 +555,17 @@ int main(int argc, char **argv)
     for (int i = optind; i < argc && ok && !player.gone; i++)
         play_file(&player, &options, argv[i], &totals);
     for (int32_t i = 0; i < options.besides_count && ok; i++)
-        totals.failed += !count_file(&player, options.besides[i]);
+        totals.failed += !count_file(&player, options.besides[i], &totals);
     if (player.gone)
         printf("FAIL the broker is gone: the rest was not played\n");
     else if (ok && !options.only && !options.part)
         totals.failed += check_versions(&player, &options);
+    if (ok && options.errors)
+        totals.failed += error_coverage_check(&totals.errors, player.advertised);
+    if (ok && options.report)
+        write_report(options.report, &totals.scores, &player);
+    scores_release(&totals.scores);
+    arena_release(&errors);
     player_release(&player);
     if (!broker_process_end(&broker)) {
         printf("FAIL the broker did not end with 0\n");

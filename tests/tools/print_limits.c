@@ -47,9 +47,16 @@ static const struct row rows[] = {
     {"the buffer that is read into", CONSTANT(READ_BUFFER_BYTES), NULL, READ_BUFFER_BYTES, ""},
     {"buffers of frames, kept", CONSTANT(SPARE_BUFFERS), NULL, SPARE_BUFFERS * SPARE_BUFFER_BYTES, ""},
     {"one frame", NULL, 0, "socket.request.max.bytes", 0, "the connection is closed"},
-    {"a decoded body", CONSTANT(REQUEST_BODY_BYTES_MAX), NULL, 0, "the connection is closed; of the next line"},
+    {"a decoded body", CONSTANT(BODY_AT_ONCE_BYTES_MAX), NULL, 0, "the request goes in parts; of the next line"},
+    {"one that only its API's handler takes in one piece", CONSTANT(REQUEST_BODY_BYTES_MAX), NULL, 0,
+     "the connection is closed: all APIs but Metadata, FindCoordinator, DescribeGroups, DeleteGroups, OffsetFetch, "
+     "OffsetCommit"},
     {"the request that is handled: body, answer, copies", CONSTANT(REQUEST_ARENA_BYTES_MAX), NULL,
      REQUEST_ARENA_BYTES_MAX, "the connection is closed"},
+    {"the one that goes in parts; also its stack, and a table of names", CONSTANT(REQUEST_IN_PARTS_BYTES_MAX), NULL,
+     REQUEST_IN_PARTS_BYTES_MAX + COROUTINE_STACK_BYTES + ASKED_NAMES_BYTES_MAX, "the connection is closed; others wait"},
+    {"memory that is on its way back", CONSTANT(RELEASES_BYTES_MAX), NULL, RELEASES_BYTES_MAX,
+     "it goes back at once, which takes a millisecond for each 6 MB"},
     {"requests that wait, answers that are not taken", CONSTANT(REQUESTS_BYTES_MAX), NULL, REQUESTS_BYTES_MAX,
      "who holds most of it is dropped; none starts until there is room"},
     {"answers of one connection", CONSTANT(OUTPUT_BYTES_HIGH), NULL, 0, "it is not read; of the line before"},
@@ -149,8 +156,8 @@ int main(void)
           "a millisecond, waits "
           "for the "
           "next turn of the\nloop when another such one took long in this one: others wait for one of them at most. "
-          "The bound "
-          "of the body limits the work of one.\n",
+          "One whose body takes more than `BODY_AT_ONCE_BYTES_MAX`,\nor whose answer has more than `ITEMS_AT_ONCE_MAX` "
+          "(4096) items, goes in parts, a millisecond of a turn, one after the other.\n",
           stdout);
     return good ? 0 : 2;
 }

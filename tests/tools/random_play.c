@@ -1,0 +1,281 @@
+/* Plays random scenarios against dohle and Apache Kafka side by side and compares their answers.
+ *
+ *     random_play --dohle HOST:PORT --kafka HOST:PORT [--seed N] [--count N] [--steps N]
+ *
+ * Seeds N, N+1... make scenarios of so many requests each (tests/lib/random_scenario.h). One that is answered
+ * differently, and differently again when it is played once more, is made shorter as long as it still differs: steps
+ * go, then members and items of what is asked. It is printed in the language of tests/conformance, with what differs;
+ * what was a find belongs there.
+ *
+ * Exit 0: no difference. 1: some. 2: it could not be played. tests/conformance/random starts both brokers. */
+#include "../lib/answer_rules.h"
+#include "../lib/player.h"
+#include "../lib/random_scenario.h"
+#include "../lib/value_text.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define STEPS_DEFAULT 12
+#define COUNT_DEFAULT 50
+#define TEXT_WIDTH    120
+
+struct side {
+    char *host;
+    struct player player;
+};
+
+struct sides {
+    struct side dohle, kafka;
+};
+
+static void fail(const char *what) __attribute__((noreturn));
+static void fail(const char *what)
+{
+    fprintf(stderr, "random_play: %s\n", what);
+    exit(2);
+}
+
+static void side_open(struct side *side, const char *address, bool kafka)
+{
+    side->host = xstrdup(address);
+    char *colon = strrchr(side->host, ':');
+    const char *error = NULL;
+    if (!colon)
+        fail("an address is HOST:PORT");
+    *colon = '\0';
+    if (!player_init(&side->player, side->host, (int32_t)strtol(colon + 1, NULL, 10), kafka, &error))
+        fail(error);
+}
+
+static void side_close(struct side *side)
+{
+    player_release(&side->player);
+    free(side->host);
+}
+
+/* ---- comparing --------------------------------------------------------------------------------------------------- */
+
+struct comparison {
+    struct arena *arena;
+    const struct outcome *outcome;
+    bool tell;
+    int32_t differences;
+};
+
+static const char *shown(const struct comparison *comparison, const struct value *value)
+{
+    return value ? value_print(comparison->arena, value, 0, 0) : "none";
+}
+
+static void note_difference(void *context, const char *path, const struct value *wanted, const struct value *got)
+{
+    struct comparison *comparison = context;
+    if (answer_tells_more(comparison->outcome->api, path, wanted, got))
+        return;
+    comparison->differences++;
+    if (comparison->tell)
+        printf("# %s (step %d): %s: Kafka %s, dohle %s\n", comparison->outcome->api, comparison->outcome->number, path,
+               shown(comparison, wanted), shown(comparison, got));
+}
+
+static int32_t compare_plays(const struct play *dohle, const struct play *kafka, struct arena *arena, bool tell)
+{
+    struct comparison comparison = {.arena = arena, .tell = tell};
+    const struct outcome *got = dohle->outcomes, *wanted = kafka->outcomes;
+    for (; got && wanted; got = got->next, wanted = wanted->next) {
+        comparison.outcome = wanted;
+        if (wanted->answer && got->answer)
+            value_compare(arena, wanted->answer, got->answer, note_difference, &comparison);
+        else if (wanted->answer || got->answer)
+            note_difference(&comparison, "", wanted->answer, got->answer);
+    }
+    const char *ours = dohle->error ? dohle->error : "", *theirs = kafka->error ? kafka->error : "";
+    if (strcmp(ours, theirs) != 0) {
+        comparison.differences++;
+        if (tell)
+            printf("# the end: Kafka \"%s\", dohle \"%s\"\n", theirs, ours);
+    }
+    return comparison.differences;
+}
+
+/* Play it against both, with names of its own; returns how many places differ. */
+static int32_t play_both(struct sides *sides, const struct scenario *scenario, bool tell)
+{
+    struct arena arena;
+    struct play dohle, kafka;
+    arena_init(&arena, SIZE_MAX);
+    sides->dohle.player.run++;
+    sides->kafka.player.run++;
+    player_play(&sides->kafka.player, scenario, -1, &arena, &kafka);
+    player_play(&sides->dohle.player, scenario, -1, &arena, &dohle);
+    if (sides->dohle.player.gone || sides->kafka.player.gone)
+        fail(sides->dohle.player.gone ? "dohle is gone" : "Kafka is gone");
+    int32_t differences = compare_plays(&dohle, &kafka, &arena, tell);
+    arena_release(&arena);
+    return differences;
+}
+
+/* ---- making it shorter ------------------------------------------------------------------------------------------- */
+
+static bool still_differs(struct sides *sides, const struct scenario *scenario)
+{
+    return play_both(sides, scenario, false) > 0;
+}
+
+/* Without each step in turn, the last first. */
+static void drop_steps(struct sides *sides, struct scenario *scenario)
+{
+    int32_t count = 0;
+    for (const struct step *step = scenario->steps; step; step = step->next)
+        count++;
+    for (int32_t at = count - 1; at >= 0; at--) {
+        struct step **link = &scenario->steps;
+        for (int32_t i = 0; i < at; i++)
+            link = &(*link)->next;
+        struct step *without = *link;
+        *link = without->next;
+        if (!still_differs(sides, scenario))
+            *link = without;
+    }
+}
+
+/* Does the member say what is asked about? Without it items would be about the same, and dohle answers each of two that
+ * are. */
+static bool is_place(const char *key)
+{
+    static const char *const places[] = {"name", "topic", "partition", "index", "group", "resource_name"};
+    for (size_t i = 0; key && i < COUNT_OF(places); i++)
+        if (strncmp(key, places[i], strlen(places[i])) == 0 || strstr(key, "_index"))
+            return true;
+    return false;
+}
+
+/* Without each member and item inside of `value` in turn. */
+static void drop_items(struct sides *sides, const struct scenario *scenario, struct value *value)
+{
+    if (value->type != VALUE_OBJECT && value->type != VALUE_LIST)
+        return;
+    for (struct value **link = &value->first; *link;) {
+        struct value *without = *link, *last = value->last;
+        if (is_place(without->key)) {
+            drop_items(sides, scenario, without);
+            link = &without->next;
+            continue;
+        }
+        *link = without->next;
+        if (last == without) {
+            value->last = value->first;
+            while (value->last && value->last->next)
+                value->last = value->last->next;
+        }
+        if (still_differs(sides, scenario))
+            continue;
+        *link = without;
+        value->last = last;
+        drop_items(sides, scenario, without);
+        link = &without->next;
+    }
+}
+
+static void make_shorter(struct sides *sides, struct scenario *scenario)
+{
+    drop_steps(sides, scenario);
+    for (struct step *step = scenario->steps; step; step = step->next)
+        if (step->kind == STEP_REQUEST)
+            drop_items(sides, scenario, step->value);
+    drop_steps(sides, scenario);
+}
+
+static void print_step(const struct step *step, struct arena *arena)
+{
+    switch (step->kind) {
+    case STEP_TOPIC:
+        printf(step->number > 1 ? "  topic %s partitions %" PRId64 "\n" : "  topic %s\n", step->name, step->number);
+        break;
+    case STEP_GROUP:
+        printf("  group %s\n", step->name);
+        break;
+    case STEP_LET:
+        printf("  let %s = %s\n", step->name, value_print(arena, step->value, 0, 0));
+        break;
+    case STEP_PASS:
+        printf("  pass %" PRId64 " ms\n", step->number);
+        break;
+    default: {
+        int column = step->version < 0 ? printf("  %s ", step->api) : printf("  %s v%d ", step->api, step->version);
+        printf("%s\n", value_print(arena, step->value, column, TEXT_WIDTH));
+    }
+    }
+    for (const struct step_note *note = step->notes; note; note = note->next)
+        if (note->kind == NOTE_BIND)
+            printf("    bind %s = %s\n", note->name, note->path);
+}
+
+/* One seed. True: both answered alike. */
+static bool play_seed(struct sides *sides, uint64_t seed, int32_t steps)
+{
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX);
+    char *text = random_scenario(seed, steps, sides->dohle.player.advertised);
+    const char *error = NULL;
+    struct scenario *scenario = scenario_parse(text, strlen(text), &arena, &error);
+    if (!scenario)
+        fail(error);
+    bool same = !still_differs(sides, scenario) || !still_differs(sides, scenario);
+    if (!same) {
+        make_shorter(sides, scenario);
+        printf("\nscenario %s\n", scenario->name);
+        for (const struct step *step = scenario->steps; step; step = step->next)
+            print_step(step, &arena);
+        play_both(sides, scenario, true);
+        fflush(stdout);
+    }
+    arena_release(&arena);
+    free(text);
+    return same;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"dohle", required_argument, NULL, 'd'},
+        {"kafka", required_argument, NULL, 'k'},
+        {"seed",  required_argument, NULL, 's'},
+        {"count", required_argument, NULL, 'c'},
+        {"steps", required_argument, NULL, 'n'},
+        {NULL,    0,                 NULL, 0  },
+    };
+    const char *dohle = NULL, *kafka = NULL;
+    uint64_t seed = 1;
+    int32_t count = COUNT_DEFAULT, steps = STEPS_DEFAULT, differ = 0;
+    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        if (option == 'd')
+            dohle = optarg;
+        else if (option == 'k')
+            kafka = optarg;
+        else if (option == 's')
+            seed = strtoull(optarg, NULL, 10);
+        else if (option == 'c')
+            count = (int32_t)strtol(optarg, NULL, 10);
+        else if (option == 'n')
+            steps = (int32_t)strtol(optarg, NULL, 10);
+        else
+            return 2;
+    }
+    if (!dohle || !kafka || optind < argc)
+        fail("usage: random_play --dohle HOST:PORT --kafka HOST:PORT [--seed N] [--count N] [--steps N]");
+    struct sides *sides = xcalloc(1, sizeof *sides);
+    side_open(&sides->dohle, dohle, false);
+    side_open(&sides->kafka, kafka, true);
+    sides->kafka.player.run = sides->dohle.player.run; /* the same names, for topics that stay */
+    for (int32_t i = 0; i < count; i++)
+        differ += !play_seed(sides, seed + (uint64_t)i, steps);
+    printf("random: %d passed, %d failed, of %d steps each from seed %" PRIu64 " on\n", count - differ, differ, steps,
+           seed);
+    side_close(&sides->dohle);
+    side_close(&sides->kafka);
+    free(sides);
+    return differ > 0;
+}
