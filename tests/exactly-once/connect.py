@@ -14,7 +14,7 @@ from process import Process
 from topics import Topics
 
 # A multiple of what the source takes at once: lines that its buffer has behind a batch wait until the file grows.
-LINES, BATCH = 6000, 100
+LINES, BATCH = 20000, 100
 SOURCE = {"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "tasks.max": 1, "batch.size": BATCH}
 SINK = {"connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector", "tasks.max": 1}
 CONVERTERS = {"key.converter": "org.apache.kafka.connect.storage.StringConverter",
