@@ -14,8 +14,65 @@
 typedef struct kp_write_txn_markers_request_markers marker_data;
 typedef struct kp_write_txn_markers_response_markers marker_response;
 
-static enum kafka_error write_marker(struct request *request, const struct topic *topic, int32_t index,
-                                     const marker_data *asked)
+typedef struct kp_write_txn_markers_request_markers_topics topic_data;
+typedef struct kp_write_txn_markers_response_markers_topics topic_response;
+
+/* A request with more partitions is not carried out in one turn if that has no time. */
+#define MARKERS_AT_ONCE 64
+
+/* How far a request is; in its arena. */
+struct marking {
+    struct kp_write_txn_markers_response response;
+    int32_t marker, topic, partition; /* of the body: the next one to write */
+    int32_t answered; /* topics of the marker's answer that are complete: those without partitions have none */
+};
+
+static int32_t count_partitions(const struct kp_write_txn_markers_request *body)
+{
+    int32_t count = 0;
+    for (int32_t m = 0; m < body->markers_count; m++)
+        for (int32_t t = 0; t < body->markers[m].topics_count; t++)
+            count += body->markers[m].topics[t].partition_indexes_count;
+    return count;
+}
+
+/* Room for the answer to one marker. False: no memory. */
+static bool make_answer(struct request *request, const marker_data *asked, marker_response *response)
+{
+    struct arena *arena = &request->arena;
+    response->producer_id = asked->producer_id;
+    response->topics = arena_calloc(arena, (size_t)asked->topics_count, sizeof *response->topics);
+    for (int32_t t = 0; t < asked->topics_count && response->topics; t++) {
+        const topic_data *data = &asked->topics[t];
+        topic_response *topic = &response->topics[response->topics_count];
+        if (data->partition_indexes_count == 0) /* Kafka's answer is by partition */
+            continue;
+        topic->name = data->name;
+        topic->partitions = arena_calloc(arena, (size_t)data->partition_indexes_count, sizeof *topic->partitions);
+        if (!topic->partitions)
+            return false;
+        response->topics_count++;
+    }
+    return response->topics != NULL;
+}
+
+static struct marking *begin_marking(struct request *request)
+{
+    const struct kp_write_txn_markers_request *body = request->body;
+    struct marking *marking = arena_calloc(&request->arena, 1, sizeof *marking);
+    if (!marking)
+        return NULL;
+    struct kp_write_txn_markers_response *response = &marking->response;
+    response->markers_count = body->markers_count;
+    response->markers = arena_calloc(&request->arena, (size_t)body->markers_count, sizeof *response->markers);
+    bool fits = response->markers != NULL;
+    for (int32_t i = 0; i < body->markers_count && fits; i++)
+        fits = make_answer(request, &body->markers[i], &response->markers[i]);
+    return fits ? marking : NULL;
+}
+
+static enum kafka_error write_marker(struct request *request, const marker_data *asked, struct kp_string name,
+                                     int32_t index)
 {
     const struct transaction_marker marker = {
         .producer = {asked->producer_id, asked->producer_epoch},
@@ -23,75 +80,75 @@ static enum kafka_error write_marker(struct request *request, const struct topic
         .version = asked->transaction_version,
         .commits = asked->transaction_result,
     };
+    const struct topic *topic = catalog_topic(request->broker->catalog, name);
     struct partition *partition = topic ? topic_partition(topic, index) : NULL;
     return partition ? transaction_marker_write(request->broker, partition, &marker) : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
-/* False: no memory. */
-static bool write_topic(struct request *request, const marker_data *asked,
-                        const struct kp_write_txn_markers_request_markers_topics *data,
-                        struct kp_write_txn_markers_response_markers_topics *response)
+/* Go to the next partition. False: there is none. */
+static bool find_next(struct marking *marking, const struct kp_write_txn_markers_request *body)
 {
-    const struct topic *topic = catalog_topic(request->broker->catalog, data->name);
-    response->name = data->name;
-    response->partitions =
-        arena_calloc(&request->arena, (size_t)data->partition_indexes_count, sizeof *response->partitions);
-    for (int32_t p = 0; p < data->partition_indexes_count && response->partitions; p++) {
-        enum kafka_error error = write_marker(request, topic, data->partition_indexes[p], asked);
-        response->partitions[response->partitions_count++] =
-            (struct kp_write_txn_markers_response_markers_topics_partitions){data->partition_indexes[p],
-                                                                             (int16_t)error};
-    }
-    return response->partitions != NULL;
-}
-
-static bool write_markers(struct request *request, const marker_data *asked, marker_response *response)
-{
-    response->producer_id = asked->producer_id;
-    response->topics = arena_calloc(&request->arena, (size_t)asked->topics_count, sizeof *response->topics);
-    bool fits = response->topics != NULL;
-    for (int32_t t = 0; t < asked->topics_count && fits; t++) {
-        if (asked->topics[t].partition_indexes_count > 0) /* Kafka's answer is by partition */
-            fits = write_topic(request, asked, &asked->topics[t], &response->topics[response->topics_count++]);
-    }
-    return fits;
-}
-
-/* False: some logs are to be loaded first, and the request is postponed. */
-static bool load_logs(struct request *request)
-{
-    const struct kp_write_txn_markers_request *body = request->body;
-    int32_t number = 0;
-    for (int32_t m = 0; m < body->markers_count; m++) {
-        for (int32_t t = 0; t < body->markers[m].topics_count; t++) {
-            const struct kp_write_txn_markers_request_markers_topics *data = &body->markers[m].topics[t];
-            const struct topic *topic = catalog_topic(request->broker->catalog, data->name);
-            for (int32_t p = 0; p < data->partition_indexes_count; p++) {
-                if (!request_load(request, number++, topic, data->partition_indexes[p]))
-                    return false;
-            }
+    while (marking->marker < body->markers_count) {
+        const marker_data *asked = &body->markers[marking->marker];
+        if (marking->topic == asked->topics_count) {
+            marking->marker++;
+            marking->topic = marking->answered = marking->partition = 0;
+        } else if (marking->partition == asked->topics[marking->topic].partition_indexes_count) {
+            marking->answered += marking->partition > 0;
+            marking->topic++;
+            marking->partition = 0;
+        } else {
+            return true;
         }
     }
-    return true;
+    return false;
+}
+
+static void write_next(struct request *request, struct marking *marking)
+{
+    const struct kp_write_txn_markers_request *body = request->body;
+    const marker_data *asked = &body->markers[marking->marker];
+    const topic_data *data = &asked->topics[marking->topic];
+    topic_response *response = &marking->response.markers[marking->marker].topics[marking->answered];
+    int32_t index = data->partition_indexes[marking->partition++];
+    enum kafka_error error = write_marker(request, asked, data->name, index);
+    response->partitions[response->partitions_count++] =
+        (struct kp_write_txn_markers_response_markers_topics_partitions){index, (int16_t)error};
+}
+
+/* Markers without partitions are not in the answer. */
+static void answer_markers(struct request *request, struct kp_write_txn_markers_response *response)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < response->markers_count; i++)
+        if (response->markers[i].topics_count > 0)
+            response->markers[count++] = response->markers[i];
+    response->markers_count = count;
+    request_respond(request, response);
 }
 
 void api_write_txn_markers(struct request *request)
 {
-    if (!load_logs(request))
-        return;
     const struct kp_write_txn_markers_request *body = request->body;
-    struct kp_write_txn_markers_response response = kp_write_txn_markers_response_default;
-    response.markers = arena_calloc(&request->arena, (size_t)body->markers_count, sizeof *response.markers);
-    bool fits = response.markers != NULL;
-    for (int32_t i = 0; i < body->markers_count && fits; i++) {
-        marker_response *marker = &response.markers[response.markers_count];
-        fits = write_markers(request, &body->markers[i], marker);
-        response.markers_count += marker->topics_count > 0;
+    bool in_parts = count_partitions(body) > MARKERS_AT_ONCE;
+    if (in_parts && !request->postponed) { /* the body is to outlive the frame before something is done */
+        request_postpone(request);
+        return;
     }
-    if (fits)
-        request_respond(request, &response);
-    else
+    struct marking *marking = request->parked ? request->parked : begin_marking(request);
+    if (!marking) {
         request_close(request, NO_MEMORY);
+        return;
+    }
+    request->parked = marking;
+    while (find_next(marking, body)) {
+        if (in_parts && !broker_has_time(request->broker)) {
+            request_postpone(request);
+            return;
+        }
+        write_next(request, marking);
+    }
+    answer_markers(request, &marking->response);
 }
 
 /* ---- DescribeTransactions ------------------------------------------------------------------------------------------- */

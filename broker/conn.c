@@ -323,7 +323,9 @@ static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     if (input_reserve(conn, conn->input_size + 1)) {
         size_t room = conn->input_capacity - conn->input_size;
         size_t wanted = (reads_on(conn) ? READ_BUFFER_BYTES : frame) - conn->input_size;
-        *buffer = uv_buf_init((char *)conn->input + conn->input_size, (unsigned)(room < wanted ? room : wanted));
+        wanted = wanted < room ? wanted : room;
+        *buffer = uv_buf_init((char *)conn->input + conn->input_size,
+                              (unsigned)(wanted < FRAME_READ_BYTES ? wanted : FRAME_READ_BYTES));
         return;
     }
     *buffer = uv_buf_init(NULL, 0); /* read_cb is told UV_ENOBUFS; nothing may be closed in here */

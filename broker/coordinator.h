@@ -27,8 +27,9 @@ struct coordinator_kind {
     const int32_t *replication_factor; /* of a new topic: only 1 can be had */
     /* Settings of a new topic. */
     void (*add_settings)(const struct config *config, struct topic_overrides *overrides);
-    const int32_t *codec;  /* of batches, enum codec; NULL: none */
-    int32_t base_sequence; /* of batches: Kafka's coordinators leave different ones, whether a producer is named or not */
+    const int32_t *codec; /* of batches, enum codec; NULL: none */
+    int32_t
+        base_sequence; /* of batches: Kafka's coordinators leave different ones, whether a producer is named or not */
     /* Apply one record that was read. False: it cannot be read, and is passed over. */
     bool (*replay)(void *state, int32_t shard, const struct coord_record *record);
     /* The end of a transaction whose records are in the shard; NULL: there are none. */

@@ -15,6 +15,9 @@
  * those behind it. */
 #define STREAM_BYTES KIB(64)
 
+/* What one read takes at most of a larger frame: half a millisecond, where memory is touched for the first time. */
+#define FRAME_READ_BYTES KIB(512)
+
 /* Frames that have not arrived whole or wait, of all connections together, unless queued.max.request.bytes says
  * otherwise. Two of the largest requests (socket.request.max.bytes, 100 MiB) fit; above it, the connections whose
  * frames stall longest are dropped. */

@@ -32,12 +32,6 @@ static struct broker *broker_of(struct parts *parts)
 
 /* ---- inside the coroutine ------------------------------------------------------------------------------------------- */
 
-static void run(struct coroutine *coroutine)
-{
-    struct parts *parts = CONTAINER_OF(coroutine, struct parts, coroutine);
-    dispatch_in_parts(parts->request, &parts->pause);
-}
-
 static void canceled(struct request *request)
 {
     parts_abandon(request);
@@ -67,9 +61,9 @@ bool request_is_in_parts(const struct request *request)
     return request->broker->parts.request == request;
 }
 
-bool request_rest(struct request *request)
+/* False: it is abandoned. */
+static bool rest(struct request *request)
 {
-    ASSERT(request_is_in_parts(request));
     if (!request->abandoned && !broker_has_time(request->broker))
         stop(request);
     return !request->abandoned;
@@ -77,7 +71,7 @@ bool request_rest(struct request *request)
 
 static bool take_pause(struct kp_pause *pause)
 {
-    return request_rest(CONTAINER_OF(pause, struct parts, pause)->request);
+    return rest(CONTAINER_OF(pause, struct parts, pause)->request);
 }
 
 bool request_pause(struct request *request, int32_t items)
@@ -88,7 +82,7 @@ bool request_pause(struct request *request, int32_t items)
         if (request->items < KP_ITEMS_PER_PART)
             return !request->abandoned;
         request->items = 0;
-        return request_rest(request);
+        return rest(request);
     }
     if (request->items > ITEMS_AT_ONCE_MAX && request->postponed == NULL) /* what that had loaded would be lost */
         request->abandoned = true;
@@ -109,6 +103,17 @@ bool request_keep_bytes(struct request *request, struct kp_bytes *bytes)
     bool kept = request_keep(request, &text);
     bytes->data = (const uint8_t *)text.data;
     return kept;
+}
+
+static void run(struct coroutine *coroutine)
+{
+    struct parts *parts = CONTAINER_OF(coroutine, struct parts, coroutine);
+    struct request *request = parts->request;
+    dispatch_in_parts(request, &parts->pause);
+    while (request->again && rest(request)) {
+        request->again = false;
+        dispatch_handle(request);
+    }
 }
 
 /* ---- outside -------------------------------------------------------------------------------------------------------- */

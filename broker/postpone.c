@@ -55,6 +55,10 @@ static void postponed_canceled(struct request *request)
 
 void request_postpone(struct request *request)
 {
+    if (request_is_in_parts(request)) { /* its frame and its body stay anyway */
+        request->again = true;
+        return;
+    }
     if (request->postponed == NULL && !keep(request)) {
         request_close(request, NO_MEMORY_TO_WAIT);
         return;
@@ -70,8 +74,6 @@ bool request_load(struct request *request, int32_t number, const struct topic *t
     const struct partition *partition = topic_partition(topic, index);
     if (partition != NULL && !log_is_loaded(partition->log)) {
         if (!broker_has_time(request->broker)) {
-            if (request_is_in_parts(request))
-                return request_rest(request) && request_load(request, number, topic, index);
             request_postpone(request);
             return false;
         }

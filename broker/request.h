@@ -99,6 +99,7 @@ struct request {
     int32_t items; /* counted by request_pause(): since the last pause, or all of one that is handled at once */
     struct list waits_for_parts; /* in broker->parts.waiting, or in none */
     bool pauses;                 /* what its answer points to stays: its handler called request_pause() */
+    bool again;                  /* in parts: request_postpone() was called, its handler is to be called again */
     bool abandoned;              /* no answer is wanted: the peer is gone, or it is to begin again in parts */
 };
 
@@ -176,8 +177,6 @@ bool request_keep_bytes(struct request *request, struct kp_bytes *bytes) WARN_UN
  * beginning, and the handler is to return. */
 bool request_in_parts(struct request *request) WARN_UNUSED;
 bool request_is_in_parts(const struct request *request);
-/* In one that is: let others work, where the answer may point to the state that is found afterwards. False as above. */
-bool request_rest(struct request *request) WARN_UNUSED;
 
 /* ---- quotas (quota.h) ----------------------------------------------------------------------------------------------- */
 

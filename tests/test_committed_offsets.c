@@ -534,6 +534,106 @@ static void what_is_no_record_of_a_group_is_passed_over(void **state)
     assert_int_equal(test->broker.broker->groups->groups->by_id.count, 1);
 }
 
+/* ---- transactions of our own ---------------------------------------------------------------------------------------- */
+
+#define TRANSACTIONAL_ID "x"
+
+/* Its producer; the topic of the coordinator is there afterwards. */
+static struct kp_init_producer_id_response begin_transactions(struct test *test)
+{
+    struct kp_find_coordinator_request find = kp_find_coordinator_request_default;
+    struct kp_find_coordinator_response found;
+    struct kp_init_producer_id_request request = kp_init_producer_id_request_default;
+    struct kp_init_producer_id_response response;
+    find.key = kp_string_of(TRANSACTIONAL_ID);
+    find.key_type = 1;
+    test_peer_ask(&test->a.peer, KP_API_FIND_COORDINATOR, 3, &find, &found);
+    assert_int_equal(found.error_code, KAFKA_NONE);
+    request.transactional_id = kp_string_of(TRANSACTIONAL_ID);
+    request.transaction_timeout_ms = 600000;
+    test_peer_ask(&test->a.peer, KP_API_INIT_PRODUCER_ID, 4, &request, &response);
+    assert_int_equal(response.error_code, KAFKA_NONE);
+    return response;
+}
+
+/* Of partition 0 of "t", by the second protocol. */
+static int16_t commit_in_transaction(struct test *test, const struct kp_init_producer_id_response *producer,
+                                     int64_t offset)
+{
+    struct kp_txn_offset_commit_request request = kp_txn_offset_commit_request_default;
+    struct kp_txn_offset_commit_request_topics topic = kp_txn_offset_commit_request_topics_default;
+    struct kp_txn_offset_commit_request_topics_partitions partition =
+        kp_txn_offset_commit_request_topics_partitions_default;
+    struct kp_txn_offset_commit_response response;
+    partition.committed_offset = offset;
+    topic.name = kp_string_of("t");
+    topic.partitions = &partition;
+    topic.partitions_count = 1;
+    request.transactional_id = kp_string_of(TRANSACTIONAL_ID);
+    request.group_id = kp_string_of("g");
+    request.producer_id = producer->producer_id;
+    request.producer_epoch = producer->producer_epoch;
+    request.topics = &topic;
+    request.topics_count = 1;
+    test_peer_ask(&test->a.peer, KP_API_TXN_OFFSET_COMMIT, 5, &request, &response);
+    return response.topics[0].partitions[0].error_code;
+}
+
+static void end(struct test *test, const struct kp_init_producer_id_response *producer)
+{
+    struct kp_end_txn_request request = kp_end_txn_request_default;
+    struct kp_end_txn_response response;
+    request.transactional_id = kp_string_of(TRANSACTIONAL_ID);
+    request.producer_id = producer->producer_id;
+    request.producer_epoch = producer->producer_epoch;
+    request.committed = true;
+    test_peer_ask(&test->a.peer, KP_API_END_TXN, 5, &request, &response);
+    assert_int_equal(response.error_code, KAFKA_NONE);
+}
+
+/* The first write tells the transaction of the group, the second is the commit's. */
+static void a_commit_of_a_transaction_that_cannot_be_written_is_not_pending(void **state)
+{
+    struct test *test = *state;
+    struct kp_init_producer_id_response producer = begin_transactions(test);
+    memory_io_fail(test->broker.memory, CALL_PWRITE, 2, ENOSPC, false);
+    assert_int_not_equal(commit_in_transaction(test, &producer, 5), KAFKA_NONE);
+    assert_true(memory_io_fault_fired(test->broker.memory));
+    assert_int_equal(committed(test, "t", 0), NOTHING);
+    assert_int_equal(held_bytes(test), 0);
+    assert_int_equal(commit_in_transaction(test, &producer, 6), KAFKA_NONE);
+    assert_int_equal(committed(test, "t", 0), -1000 - KAFKA_UNSTABLE_OFFSET_COMMIT);
+    end(test, &producer);
+    assert_int_equal(committed(test, "t", 0), 6);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), 6);
+}
+
+static void a_transaction_goes_on_after_a_kill_with_the_offsets_that_it_had(void **state)
+{
+    struct test *test = *state;
+    struct kp_init_producer_id_response producer = begin_transactions(test);
+    assert_int_equal(commit_in_transaction(test, &producer, 5), KAFKA_NONE);
+    broker_fixture_restart(&test->broker, broker_fixture_kill);
+    assert_int_equal(committed(test, "t", 0), -1000 - KAFKA_UNSTABLE_OFFSET_COMMIT);
+    pass(test, 5 * MINUTE_MS);
+    end(test, &producer);
+    assert_int_equal(committed(test, "t", 0), 5);
+}
+
+/* Its epoch is over: nothing of it counts any more. */
+static void a_zombie_commits_nothing(void **state)
+{
+    struct test *test = *state;
+    struct kp_init_producer_id_response zombie = begin_transactions(test), producer = begin_transactions(test);
+    assert_int_equal(commit_in_transaction(test, &zombie, 5), KAFKA_INVALID_PRODUCER_EPOCH);
+    assert_int_equal(committed(test, "t", 0), NOTHING);
+    assert_int_equal(commit_in_transaction(test, &producer, 6), KAFKA_NONE);
+    assert_int_equal(commit_in_transaction(test, &zombie, 7), KAFKA_INVALID_PRODUCER_EPOCH);
+    end(test, &producer);
+    assert_int_equal(committed(test, "t", 0), 6);
+}
+
 /* ---- commits -------------------------------------------------------------------------------------------------------- */
 
 static void a_commit_that_cannot_be_written_changes_nothing(void **state)
@@ -599,6 +699,9 @@ int main(void)
         TEST(pending_offsets_go_with_their_topic),
         TEST(pending_offsets_go_with_a_topic_whose_end_could_not_be_written),
         TEST(pending_offsets_go_with_their_group),
+        TEST(a_commit_of_a_transaction_that_cannot_be_written_is_not_pending),
+        TEST(a_transaction_goes_on_after_a_kill_with_the_offsets_that_it_had),
+        TEST(a_zombie_commits_nothing),
         TEST(compressed_batches_are_read),
         TEST(a_group_of_the_newer_protocol_is_listed_and_keeps_its_offsets_but_cannot_be_joined),
         TEST(what_is_no_record_of_a_group_is_passed_over),

@@ -254,6 +254,40 @@ static void all_topics_are_told_in_parts_though_they_change_meanwhile(void **sta
     assert_int_equal(response.topics[4].partitions_count, 5000);
 }
 
+/* Logs are loaded in parts, and the topic goes before all of them are. */
+static void logs_are_loaded_in_parts_though_their_topic_goes(void **state)
+{
+    struct test *test = *state;
+    test_peer_close(&test->peer);
+    test_peer_close(&test->other);
+    broker_fixture_close(&test->broker);
+    broker_fixture_open(&test->broker);
+    test_peer_open(&test->peer, &test->broker);
+    test_peer_open(&test->other, &test->broker);
+    struct kp_list_offsets_request_topics_partitions *partitions = xcalloc(NAMES, sizeof *partitions);
+    for (int i = 0; i < NAMES; i++) {
+        partitions[i] = kp_list_offsets_request_topics_partitions_default;
+        partitions[i].partition_index = i;
+        partitions[i].timestamp = -1;
+    }
+    struct kp_list_offsets_request_topics topic = {
+        .name = kp_string_of("name3000"), .partitions = partitions, .partitions_count = NAMES};
+    struct kp_list_offsets_request request = kp_list_offsets_request_default;
+    struct kp_list_offsets_response response;
+    request.topics = &topic;
+    request.topics_count = 1;
+    int32_t id = test_peer_send(&test->peer, KP_API_LIST_OFFSETS, 7, &request);
+    const struct topic *found = catalog_topic(test->broker.broker->catalog, topic.name);
+    while (!log_is_loaded(topic_partition(found, 0)->log))
+        broker_fixture_turn(&test->broker);
+    assert_false(log_is_loaded(topic_partition(found, 1)->log));
+    assert_int_equal(test_delete_topic(&test->other, "name3000"), KAFKA_NONE);
+    turns_until(test, &test->peer, KP_API_LIST_OFFSETS, 7, id, &response);
+    assert_int_equal(response.topics[0].partitions_count, NAMES);
+    assert_int_equal(response.topics[0].partitions[0].error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    free(partitions);
+}
+
 /* ---- groups --------------------------------------------------------------------------------------------------------- */
 
 static void commit(struct test *test, const char *group, int64_t offset)
@@ -454,6 +488,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(topics_are_made_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(it_ends_when_what_it_made_is_not_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(all_topics_are_told_in_parts_though_they_change_meanwhile, setup, teardown),
+        cmocka_unit_test_setup_teardown(logs_are_loaded_in_parts_though_their_topic_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(offsets_are_told_in_parts_though_groups_go_meanwhile, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_are_deleted_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_are_described_and_found_in_parts, setup, teardown),

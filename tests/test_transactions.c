@@ -325,6 +325,38 @@ static void markers_of_many_partitions_go_in_parts(void **state)
         expect_outcome(test, "many", i, 1, 0, 0);
 }
 
+#define MANY 100
+
+static void markers_that_somebody_asks_for_go_in_parts_as_well(void **state)
+{
+    struct test *test = *state;
+    int32_t numbers[MANY + 1];
+    struct kp_write_txn_markers_request_markers_topics topics[] = {
+        {.name = kp_string_of("none"), .partition_indexes = numbers, .partition_indexes_count = 0       },
+        {.name = kp_string_of("many"), .partition_indexes = numbers, .partition_indexes_count = MANY + 1},
+    };
+    struct kp_write_txn_markers_request_markers marker = {.producer_id = 7, .topics = topics, .topics_count = 2};
+    struct kp_write_txn_markers_request request = {.markers = &marker, .markers_count = 1};
+    struct kp_write_txn_markers_response response;
+    for (int32_t i = 0; i <= MANY; i++)
+        numbers[i] = i;
+    assert_int_equal(test_create_topic(&test->admin, "many", MANY), KAFKA_NONE);
+    test_env_short_turns(&test->broker.env);
+    int32_t id = test_peer_send(&test->admin, KP_API_WRITE_TXN_MARKERS, 1, &request);
+    assert_false(test_peer_receive(&test->admin, KP_API_WRITE_TXN_MARKERS, 1, id, &response));
+    assert_string_equal(test_producer_state(&test->a), "Empty"); /* others are answered */
+    for (int i = 0; i < MANY + 2; i++)
+        broker_fixture_turn(&test->broker);
+    assert_true(test_peer_receive(&test->admin, KP_API_WRITE_TXN_MARKERS, 1, id, &response));
+    assert_int_equal(response.markers[0].topics_count, 1);
+    assert_int_equal(response.markers[0].topics[0].partitions_count, MANY + 1);
+    assert_int_equal(response.markers[0].topics[0].partitions[MANY].error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    for (int32_t i = 0; i < MANY; i++) {
+        assert_int_equal(response.markers[0].topics[0].partitions[i].error_code, KAFKA_NONE);
+        assert_int_equal(test_outcome_of(&test->broker, "many", i).markers, 1);
+    }
+}
+
 /* ---- the topic, levels, settings ------------------------------------------------------------------------------------ */
 
 static void without_its_topic_the_coordinator_begins_anew(void **state)
@@ -417,6 +449,7 @@ int main(void)
         TEST(a_successor_aborts_what_was_open),
         TEST(ids_that_nobody_uses_are_forgotten),
         TEST(markers_of_many_partitions_go_in_parts),
+        TEST(markers_that_somebody_asks_for_go_in_parts_as_well),
         TEST(without_its_topic_the_coordinator_begins_anew),
         TEST(levels_outlive_a_restart_and_both_protocols_go_on_at_each),
         TEST(records_of_no_transaction_are_refused_unless_that_is_not_wanted),

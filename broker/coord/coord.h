@@ -1,6 +1,6 @@
 /* What every coordinator stands on: the records that it writes, and what it asks of the broker.
  *
- * A coordinator keeps state that has to survive (groups, committed offsets, later transactions and share state) as
+ * A coordinator keeps state that has to survive (groups, committed offsets, transactions, later share state) as
  * records of an internal topic. A key is hashed to one partition of that topic, its *shard*; all records of the key are
  * there, in order.
  *

@@ -625,14 +625,16 @@ bool transactions_replay(struct transactions *transactions, int32_t shard, const
     struct transaction_partitions partitions;
     if (record->type != KP_TYPE_TRANSACTION_LOG_KEY || !transaction_record_read(record, &id, &fields, &partitions))
         return false;
-    struct transaction *transaction = transactions_find(transactions, id);
-    if (record->removed) {
-        if (transaction && transaction->shard == shard)
-            forget(transaction);
+    if (coord_shard_of(id, transactions->host->coord->shards_count) !=
+        shard) { /* since the topic has grown: as in Kafka,
+                  * no request would look for it here */
+        transaction_partitions_release(&partitions);
         return true;
     }
-    if (transaction && transaction->shard != shard) { /* where no request looks for it, since the topic has grown */
-        transaction_partitions_release(&partitions);
+    struct transaction *transaction = transactions_find(transactions, id);
+    if (record->removed) {
+        if (transaction)
+            forget(transaction);
         return true;
     }
     if (!transaction)

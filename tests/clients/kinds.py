@@ -101,7 +101,7 @@ LIBRDKAFKA_HERE = {"CKJS_LINKING": "dynamic", "CFLAGS": "-O0 -w", "CXXFLAGS": "-
 def node_client(name, environment=(), needs=("node", "npm"), node="node", **more):
     """`environment` is for npm; `node` is the program, or where in the folder npm puts it."""
     def prepare(target):
-        for file in (HERE / "node" / "common.js", *(HERE / name).iterdir()):
+        for file in (*(HERE / "node").iterdir(), *(HERE / name).iterdir()):
             shutil.copy(file, target)
         yield ["npm", "ci", "--silent", "--no-audit", "--no-fund"], target, environment
 

@@ -13,7 +13,7 @@ BUILD = HERE.parents[1] / "build" / "exactly-once"
 HEAP_MB = 192
 # Warnings, with the time, but that the broker is not there.
 LOGGING = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true",
-           "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.producer.internals.TransactionManager=info",
+           "-Dorg.slf4j.simpleLogger.log.org.apache.flink.metrics=error",
            *(f"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.{name}=error"
              for name in ("NetworkClient", "producer.internals.Sender"))]
 

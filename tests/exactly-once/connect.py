@@ -13,8 +13,9 @@ from checks import expect
 from process import Process
 from topics import Topics
 
-LINES = 6000
-SOURCE = {"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "tasks.max": 1, "batch.size": 20}
+# A multiple of what the source takes at once: lines that its buffer has behind a batch wait until the file grows.
+LINES, BATCH = 20000, 100
+SOURCE = {"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "tasks.max": 1, "batch.size": BATCH}
 SINK = {"connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector", "tasks.max": 1}
 CONVERTERS = {"key.converter": "org.apache.kafka.connect.storage.StringConverter",
               "value.converter": "org.apache.kafka.connect.storage.StringConverter"}

@@ -13,7 +13,7 @@ QUICK = {"replication.factor": 1, "offset.storage.replication.factor": 1, "statu
          "offset-syncs.topic.replication.factor": 1, "scheduled.rebalance.max.delay.ms": 0, "session.timeout.ms": 6000,
          "heartbeat.interval.ms": 500, "offset.storage.partitions": 1, "status.storage.partitions": 1,
          "refresh.topics.interval.seconds": 5, "plugin.discovery": "service_load", "tasks.max": 1, "offset.flush.interval.ms": 200,
-         "consumer.max.poll.records": 20}
+         "consumer.max.poll.records": 20, "sync.topic.acls.enabled": "false"}
 
 
 def records(what):

@@ -56,7 +56,12 @@ def consumer_of(bootstrap, isolation, group="reader"):
 
 
 def places_of(consumer, topic):
-    found = patiently(lambda: consumer.list_topics(topic, timeout=10)).topics[topic]
+    """All partitions from their begin, as soon as there is the topic."""
+    until = time.monotonic() + PATIENCE_S
+    while not (found := patiently(lambda: consumer.list_topics(topic, timeout=10)).topics[topic]).partitions:
+        if time.monotonic() > until:
+            raise TimeoutError(f"no topic {topic}")
+        time.sleep(0.05)
     return [TopicPartition(topic, partition, 0) for partition in sorted(found.partitions)]
 
 

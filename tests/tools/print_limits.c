@@ -79,7 +79,9 @@ static const struct row rows[] = {
      4 * SUBSCRIBED_TOPICS_MAX * sizeof(struct kp_string), "nothing of theirs expires"},
     {"committed offsets", CONSTANT(COMMITTED_OFFSETS_BYTES_MAX), "offset.metadata.max.bytes",
      COMMITTED_OFFSETS_BYTES_MAX, "INVALID_COMMIT_OFFSET_SIZE; with time: offsets.retention.minutes"},
-    {"a change of groups or offsets, while it is written", CONSTANT(COORDINATOR_BATCH_BYTES_MAX), NULL,
+    {"transactional ids and partitions of their transactions", CONSTANT(TRANSACTIONS_BYTES_MAX), NULL,
+     TRANSACTIONS_BYTES_MAX, "POLICY_VIOLATION; with time: transactional.id.expiration.ms"},
+    {"a change of groups, offsets or transactions, while it is written", CONSTANT(COORDINATOR_BATCH_BYTES_MAX), NULL,
      5 * COORDINATOR_BATCH_BYTES_MAX, "UNKNOWN_SERVER_ERROR, as above max.message.bytes"},
     {"partitions", CONSTANT(PARTITIONS_MAX), NULL,
      PARTITIONS_MAX * (sizeof(struct topic) + sizeof(struct partition) + sizeof(struct log) + LOADED_LOG_BYTES),
@@ -146,7 +148,8 @@ int main(void)
           "(a "
           "day) has passed\n  since.\n"
           "- quotas that are set for users and client ids.\n"
-          "- what a start finds is read whatever its size: partitions, settings, groups and offsets of a folder that "
+          "- what a start finds is read whatever its size: partitions, settings, groups, offsets and transactions of a "
+          "folder that "
           "came "
           "from Kafka.\n\n"
           "Work. A request of more than `LARGE_FRAME_BYTES` (16 KiB), or of a connection whose last one took more than "

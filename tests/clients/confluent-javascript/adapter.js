@@ -4,6 +4,7 @@
 
 const rdkafka = require('@confluentinc/kafka-javascript');
 const { HEARTBEAT_MS, Share, Unsupported, base64, bytes, serve, sleep } = require('./common');
+const { commandsLikeKafkaJS, headersObject } = require('./like-kafkajs');
 
 const { Kafka, logLevel } = rdkafka.KafkaJS;
 const TIMEOUT_MS = 30000;
@@ -11,53 +12,14 @@ const MAX_MESSAGE_BYTES = 12000000;
 const bootstrap = process.argv[2];
 const kafka = new Kafka({ kafkaJS: { brokers: [bootstrap], logLevel: logLevel.NOTHING } });
 const admin = kafka.admin();
-let consumer, share; // of the group that this process is a member of
-
-function headersObject(pairs) {
-    const headers = {};
-    for (const [name, value] of pairs) {
-        if (value === null) {
-            throw new Unsupported('it sends no null header');
-        }
-        headers[name] = [...(headers[name] ?? []), bytes(value)];
-    }
-    return headers;
-}
-
-function place(topic, partition, offset) {
-    return { topic, partition, offset: String(offset) };
-}
+const member = {}; // consumer and share of the group that this process is in
 
 const commands = {
-    async create_topic({ topic, partitions, configs }) {
-        const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
-        const created = await admin.createTopics({
-            topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
-        });
-        if (!created) {
-            throw new Error(`${topic} exists`);
-        }
-    },
-
-    async delete_topic({ topic }) {
-        await admin.deleteTopics({ topics: [topic] });
-    },
+    ...commandsLikeKafkaJS(admin, member),
 
     async describe_topic({ topic }) {
         const [{ partitions }] = await admin.fetchTopicMetadata({ topics: [topic] });
         return { leaders: partitions.sort((a, b) => a.partitionId - b.partitionId).map(({ leader }) => leader) };
-    },
-
-    async list_offsets({ topic, partition, at }) {
-        const offsets = Number.isInteger(at)
-            ? await admin.fetchTopicOffsetsByTimestamp(topic, at)
-            : await admin.fetchTopicOffsets(topic);
-        const found = offsets.find((offset) => offset.partition === partition);
-        return { offset: Number({ earliest: found.low, latest: found.high }[at] ?? found.offset) };
-    },
-
-    async delete_records({ topic, partition, before }) {
-        await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(before) }] });
     },
 
     async produce({ topic, partition, codec, acks, idempotent, records }) {
@@ -117,8 +79,8 @@ const commands = {
         if (assignor === 'sticky') {
             throw new Unsupported('librdkafka has no eager sticky assignor');
         }
-        share = new Share(topic);
-        consumer = kafka.consumer({
+        member.share = new Share(topic);
+        member.consumer = kafka.consumer({
             ...(instance === null ? {} : { 'group.instance.id': instance }),
             ...(assignor === null ? {} : { 'partition.assignment.strategy': assignor }),
             kafkaJS: {
@@ -129,53 +91,36 @@ const commands = {
                 autoCommit: false,
             },
         });
-        await consumer.connect();
-        await consumer.subscribe({ topics: [topic] });
-        await consumer.run({
-            eachMessage: async ({ partition, message }) => share.push(partition, message.offset, message.value),
+        await member.consumer.connect();
+        await member.consumer.subscribe({ topics: [topic] });
+        await member.consumer.run({
+            eachMessage: async ({ partition, message }) => member.share.push(partition, message.offset, message.value),
         });
     },
 
     async group_poll({ ms }) {
         await sleep(ms);
-        const assigned = consumer.assignment().map(({ partition }) => partition);
-        if (String(assigned.sort()) !== String(share.assigned)) {
-            share.assign(assigned);
+        const assigned = member.consumer.assignment().map(({ partition }) => partition);
+        if (String(assigned.sort()) !== String(member.share.assigned)) {
+            member.share.assign(assigned);
         }
-        return share.polled(0);
+        return member.share.polled(0);
     },
 
     async group_commit({ how }) {
         if (how === 'async') {
             throw new Unsupported('a commit is awaited');
         }
-        const places = share.takePositions();
+        const places = member.share.takePositions();
         if (places.length) {
-            await consumer.commitOffsets(places.map(({ topic, partition, offset }) => place(topic, partition, offset)));
+            await member.consumer.commitOffsets(places.map((place) => ({ ...place, offset: String(place.offset) })));
         }
     },
 
     async group_committed({ places }) {
-        const asked = places.map((partition) => ({ topic: share.topic, partition }));
-        const committed = await consumer.committed(asked, TIMEOUT_MS);
+        const asked = places.map((partition) => ({ topic: member.share.topic, partition }));
+        const committed = await member.consumer.committed(asked, TIMEOUT_MS);
         return { offsets: Object.fromEntries(committed.map(({ partition, offset }) => [partition, Number(offset ?? -1)])) };
-    },
-
-    async group_seek({ partition, offset }) {
-        share.forget(partition);
-        consumer.seek(place(share.topic, partition, offset));
-    },
-
-    async group_pause({ places: partitions }) {
-        consumer.pause([{ topic: share.topic, partitions }]);
-    },
-
-    async group_resume({ places: partitions }) {
-        consumer.resume([{ topic: share.topic, partitions }]);
-    },
-
-    async group_leave() {
-        await consumer.disconnect();
     },
 
     async list_groups() {

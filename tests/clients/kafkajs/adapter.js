@@ -14,6 +14,7 @@ const SnappyCodec = require('kafkajs-snappy');
 const lz4 = require('lz4-napi');
 const { ZstdCodec } = require('zstd-codec');
 const { HEARTBEAT_MS, Share, Unsupported, base64, bytes, serve } = require('./common');
+const { commandsLikeKafkaJS, headersObject } = require('./like-kafkajs');
 
 const TIMEOUT_MS = 30000;
 const CODECS = {
@@ -41,19 +42,7 @@ const brokers = [process.argv[2]];
 const kafka = new Kafka({ brokers, logLevel: logLevel.ERROR });
 const admin = kafka.admin();
 const transactional = new Map(); // by transactional id: its producer, and its open transaction or null
-let consumer, groupId, share; // of the group that this process is a member of
-
-// KafkaJS takes and gives headers as an object: a name with one value or an array of them.
-function headersObject(pairs) {
-    const headers = {};
-    for (const [name, value] of pairs) {
-        if (value === null) {
-            throw new Unsupported('KafkaJS sends no null header');
-        }
-        headers[name] = [...(headers[name] ?? []), bytes(value)];
-    }
-    return headers;
-}
+const member = {}; // consumer, group and share of the group that this process is in
 
 function headerPairs(headers) {
     return Object.entries(headers).flatMap(([name, values]) => [values].flat().map((value) => [name, base64(value)]));
@@ -86,20 +75,9 @@ async function fetchOnce(cluster, topic, partition, offset, committed) {
     return { messages: batch.messages, next: batch.isEmptyIncludingFiltered() ? offset : Number(batch.lastOffset()) + 1 };
 }
 
+const likeKafkaJS = commandsLikeKafkaJS(admin, member);
 const commands = {
-    async create_topic({ topic, partitions, configs }) {
-        const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
-        const created = await admin.createTopics({
-            topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
-        });
-        if (!created) {
-            throw new Error(`${topic} exists`);
-        }
-    },
-
-    async delete_topic({ topic }) {
-        await admin.deleteTopics({ topics: [topic] });
-    },
+    ...likeKafkaJS,
 
     async create_partitions({ topic, total }) {
         await admin.createPartitions({ topicPartitions: [{ topic, count: total }] });
@@ -130,17 +108,9 @@ const commands = {
         await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] });
     },
 
-    async list_offsets({ topic, partition, at }) {
-        const offsets = Number.isInteger(at)
-            ? await admin.fetchTopicOffsetsByTimestamp(topic, at)
-            : await admin.fetchTopicOffsets(topic);
-        const place = offsets.find((offset) => offset.partition === partition);
-        return { offset: Number({ earliest: place.low, latest: place.high }[at] ?? place.offset) };
-    },
-
     async delete_records({ topic, partition, before }) {
         await admin.fetchTopicOffsets(topic); // or it does not find the leader of a topic that it has not met
-        await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(before) }] });
+        await likeKafkaJS.delete_records({ topic, partition, before });
     },
 
     async produce({ topic, partition, codec, acks, idempotent, records }) {
@@ -181,8 +151,8 @@ const commands = {
                 await held.transaction.send({ topic, messages });
             }
             if (consumed) {
-                const partitions = [...share.positions].map(([read, offset]) => ({ partition: read, offset: String(offset) }));
-                await held.transaction.sendOffsets({ consumerGroupId: groupId, topics: [{ topic: share.topic, partitions }] });
+                const partitions = [...member.share.positions].map(([read, offset]) => ({ partition: read, offset: String(offset) }));
+                await held.transaction.sendOffsets({ consumerGroupId: member.group, topics: [{ topic: member.share.topic, partitions }] });
             }
             if (end) {
                 const transaction = held.transaction;
@@ -230,52 +200,35 @@ const commands = {
         if (assignor !== null && assignor !== 'roundrobin') {
             throw new Unsupported(`KafkaJS has no ${assignor}`);
         }
-        share = new Share(topic);
-        groupId = group;
-        consumer = kafka.consumer({
-            groupId,
+        member.share = new Share(topic);
+        member.group = group;
+        member.consumer = kafka.consumer({
+            groupId: group,
             sessionTimeout,
             heartbeatInterval: HEARTBEAT_MS,
             maxWaitTimeInMs: HEARTBEAT_MS,
             partitionAssigners: [PartitionAssigners.roundRobin],
         });
-        consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => share.assign(payload.memberAssignment[topic] ?? []));
-        await consumer.connect();
-        await consumer.subscribe({ topic, fromBeginning: true });
-        const eachMessage = async ({ partition, message }) => share.push(partition, message.offset, message.value);
-        await consumer.run({ autoCommit: false, eachMessage });
+        member.consumer.on(member.consumer.events.GROUP_JOIN, ({ payload }) => member.share.assign(payload.memberAssignment[topic] ?? []));
+        await member.consumer.connect();
+        await member.consumer.subscribe({ topic, fromBeginning: true });
+        const eachMessage = async ({ partition, message }) => member.share.push(partition, message.offset, message.value);
+        await member.consumer.run({ autoCommit: false, eachMessage });
     },
 
     async group_poll({ ms }) {
-        return share.polled(ms);
+        return member.share.polled(ms);
     },
 
     async group_commit({ how }) {
         if (how === 'async') {
             throw new Unsupported('a commit of KafkaJS is awaited');
         }
-        await consumer.commitOffsets(share.takePositions().map((place) => ({ ...place, offset: String(place.offset) })));
+        await member.consumer.commitOffsets(member.share.takePositions().map((place) => ({ ...place, offset: String(place.offset) })));
     },
 
     async group_committed() {
-        return this.group_offsets({ group: groupId, topic: share.topic });
-    },
-
-    async group_seek({ partition, offset }) {
-        share.forget(partition);
-        consumer.seek({ topic: share.topic, partition, offset: String(offset) });
-    },
-
-    async group_pause({ places: partitions }) {
-        consumer.pause([{ topic: share.topic, partitions }]);
-    },
-
-    async group_resume({ places: partitions }) {
-        consumer.resume([{ topic: share.topic, partitions }]);
-    },
-
-    async group_leave() {
-        await consumer.disconnect();
+        return this.group_offsets({ group: member.group, topic: member.share.topic });
     },
 
     async list_groups() {

@@ -91,6 +91,11 @@ type Command struct {
 	How        string             `json:"how"`
 	Offset     int64              `json:"offset"`
 	Size       int                `json:"size"`
+	Committed  bool               `json:"committed"`
+	ID         string             `json:"id"`
+	TimeoutMs  int                `json:"timeout_ms"`
+	Consumed   bool               `json:"consumed"`
+	End        string             `json:"end"`
 }
 
 // Client is what a client library has to offer; the methods are the commands.
@@ -106,7 +111,8 @@ type Client interface {
 	LogSizes(topic string) ([]int64, error)
 	// Produce says which hash chose the partitions, when the command names none.
 	Produce(command Command) (hash string, err error)
-	Fetch(topic string, partition int32, start int64, count int) ([]Record, error)
+	// Fetch reads committed records, or all there are.
+	Fetch(topic string, partition int32, start int64, count int, committed bool) ([]Record, error)
 }
 
 // Unsupported is what the client cannot do, and why.
@@ -143,8 +149,10 @@ func carryOut(client Client, c Command) (any, error) {
 	case "produce":
 		hash, err := client.Produce(c)
 		return map[string]any{"hash": hash}, err
+	case "transact":
+		return nil, transact(client, c)
 	case "fetch":
-		records, err := client.Fetch(c.Topic, *c.Partition, int64(c.Start), c.Count)
+		records, err := client.Fetch(c.Topic, *c.Partition, int64(c.Start), c.Count, c.Committed)
 		return map[string]any{"records": records}, err
 	}
 	return carryOutGroup(client, c)

@@ -174,7 +174,7 @@ func (f *franz) Produce(command adapter.Command) (string, error) {
 	return "murmur2", client.ProduceSync(ctx, records...).FirstErr()
 }
 
-func (f *franz) Fetch(topic string, partition int32, start int64, count int) ([]adapter.Record, error) {
+func (f *franz) Fetch(topic string, partition int32, start int64, count int, committed bool) ([]adapter.Record, error) {
 	offset := kgo.NewOffset()
 	switch start {
 	case adapter.Earliest:
@@ -185,7 +185,11 @@ func (f *franz) Fetch(topic string, partition int32, start int64, count int) ([]
 		offset = offset.At(start)
 	}
 	places := map[string]map[int32]kgo.Offset{topic: {partition: offset}}
-	client, err := kgo.NewClient(f.bootstrap, kgo.ConsumePartitions(places))
+	isolation := kgo.ReadUncommitted()
+	if committed {
+		isolation = kgo.ReadCommitted()
+	}
+	client, err := kgo.NewClient(f.bootstrap, kgo.ConsumePartitions(places), kgo.FetchIsolationLevel(isolation))
 	if err != nil {
 		return nil, err
 	}

@@ -177,9 +177,13 @@ func write(writer *kafka.Writer, messages []kafka.Message) error {
 	}
 }
 
-func (c *client) Fetch(topic string, partition int32, start int64, count int) ([]adapter.Record, error) {
+func (c *client) Fetch(topic string, partition int32, start int64, count int, committed bool) ([]adapter.Record, error) {
+	isolation := kafka.ReadUncommitted
+	if committed {
+		isolation = kafka.ReadCommitted
+	}
 	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: c.bootstrap, Topic: topic, Partition: int(partition),
-		MaxBytes: adapter.MaxMessageBytes, MaxWait: adapter.Heartbeat})
+		MaxBytes: adapter.MaxMessageBytes, MaxWait: adapter.Heartbeat, IsolationLevel: isolation})
 	defer reader.Close()
 	if err := reader.SetOffset(start); err != nil { // the numbers for the first and the next one are Kafka's too
 		return nil, err

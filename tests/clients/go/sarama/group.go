@@ -13,12 +13,13 @@ import (
 
 // member hands what sarama's goroutines, one a partition, receive to whoever polls.
 type member struct {
-	topic    string
-	group    sarama.ConsumerGroup
-	messages chan *sarama.ConsumerMessage
-	stop     context.CancelFunc
-	ended    chan struct{}
-	share    adapter.Share
+	topic     string
+	group     sarama.ConsumerGroup
+	messages  chan *sarama.ConsumerMessage
+	stop      context.CancelFunc
+	ended     chan struct{}
+	share     adapter.Share
+	positions map[int32]int64 // behind what was given out
 
 	mutex   sync.Mutex // of what follows
 	session sarama.ConsumerGroupSession
@@ -48,7 +49,7 @@ func (c *client) Join(command adapter.Command) (adapter.Member, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	m := &member{topic: command.Topic, group: group, messages: make(chan *sarama.ConsumerMessage), stop: stop,
-		ended: make(chan struct{}), client: c, name: command.Group}
+		ended: make(chan struct{}), client: c, name: command.Group, positions: map[int32]int64{}}
 	go func() {
 		for range group.Errors() { // sarama tries again by itself
 		}
@@ -123,6 +124,7 @@ func (m *member) Poll(wait time.Duration) ([]adapter.Consumed, error) {
 	for {
 		select {
 		case message := <-m.messages:
+			m.positions[message.Partition] = message.Offset + 1
 			records = append(records, adapter.Consumed{Partition: message.Partition, Offset: message.Offset, Value: message.Value})
 		case <-timeout:
 			m.mutex.Lock()

@@ -139,9 +139,12 @@ func encoder(content []byte) sarama.Encoder {
 	return sarama.ByteEncoder(content)
 }
 
-func (c *client) Fetch(topic string, partition int32, start int64, count int) ([]adapter.Record, error) {
+func (c *client) Fetch(topic string, partition int32, start int64, count int, committed bool) ([]adapter.Record, error) {
 	config := config()
 	config.Consumer.MaxProcessingTime = adapter.Timeout // a large record may take long
+	if committed {
+		config.Consumer.IsolationLevel = sarama.ReadCommitted
+	}
 	consumer, err := sarama.NewConsumer(c.bootstrap, config)
 	if err != nil {
 		return nil, err

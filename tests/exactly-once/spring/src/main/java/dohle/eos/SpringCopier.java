@@ -51,6 +51,7 @@ public class SpringCopier {
         configs.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, StringSerializer.class);
         configs.put(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, StringSerializer.class);
         configs.put(ProducerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, 200);
+        configs.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, 5000); // what a killed process left open is waited for
         DefaultKafkaProducerFactory<String, String> factory = new DefaultKafkaProducerFactory<>(configs);
         factory.setTransactionIdPrefix("spring-");
         return factory;
