@@ -83,7 +83,8 @@ def of_transaction(name, transaction, seen):
     if seen and len(seen) != len(transaction.sent):
         yield f"{name} is torn: {sorted(seen)} of {sorted(transaction.sent)} are read"
     if transaction.committed and len(seen) != len(transaction.sent):
-        yield f"{name} is committed, but only {sorted(seen)} of {sorted(transaction.sent)} are read"
+        lost = {index: (*place, transaction.acked.get(index)) for index, place in transaction.sent.items() if index not in seen}
+        yield f"{name} is committed, but these are not read (topic, partition, acknowledged offset): {lost}"
     for index, offset in transaction.acked.items():
         if seen.get(index, offset) != offset:
             yield f"{name} {index} was acknowledged at {offset}, and is at {seen[index]}"
