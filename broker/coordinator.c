@@ -303,6 +303,8 @@ static enum kafka_error write_batch(struct coordinator *coordinator, struct shar
         .now_ms = batch->timestamp_ms,
     };
     int error = log_append(partition->log, &append, &fault);
+    if (error == STORAGE_NO_FOLDER) /* the folder of the topic before it is being put aside */
+        return KAFKA_COORDINATOR_NOT_AVAILABLE;
     if (error != 0) {
         LOG_ERROR("A coordinator cannot write", "topic=%s partition=%d reason=\"%s\" operation=%s path=%s error=\"%s\"",
                   coordinator->kind->topic, shard->index, storage_error_text(error),

@@ -509,6 +509,12 @@ int log_append_checked(struct log *log, struct log_append *append, struct storag
     return log_write(log, &append, 1, fault);
 }
 
+/* Coordinators cannot wait for one, but where an earlier topic's has its name. */
+static bool may_make_folder(const struct log *log, const struct log_append *append)
+{
+    return append->origin == LOG_APPEND_COORDINATOR && !log_folder_is_anothers(log);
+}
+
 int log_append(struct log *log, struct log_append *append, struct storage_fault *fault)
 {
     append->base_offset = append->last_offset = append->append_time_ms = -1;
@@ -516,7 +522,7 @@ int log_append(struct log *log, struct log_append *append, struct storage_fault 
     if (append->origin != LOG_APPEND_VALIDATED)
         append->verdict = (struct batch_verdict){.refusal = BATCH_ACCEPTED};
     int error = log_ready(log, fault);
-    if (error == 0 && log->folder == NULL && append->origin != LOG_APPEND_COORDINATOR && log->store->has_turns)
+    if (error == 0 && log->folder == NULL && log->store->has_turns && !may_make_folder(log, append))
         error = STORAGE_NO_FOLDER;
     if (error == 0)
         error = check_batch(log, append);

@@ -4,8 +4,8 @@
  *     the log is freed        log_store_carry_out()                   (removal.c)
  *
  * Nothing of a topic may go before the record that it is deleted is on the disk, and nobody waits for that: in between
- * the folder has its old name. It is no later log's (store_deletes()), which has none yet then; and that one's is made
- * after the rename, as both are jobs of a kind that run one after the other (log_make.c). */
+ * the folder has its old name. It is no later log's (log_folder_is_anothers()), which has none yet then; and that one's
+ * is made after the rename, as both are jobs of a kind that run one after the other (log_make.c). */
 #include "log_internal.h"
 
 #include <errno.h>
@@ -99,7 +99,8 @@ void store_deletions_close(struct log_store *store)
     }
 }
 
-bool store_deletes(const struct log_store *store, const char *name)
+/* Is there, or may there be, a folder of this name that belongs to a log that was deleted? */
+static bool store_deletes(const struct log_store *store, const char *name)
 {
     list_for_each (&store->deletions, node) {
         const struct log_deletion *deletion = CONTAINER_OF(node, struct log_deletion, link);
@@ -107,6 +108,13 @@ bool store_deletes(const struct log_store *store, const char *name)
             return true;
     }
     return false;
+}
+
+bool log_folder_is_anothers(const struct log *log)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s-%d", log->topic, (int)log->partition);
+    return store_makes(log->store, name) || store_deletes(log->store, name);
 }
 
 /* ---- the log --------------------------------------------------------------------------------------------------- */

@@ -453,9 +453,7 @@ static int put_copies_aside(struct loading *loading)
 static int find_folder(struct loading *loading)
 {
     struct log *log = loading->log;
-    char name[256];
-    snprintf(name, sizeof name, "%s-%d", log->topic, (int)log->partition);
-    if (store_makes(log->store, name) || store_deletes(log->store, name)) /* an earlier topic's */
+    if (log_folder_is_anothers(log))
         return 0;
     for (int i = 0; i < log->store->dirs_count; i++) {
         char path[STORAGE_PATH_MAX];

@@ -156,6 +156,41 @@ static void partitions_of_a_deleted_topic_are_passed_over(void **state)
     expect_outcome(test, "t", 1, 1, 0, 0);
 }
 
+/* A topic is made anew before the folder of the one of its name has gone: nothing is written there meanwhile. */
+static void the_marker_of_a_topic_made_anew_waits_for_its_folder(void **state)
+{
+    struct test *test = *state;
+    struct test_pool *pool = &test->broker.env.pool;
+    struct kp_delete_topics_request request = kp_delete_topics_request_default;
+    struct kp_delete_topics_response response;
+    struct kp_string name = kp_string_of("u");
+    request.topic_names = &name;
+    request.topic_names_count = 1;
+    request.timeout_ms = 30000;
+    write_all(&test->a);
+    int32_t id = test_peer_send(&test->admin, KP_API_DELETE_TOPICS, 5, &request);
+    for (int i = 0; i < 10 && test_pool_count(pool, JOB_MAKE) == 0; i++) {
+        (void)test_pool_run_first(pool); /* the sync of the metadata log */
+        broker_fixture_turn(&test->broker);
+    }
+    struct job *rename = test_pool_take(pool);
+    assert_non_null(rename);
+    assert_true(test_peer_receive(&test->admin, KP_API_DELETE_TOPICS, 5, id, &response));
+    assert_int_equal(test_create_topic(&test->admin, "u", 1), KAFKA_NONE);
+    assert_int_equal(test_producer_end(&test->a, true), KAFKA_NONE);
+    assert_string_equal(test_producer_state(&test->a), "PrepareCommit");
+    assert_int_equal(test_producer_partitions(&test->a), 1);
+    rename->work(rename);
+    rename->done(rename, false);
+    broker_fixture_advance(&test->broker, RETRY_MS);
+    broker_fixture_turn(&test->broker);
+    assert_string_equal(test_producer_state(&test->a), "CompleteCommit");
+    test->a.next_sequence = 0;
+    assert_int_equal(test_producer_write(&test->a, "u", 1), KAFKA_NONE);
+    assert_int_equal(test_producer_end(&test->a, true), KAFKA_NONE);
+    expect_outcome(test, "u", 0, 1, 0, 0);
+}
+
 /* Without room for a marker the decision stands, and the rest follows when there is room again. */
 static void what_cannot_be_written_is_tried_again(void **state)
 {
@@ -439,6 +474,7 @@ int main(void)
         TEST(used_up_epochs_make_way_for_a_new_id),
         TEST(used_up_epochs_of_an_old_producer_make_way_at_its_next_begin),
         TEST(partitions_of_a_deleted_topic_are_passed_over),
+        TEST(the_marker_of_a_topic_made_anew_waits_for_its_folder),
         TEST(what_cannot_be_written_is_tried_again),
         TEST(one_partition_that_fails_keeps_no_other_waiting),
         TEST(a_decision_that_cannot_be_written_has_not_been_made),
