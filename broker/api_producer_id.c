@@ -33,7 +33,7 @@ static enum kafka_error init_transactional(struct request *request, struct produ
     return error;
 }
 
-static enum kafka_error init(struct request *request, struct producer_epoch *given)
+static enum kafka_error give(struct request *request, struct producer_epoch *given)
 {
     const struct kp_init_producer_id_request *body = request->body;
     if (resumes_halfway(body) || body->transactional_id.size == 0)
@@ -48,7 +48,7 @@ void api_init_producer_id(struct request *request)
 {
     struct kp_init_producer_id_response response = kp_init_producer_id_response_default;
     struct producer_epoch given = PRODUCER_EPOCH_NONE;
-    enum kafka_error error = init(request, &given);
+    enum kafka_error error = give(request, &given);
     if (error == KAFKA_PRODUCER_FENCED && request->header.api_version < 4)
         error = KAFKA_INVALID_PRODUCER_EPOCH; /* older clients do not know the other one */
     if (error != KAFKA_NONE)

@@ -430,6 +430,34 @@ static void ask_without_reading(struct test *test, int client)
     }
 }
 
+/* Its frame stays as long, in the connection's own buffer or a copy, and counts as input. */
+static void what_is_handled_over_turns_keeps_its_frame_and_those_behind_it_wait(void **state)
+{
+    struct test *test = *state;
+    uint8_t bytes[KIB(64)];
+    size_t received = 0;
+    int client = connect_client(test), gone = connect_client(test);
+    test_env_short_turns(&test->broker.env);
+    ask_much(test, client);
+    ask(test, client);
+    ask_much(test, gone);
+    assert_false(list_empty(&test->server.inputs[INPUT_LARGE_WAITING]));
+    assert_true(test->server.input_bytes > 2 * BIG_TOPIC_NAMES * sizeof "a-topic-that-does-not-exist");
+    close(gone);
+    test->clients[1] = connect_client(test);
+    test->clients_count--;
+    for (int i = 0; i < TURNS_MAX && (test->server.input_bytes > 0 || received < MIB(1) / 2); i++) {
+        turns(test, 1);
+        ssize_t count = recv(client, bytes, sizeof bytes, 0);
+        assert_true(count > 0 || errno == EAGAIN);
+        received += count > 0 ? (size_t)count : 0;
+    }
+    assert_true(received >= MIB(1) / 2);
+    assert_int_equal(test->server.input_bytes, 0);
+    assert_true(list_empty(&test->broker.broker->parts.waiting));
+    assert_null(test->broker.broker->parts.request);
+}
+
 static void who_takes_no_answers_is_read_no_more(void **state)
 {
     struct test *test = *state;
@@ -716,6 +744,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_large_frame_behind_a_parked_request_is_not_taken_in, setup, teardown),
         cmocka_unit_test_setup_teardown(a_frame_that_alone_is_too_much_closes_its_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(input_behind_parked_requests_goes_when_the_budget_is_used_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_handled_over_turns_keeps_its_frame_and_those_behind_it_wait, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(who_takes_no_answers_is_read_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_of_requests_goes_back_with_the_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(who_takes_no_answers_goes_when_the_memory_for_requests_is_used_up, setup,

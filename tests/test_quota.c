@@ -169,6 +169,20 @@ static void tokens_are_those_of_kafka(void **state)
 }
 
 /* Where Kafka's int wraps around, the longest time is told. */
+/* Kafka's SampledStat: a sample is whole when its window is over, to the millisecond. */
+static void a_sample_ends_with_its_window(void **state)
+{
+    (void)state;
+    struct quota_rate rate = {0};
+    const struct quota_windows windows = {.samples = 10, .size_ms = 1000};
+    quota_rate_record(&rate, &windows, 1, 5000);
+    quota_rate_record(&rate, &windows, 1, 5999);
+    assert_int_equal(rate.count, 1);
+    quota_rate_record(&rate, &windows, 1, 6000);
+    assert_int_equal(rate.count, 2);
+    quota_rate_release(&rate);
+}
+
 static void a_wait_beyond_an_int_is_the_longest(void **state)
 {
     (void)state;
@@ -513,6 +527,7 @@ static void quotas_survive_a_restart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sample_ends_with_its_window),
         cmocka_unit_test(rates_are_those_of_kafka),
         cmocka_unit_test(tokens_are_those_of_kafka),
         cmocka_unit_test(a_wait_beyond_an_int_is_the_longest),

@@ -34,7 +34,6 @@ struct life {
     struct broker_fixture broker;
     struct test_producer producer;
     enum told told[TRANSACTIONS];
-    int64_t first_offset[TRANSACTIONS]; /* in each partition, when all was written */
 };
 
 struct sweep {

@@ -4,7 +4,7 @@
 
 const rdkafka = require('@confluentinc/kafka-javascript');
 const { HEARTBEAT_MS, Share, Unsupported, base64, bytes, serve, sleep } = require('./common');
-const { commandsLikeKafkaJS, headersObject } = require('./like-kafkajs');
+const { commandsLikeKafkaJS, headersObject, transactLikeKafkaJS } = require('./like-kafkajs');
 
 const { Kafka, logLevel } = rdkafka.KafkaJS;
 const TIMEOUT_MS = 30000;
@@ -16,6 +16,11 @@ const member = {}; // consumer and share of the group that this process is in
 
 const commands = {
     ...commandsLikeKafkaJS(admin, member),
+
+    transact: transactLikeKafkaJS(
+        member,
+        (transactionalId, transactionTimeout) => kafka.producer({ kafkaJS: { transactionalId, transactionTimeout } }),
+        (transaction, topics) => transaction.sendOffsets({ consumer: member.consumer, topics })),
 
     async describe_topic({ topic }) {
         const [{ partitions }] = await admin.fetchTopicMetadata({ topics: [topic] });
@@ -46,9 +51,14 @@ const commands = {
         return { hash: 'murmur2' };
     },
 
-    async fetch({ topic, partition, start, count }) {
+    async fetch({ topic, partition, start, count, committed }) {
         const reader = new rdkafka.KafkaConsumer(
-            { 'bootstrap.servers': bootstrap, 'group.id': 'none', 'enable.auto.commit': false }, {});
+            {
+                'bootstrap.servers': bootstrap,
+                'group.id': 'none',
+                'enable.auto.commit': false,
+                'isolation.level': committed ? 'read_committed' : 'read_uncommitted',
+            }, {});
         await new Promise((resolve, reject) => reader.connect({}, (error) => (error ? reject(error) : resolve())));
         const offset = { earliest: -2, latest: -1 }[start] ?? start;
         reader.setDefaultConsumeTimeout(HEARTBEAT_MS);

@@ -14,7 +14,7 @@ const SnappyCodec = require('kafkajs-snappy');
 const lz4 = require('lz4-napi');
 const { ZstdCodec } = require('zstd-codec');
 const { HEARTBEAT_MS, Share, Unsupported, base64, bytes, serve } = require('./common');
-const { commandsLikeKafkaJS, headersObject } = require('./like-kafkajs');
+const { commandsLikeKafkaJS, headersObject, transactLikeKafkaJS } = require('./like-kafkajs');
 
 const TIMEOUT_MS = 30000;
 const CODECS = {
@@ -41,7 +41,6 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
 const brokers = [process.argv[2]];
 const kafka = new Kafka({ brokers, logLevel: logLevel.ERROR });
 const admin = kafka.admin();
-const transactional = new Map(); // by transactional id: its producer, and its open transaction or null
 const member = {}; // consumer, group and share of the group that this process is in
 
 function headerPairs(headers) {
@@ -78,6 +77,12 @@ async function fetchOnce(cluster, topic, partition, offset, committed) {
 const likeKafkaJS = commandsLikeKafkaJS(admin, member);
 const commands = {
     ...likeKafkaJS,
+
+    transact: transactLikeKafkaJS(
+        member,
+        (transactionalId, transactionTimeout) =>
+            kafka.producer({ transactionalId, transactionTimeout, maxInFlightRequests: 1, idempotent: true }),
+        (transaction, topics) => transaction.sendOffsets({ consumerGroupId: member.group, topics })),
 
     async create_partitions({ topic, total }) {
         await admin.createPartitions({ topicPartitions: [{ topic, count: total }] });
@@ -132,37 +137,6 @@ const commands = {
             await producer.disconnect();
         }
         return { hash: 'murmur2' };
-    },
-
-    async transact({ topic, partition, id, records, end, timeout_ms: transactionTimeout, consumed }) {
-        const held = transactional.get(id) ?? { transaction: null };
-        try {
-            if (!held.producer) {
-                const createPartitioner = () => () => partition;
-                held.producer = kafka.producer({
-                    transactionalId: id, transactionTimeout, maxInFlightRequests: 1, idempotent: true, createPartitioner,
-                });
-                await held.producer.connect();
-                transactional.set(id, held);
-            }
-            held.transaction ??= await held.producer.transaction();
-            const messages = records.map((record) => ({ key: bytes(record.key), value: bytes(record.value) }));
-            if (messages.length) {
-                await held.transaction.send({ topic, messages });
-            }
-            if (consumed) {
-                const partitions = [...member.share.positions].map(([read, offset]) => ({ partition: read, offset: String(offset) }));
-                await held.transaction.sendOffsets({ consumerGroupId: member.group, topics: [{ topic: member.share.topic, partitions }] });
-            }
-            if (end) {
-                const transaction = held.transaction;
-                held.transaction = null;
-                await transaction[end]();
-            }
-        } catch (error) {
-            transactional.delete(id);
-            throw error;
-        }
     },
 
     async fetch({ topic, partition, start, count, committed }) {

@@ -63,4 +63,41 @@ function commandsLikeKafkaJS(admin, member) {
     };
 }
 
-module.exports = { commandsLikeKafkaJS, headersObject };
+// `newProducer(id, timeoutMs)` has that transactional id; `sendOffsets(transaction, topics)` makes the offsets of the member's
+// group part of the transaction.
+function transactLikeKafkaJS(member, newProducer, sendOffsets) {
+    const transactional = new Map(); // by transactional id: its producer, and its open transaction or null
+
+    async function begin(id, timeoutMs) {
+        const held = { producer: newProducer(id, timeoutMs), transaction: null };
+        await held.producer.connect();
+        transactional.set(id, held);
+        return held;
+    }
+
+    return async ({ topic, partition, id, records, end, timeout_ms: timeoutMs, consumed }) => {
+        try {
+            const held = transactional.get(id) ?? (await begin(id, timeoutMs));
+            held.transaction ??= await held.producer.transaction();
+            const messages = records.map(({ key, value }) => ({ partition, key: bytes(key), value: bytes(value) }));
+            if (messages.length) {
+                await held.transaction.send({ topic, messages });
+            }
+            if (consumed) {
+                const read = [...member.share.positions];
+                const partitions = read.map(([place, offset]) => ({ partition: place, offset: String(offset) }));
+                await sendOffsets(held.transaction, [{ topic: member.share.topic, partitions }]);
+            }
+            if (end) {
+                const transaction = held.transaction;
+                held.transaction = null;
+                await transaction[end]();
+            }
+        } catch (error) {
+            transactional.delete(id);
+            throw error;
+        }
+    };
+}
+
+module.exports = { commandsLikeKafkaJS, headersObject, transactLikeKafkaJS };
