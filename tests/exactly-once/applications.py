@@ -1,6 +1,5 @@
 """The applications of this folder: each is a Maven project whose classes and jars go to build/exactly-once/NAME, prepared once."""
 import os
-import subprocess
 import sys
 from pathlib import Path
 

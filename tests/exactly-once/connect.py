@@ -13,8 +13,9 @@ from checks import expect
 from process import Process
 from topics import Topics
 
-# A multiple of what the source takes at once: lines that its buffer has behind a batch wait until the file grows.
-LINES, BATCH = 20000, 100
+# The source reads 1024 bytes, and lines that its buffer has behind a batch wait until the file grows: so few lines fit in,
+# and all are a multiple of a batch.
+LINES, BATCH, LINE_BYTES = 10000, 20, 300
 SOURCE = {"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "tasks.max": 1, "batch.size": BATCH}
 SINK = {"connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector", "tasks.max": 1}
 CONVERTERS = {"key.converter": "org.apache.kafka.connect.storage.StringConverter",
@@ -46,7 +47,7 @@ def connect_java(folder, main, *arguments):
 
 def write_lines(path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f"line {number:06}" for number in range(LINES)]
+    lines = [f"line {number:06} ".ljust(LINE_BYTES, ".") for number in range(LINES)]
     path.write_text("".join(line + "\n" for line in lines))
     return lines
 
@@ -98,7 +99,7 @@ def distributed(make_broker, folder, seed, log, _kills):
             worker.process.kill()
             part = len(topics.read("lines"))
             worker.start()
-            topics.await_count("lines", part + LINES // 10)
+            topics.await_count("lines", min(part + LINES // 10, LINES))
             broker.kill_and_start()
             topics.await_count("lines", LINES)
             worker.configure("sink", {**SINK, "file": str(folder / "out"), "topics": "lines", "name": "sink"})

@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 PATIENCE_S = 120
 PAUSE_S = 0.02  # between transactions at most: many at once are wanted, not many a second
@@ -125,8 +125,8 @@ class Copier(Worker):
 
     def step(self):
         messages = self.consumer.consume(20, 0.05)
-        if any(message.error() and message.error().fatal() for message in messages):
-            self.new_consumer()
+        if any(message.error() and message.error().code() == KafkaError._FATAL for message in messages):
+            self.new_consumer()  # a join whose answer was lost has fenced it
             return
         messages = [message for message in messages if not message.error()]
         if not messages:
