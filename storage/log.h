@@ -184,8 +184,8 @@ struct log_append {
 
 /* Append one batch. Returns 0, or a negative storage_error and then the log is as before. Never waits for a sync.
  * STORAGE_BATCH_UNDECIDED: have it validated elsewhere, by the rules of now, and come again with the verdict. What that
- * holds (verdict.rebuilt) is freed in any case. STORAGE_NO_FOLDER: log_make(), and come again; a coordinator, which gets
- * it only after a topic of this name was deleted, just comes again later. */
+ * holds (verdict.rebuilt) is freed in any case. STORAGE_NO_FOLDER: log_make(), and come again; a coordinator, which
+ * gets it only after a topic of this name was deleted, just comes again later. */
 int log_append(struct log *log, struct log_append *append, struct storage_fault *fault) WARN_UNUSED;
 /* Write the appends that wait (log_append.written), if there are any: nothing else may be done with their log before.
  */

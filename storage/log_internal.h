@@ -120,8 +120,8 @@ void log_forget_making(struct log *log);
 /* Is a folder of this name (TOPIC-PARTITION) being made? */
 bool store_makes(const struct log_store *store, const char *name);
 
-/* log_delete.c: is a folder of the log's name, where it has none itself, an earlier topic's that is deleted, or one that
- * the pool makes? Then nobody else makes one. */
+/* log_delete.c: is a folder of the log's name, where it has none itself, an earlier topic's that is deleted, or one
+ * that the pool makes? Then nobody else makes one. */
 bool log_folder_is_anothers(const struct log *log);
 /* Forget those that were not carried out: their folders stay. */
 void store_deletions_close(struct log_store *store);

@@ -95,7 +95,8 @@ void coord_timer_start(const struct coord_host *host, struct timer *timer, int64
 
 /* Append the batch to the shard's log; nothing to do for an empty one. The batch stays the caller's. On an error
  * nothing was appended, and it is the one for the request: KAFKA_NOT_COORDINATOR (the log is offline, or not ours),
- * KAFKA_COORDINATOR_NOT_AVAILABLE (the topic was deleted and made again a moment ago), KAFKA_UNKNOWN_SERVER_ERROR (more than max.message.bytes, or than we write at once). */
+ * KAFKA_COORDINATOR_NOT_AVAILABLE (the topic was deleted and made again a moment ago), KAFKA_UNKNOWN_SERVER_ERROR (more
+ * than max.message.bytes, or than we write at once). */
 enum kafka_error coord_append(struct coord_host *host, int32_t shard, struct coord_batch *batch) WARN_UNUSED;
 
 /* A copy of its own memory (null stays null), and its end. */
