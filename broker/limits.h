@@ -138,6 +138,8 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
  * it; more is given back at once. */
 #define RELEASE_PART_BYTES KIB(256)
 #define RELEASES_BYTES_MAX MIB(256)
+/* A frame's buffer of no more goes back at once, in less than a millisecond: there may be hundreds of them. */
+#define RELEASE_AT_ONCE_BYTES MIB(4)
 
 /* Recycled request structs with their arenas' first chunks, if these are no larger than usual. */
 #define SPARE_REQUESTS            256

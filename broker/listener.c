@@ -159,7 +159,10 @@ void server_buffer_put(struct server *server, uint8_t *buffer, size_t capacity)
             }
         }
     }
-    release_block(server->broker, buffer, capacity);
+    if (capacity > RELEASE_AT_ONCE_BYTES)
+        release_block(server->broker, buffer, capacity);
+    else
+        free(buffer);
 }
 
 bool server_has_room(struct server *server, const struct conn *asks)
