@@ -1,8 +1,8 @@
 /* Temporary data folders, $TMPDIR/dohle-ephemeral-XXXXXX (TMPDIR unset: /tmp).
  *
  * A broker holds the lock of its folder from start to end, and the lock of a killed one is gone. So a folder of this
- * name whose .lock can be locked is a leftover, and is removed by the next ephemeral run. One without .lock may just be
- * in the making; it is left alone for a minute.
+ * name whose .lock can be locked, or that has none, is a leftover, and is removed by a later ephemeral run. It may also
+ * be one that another run makes at this moment, so nothing is touched that changed within the last minute.
  *
  * This is about real folders in a place where everybody may write, so owner and links matter, and the calls are the
  * system's instead of those of struct file_io: only folders that belong to this user are touched (in /tmp nobody else
@@ -42,7 +42,8 @@ void ephemeral_folder_remove(const char *path)
 static bool is_leftover(struct file_io *files, const char *path)
 {
     struct stat info;
-    if (lstat(path, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid()) {
+    if (lstat(path, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid() ||
+        time(NULL) - info.st_mtime <= MAKING_SECONDS) {
         return false;
     }
     char lock_path[PATH_MAX];
@@ -52,7 +53,7 @@ static bool is_leftover(struct file_io *files, const char *path)
     struct file *lock;
     int error = files->open(files, lock_path, FILE_WRITE, &lock);
     if (error == -ENOENT) {
-        return time(NULL) - info.st_mtime > MAKING_SECONDS;
+        return true;
     }
     if (error < 0) {
         return false;

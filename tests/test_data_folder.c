@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -527,6 +528,13 @@ static void an_ephemeral_folder_is_private_and_gone_at_the_end(void **state)
     unsetenv("TMPDIR");
 }
 
+/* Nothing has changed in the folder for an hour. */
+static void let_rest(const char *path)
+{
+    const struct timespec before = {.tv_sec = time(NULL) - 3600};
+    assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){before, before}, 0), 0);
+}
+
 /* The lock of a killed broker is gone, so that its folder can be told from one in use. Links are never followed. */
 static void leftovers_of_killed_runs_are_swept_and_nothing_else(void **state)
 {
@@ -536,7 +544,9 @@ static void leftovers_of_killed_runs_are_swept_and_nothing_else(void **state)
     make_folder(f, "dohle-ephemeral-killed/t-0");
     write_text(f, "dohle-ephemeral-killed/.lock", "");
     write_text(f, "dohle-ephemeral-killed/t-0/x.log", "x");
-    make_folder(f, "dohle-ephemeral-new"); /* no lock yet: about to be taken */
+    make_folder(f, "dohle-ephemeral-new"); /* no lock yet: about to be made */
+    make_folder(f, "dohle-ephemeral-making");
+    write_text(f, "dohle-ephemeral-making/.lock", ""); /* about to be taken */
     make_folder(f, "other");
     write_text(f, "other/.lock", "");
     char target[128];
@@ -546,6 +556,8 @@ static void leftovers_of_killed_runs_are_swept_and_nothing_else(void **state)
     assert_int_equal(symlink(target, path), 0);
     snprintf(path, sizeof path, "%s/dohle-ephemeral-killed/link", f->root);
     assert_int_equal(symlink(target, path), 0);
+    snprintf(path, sizeof path, "%s/dohle-ephemeral-killed", f->root);
+    let_rest(path);
 
     char *made = ephemeral_folder_make(file_io_posix());
     assert_non_null(made);
@@ -553,6 +565,8 @@ static void leftovers_of_killed_runs_are_swept_and_nothing_else(void **state)
     snprintf(path, sizeof path, "%s/dohle-ephemeral-killed", f->root);
     assert_int_equal(stat(path, &info), -1);
     snprintf(path, sizeof path, "%s/dohle-ephemeral-new", f->root);
+    assert_int_equal(stat(path, &info), 0);
+    snprintf(path, sizeof path, "%s/dohle-ephemeral-making", f->root);
     assert_int_equal(stat(path, &info), 0);
     assert_non_null(read_text(f, "other/.lock"));
     free(made);
@@ -565,6 +579,7 @@ static void a_folder_whose_lock_is_held_is_not_swept(void **state)
     setenv("TMPDIR", f->root, 1);
     f->config.ephemeral = true;
     assert_true(open_folders(f));
+    let_rest(f->config.log_dirs[0]);
     pid_t child = fork(); /* another process, whose locks are its own */
     assert_true(child >= 0);
     if (child == 0) {
