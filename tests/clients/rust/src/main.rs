@@ -11,6 +11,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use serde_json::{json, Map, Value};
+use std::collections::HashMap;
 use std::io::{stdin, BufRead};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -99,11 +100,19 @@ impl ConsumerContext for Rebalances {
     }
 }
 
+/// A producer with a transactional id.
+struct Transactional {
+    producer: BaseProducer<Deliveries>,
+    deliveries: Deliveries,
+    open: bool, // its transaction
+}
+
 struct Adapter {
     bootstrap: String,
     admin: AdminClient<DefaultClientContext>,
     client: BaseConsumer,
     member: Option<(String, BaseConsumer<Rebalances>)>,
+    transactional: HashMap<String, Transactional>,
 }
 
 impl Adapter {
@@ -154,6 +163,7 @@ impl Adapter {
             "delete_records" => self.delete_records(command, topic, &options),
             "list_offsets" => self.list_offset(command, topic),
             "produce" => self.produce(command, topic),
+            "transact" => self.transact(command, topic),
             "fetch" => self.fetch(command, topic),
             "group_join" => self.join(command, topic),
             "list_groups" => {
@@ -231,35 +241,53 @@ impl Adapter {
             .set("linger.ms", "20")
             .set("message.max.bytes", MAX_MESSAGE_BYTES)
             .create_with_context(deliveries.clone())?;
-        for one in command["records"].as_array().unwrap() {
-            let (key, value) = (bytes(&one["key"]), bytes(&one["value"]));
-            let mut headers = OwnedHeaders::new();
-            for pair in one["headers"].as_array().unwrap() {
-                let content = bytes(&pair[1]);
-                headers = headers.insert(Header { key: pair[0].as_str().unwrap(), value: content.as_ref() });
-            }
-            let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
-            if headers.count() > 0 {
-                record = record.headers(headers);
-            }
-            record.partition = command["partition"].as_i64().map(|partition| partition as i32);
-            record.key = key.as_deref();
-            record.payload = value.as_deref();
-            producer.send(record).map_err(|(error, _)| error)?;
+        send(&producer, &deliveries, command, topic)?;
+        Ok(json!({ "hash": "crc32" }))
+    }
+
+    /// The producer of a transactional id is kept for the next transaction, until one fails.
+    fn transact(&mut self, command: &Value, topic: &str) -> Answer {
+        let (id, end) = (text(command, "id"), text(command, "end"));
+        let mut held = match self.transactional.remove(id) {
+            Some(held) => held,
+            None => self.transactional_producer(id, command)?,
+        };
+        if !held.open {
+            held.producer.begin_transaction()?;
         }
-        let _ = producer.flush(TIMEOUT);
-        if producer.in_flight_count() > 0 {
-            return Err(Failure::Error("records are still in the queue".to_string()));
+        send(&held.producer, &held.deliveries, command, topic)?;
+        if command["consumed"].as_bool().unwrap_or(false) {
+            let (_, member) = self.member.as_ref().unwrap();
+            let group = member.group_metadata().expect("a member has a group");
+            held.producer.send_offsets_to_transaction(&member.position()?, &group, TIMEOUT)?;
         }
-        let failure = deliveries.0.lock().unwrap().first().cloned();
-        match failure {
-            Some(error) => Err(Failure::Error(error)),
-            None => Ok(json!({ "hash": "crc32" })),
+        match end {
+            "commit" => held.producer.commit_transaction(TIMEOUT)?,
+            "abort" => held.producer.abort_transaction(TIMEOUT)?,
+            _ => (),
         }
+        held.open = end.is_empty();
+        self.transactional.insert(id.to_string(), held);
+        Ok(json!({}))
+    }
+
+    fn transactional_producer(&self, id: &str, command: &Value) -> Result<Transactional, KafkaError> {
+        let deliveries = Deliveries::default();
+        let producer: BaseProducer<Deliveries> = self.config()
+            .set("transactional.id", id)
+            .set("transaction.timeout.ms", command["timeout_ms"].to_string())
+            .create_with_context(deliveries.clone())?;
+        producer.init_transactions(TIMEOUT)?;
+        Ok(Transactional { producer, deliveries, open: false })
     }
 
     fn fetch(&self, command: &Value, topic: &str) -> Answer {
-        let reader: BaseConsumer = self.config().set("group.id", "none").set("enable.auto.commit", "false").create()?;
+        let committed = command["committed"].as_bool().unwrap_or(false);
+        let reader: BaseConsumer = self.config()
+            .set("group.id", "none")
+            .set("enable.auto.commit", "false")
+            .set("isolation.level", if committed { "read_committed" } else { "read_uncommitted" })
+            .create()?;
         let offset = match command["start"].as_str() {
             Some("earliest") => Offset::Beginning,
             Some(_) => Offset::End,
@@ -350,6 +378,35 @@ impl Adapter {
     }
 }
 
+/// Have the records of the command delivered.
+fn send(producer: &BaseProducer<Deliveries>, deliveries: &Deliveries, command: &Value, topic: &str) -> Result<(), Failure> {
+    for one in command["records"].as_array().unwrap() {
+        let (key, value) = (bytes(&one["key"]), bytes(&one["value"]));
+        let mut headers = OwnedHeaders::new();
+        for pair in one["headers"].as_array().unwrap() {
+            let content = bytes(&pair[1]);
+            headers = headers.insert(Header { key: pair[0].as_str().unwrap(), value: content.as_ref() });
+        }
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
+        if headers.count() > 0 {
+            record = record.headers(headers);
+        }
+        record.partition = command["partition"].as_i64().map(|partition| partition as i32);
+        record.key = key.as_deref();
+        record.payload = value.as_deref();
+        producer.send(record).map_err(|(error, _)| error)?;
+    }
+    let _ = producer.flush(TIMEOUT);
+    if producer.in_flight_count() > 0 {
+        return Err(Failure::Error("records are still in the queue".to_string()));
+    }
+    let failure = deliveries.0.lock().unwrap().first().cloned();
+    match failure {
+        Some(error) => Err(Failure::Error(error)),
+        None => Ok(()),
+    }
+}
+
 /// The partitions of the one topic in an assignment of the consumer protocol: version, topics, a topic's name, its partitions.
 fn partitions(assignment: &[u8]) -> Vec<i32> {
     let int = |at: usize| assignment.get(at..at + 4).map_or(0, |four| i32::from_be_bytes(four.try_into().unwrap()));
@@ -400,6 +457,7 @@ fn main() {
         client: config.create().expect("consumer"),
         bootstrap,
         member: None,
+        transactional: HashMap::new(),
     };
     for line in stdin().lock().lines() {
         let command: Value = serde_json::from_str(&line.expect("standard input")).expect("a command");
