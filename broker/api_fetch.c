@@ -380,7 +380,8 @@ static bool fill_response(struct fetch *fetch, struct kp_fetch_response *respons
     bool names_leader = false;
     const struct fetch_item *previous = NULL;
     struct kp_fetch_response_responses *topic = NULL;
-    for (int32_t i = 0; i < 2 * fetch->items_count; i++) { /* first what was read, then what is unknown, as Kafka */
+    int32_t passes = fetch->must_answer ? 2 : 1; /* first what was read, then what is unknown, as Kafka */
+    for (int32_t i = 0; i < passes * fetch->items_count; i++) {
         struct fetch_read *read = &fetch->reads[i % fetch->items_count];
         if (read->unknown != (i >= fetch->items_count) || (fetch->session != NULL && !tells_news(read)))
             continue;
