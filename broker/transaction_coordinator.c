@@ -125,9 +125,9 @@ static enum kafka_error write_marker(struct transaction_host *host, const struct
         sync_marker(of_host(host), partition, transaction->id);
     if (error != KAFKA_INVALID_PRODUCER_EPOCH && error != KAFKA_TRANSACTION_COORDINATOR_FENCED)
         return error;
-    LOG_WARN("A transaction was ended in a partition before its coordinator did",
-             "topic=%s partition=%" PRId32 " producer_id=%" PRId64 " error=%s", topic->name, index, marker->producer.id,
-             kafka_error_name(error));
+    LOG_PEER_WARN("A transaction was ended in a partition before its coordinator did",
+                  "topic=%s partition=%" PRId32 " producer_id=%" PRId64 " error=%s", topic->name, index,
+                  marker->producer.id, kafka_error_name(error));
     return KAFKA_NONE;
 }
 

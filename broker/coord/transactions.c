@@ -598,8 +598,8 @@ void transactions_check_timeout(struct transactions *transactions)
         return;
     enum kafka_error error = abort_fenced(transaction);
     if (error == KAFKA_NONE)
-        LOG_INFO("Aborting a transaction whose time is over", "transactional_id=%.*s producer_id=%" PRId64,
-                 (int)transaction->id.size, transaction->id.data, fields->producer.id);
+        LOG_PEER_INFO("Aborting a transaction whose time is over", "transactional_id=%.*s producer_id=%" PRId64,
+                      (int)transaction->id.size, transaction->id.data, fields->producer.id);
 }
 
 void transactions_check_expiry(struct transactions *transactions)
@@ -625,9 +625,8 @@ bool transactions_replay(struct transactions *transactions, int32_t shard, const
     struct transaction_partitions partitions;
     if (record->type != KP_TYPE_TRANSACTION_LOG_KEY || !transaction_record_read(record, &id, &fields, &partitions))
         return false;
-    if (coord_shard_of(id, transactions->host->coord->shards_count) !=
-        shard) { /* since the topic has grown: as in Kafka,
-                  * no request would look for it here */
+    bool is_ours = coord_shard_of(id, transactions->host->coord->shards_count) == shard;
+    if (!is_ours) { /* since the topic has grown: as in Kafka, no request would look for it here */
         transaction_partitions_release(&partitions);
         return true;
     }
