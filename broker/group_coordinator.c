@@ -4,7 +4,7 @@
 #include "coord/classic_group.h"
 #include "coord/offsets.h"
 
-#define GROUPS_PER_PART 50 /* groups looked at for expired offsets without a look at the clock */
+#define GROUPS_PER_LOOK 50 /* groups looked at for expired offsets without a look at the clock */
 
 static void add_settings(const struct config *config, struct topic_overrides *overrides)
 {
@@ -33,26 +33,16 @@ static void unload(void *state, int32_t shard)
     groups_unload(state, shard);
 }
 
-static void look_on(struct long_work *work)
+static int32_t count_groups(const struct patrol *patrol)
 {
-    struct group_coordinator *coordinator = CONTAINER_OF(work, struct group_coordinator, looking);
-    while (coordinator->unchecked > 0 && broker_has_time(coordinator->broker)) {
-        offsets_expire(coordinator->groups, GROUPS_PER_PART);
-        coordinator->unchecked -= GROUPS_PER_PART;
-    }
-    if (coordinator->unchecked > 0)
-        return;
-    long_work_end(work);
-    coord_timer_start(coordinator->groups->host, &coordinator->expiry,
-                      coordinator->broker->config->offsets_retention_check_interval_ms);
+    const struct group_coordinator *coordinator = CONTAINER_OF(patrol, struct group_coordinator, expiry);
+    return (int32_t)coordinator->groups->by_id.count;
 }
 
-/* Every offsets.retention.check.interval.ms all groups are looked at, in parts. */
-static void look_for_expired(struct timer *timer)
+static int32_t expire_offsets(struct patrol *patrol)
 {
-    struct group_coordinator *coordinator = CONTAINER_OF(timer, struct group_coordinator, expiry);
-    coordinator->unchecked = (int32_t)coordinator->groups->by_id.count;
-    long_work_begin(coordinator->broker, &coordinator->looking, look_on);
+    offsets_expire(CONTAINER_OF(patrol, struct group_coordinator, expiry)->groups, GROUPS_PER_LOOK);
+    return GROUPS_PER_LOOK;
 }
 
 struct group_coordinator *group_coordinator_new(struct broker *broker)
@@ -81,10 +71,12 @@ struct group_coordinator *group_coordinator_new(struct broker *broker)
     };
     coordinator->executor = coordinator_new(broker, &coordinator->kind);
     coordinator->groups = groups_new(coordinator_host(coordinator->executor), &settings, seed);
-    coordinator->expiry.expired = look_for_expired;
-    list_init(&coordinator->looking.link);
     coordinator_begin(coordinator->executor, coordinator->groups);
-    coord_timer_start(coordinator->groups->host, &coordinator->expiry, config->offsets_retention_check_interval_ms);
+    coordinator->expiry = (struct patrol){.broker = broker,
+                                          .interval_ms = config->offsets_retention_check_interval_ms,
+                                          .count = count_groups,
+                                          .look = expire_offsets};
+    patrol_begin(&coordinator->expiry);
     return coordinator;
 }
 
@@ -92,8 +84,7 @@ void group_coordinator_free(struct group_coordinator *coordinator)
 {
     if (!coordinator)
         return;
-    timer_stop(&coordinator->broker->timers, &coordinator->expiry);
-    long_work_end(&coordinator->looking);
+    patrol_end(&coordinator->expiry);
     groups_free(coordinator->groups);
     coordinator_free(coordinator->executor);
     free(coordinator);
@@ -101,8 +92,7 @@ void group_coordinator_free(struct group_coordinator *coordinator)
 
 void group_coordinator_stop(struct group_coordinator *coordinator)
 {
-    timer_stop(&coordinator->broker->timers, &coordinator->expiry);
-    long_work_end(&coordinator->looking);
+    patrol_end(&coordinator->expiry);
     groups_stop(coordinator->groups);
 }
 

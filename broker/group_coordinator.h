@@ -4,16 +4,14 @@
 
 #include "coord/groups.h"
 #include "coordinator.h"
-#include "long_work.h"
+#include "patrol.h"
 
 struct group_coordinator {
     struct broker *broker;
     struct coordinator_kind kind;
     struct coordinator *executor;
     struct groups *groups;
-    struct timer expiry;      /* of the next look for expired offsets */
-    struct long_work looking; /* while it is under way */
-    int32_t unchecked;        /* groups that it has still to see */
+    struct patrol expiry; /* of offsets */
 };
 
 /* Reads what the folder has. The settings are the broker's. */

@@ -179,70 +179,54 @@ static void retry(struct timer *timer)
 
 /* ---- time ----------------------------------------------------------------------------------------------------------- */
 
-static void time_on(struct long_work *work)
+static int32_t count_ongoing(const struct patrol *patrol)
 {
-    struct transaction_coordinator *coordinator = CONTAINER_OF(work, struct transaction_coordinator, timing);
-    while (coordinator->untimed > 0 && broker_has_time(coordinator->broker)) {
-        transactions_check_timeout(coordinator->transactions);
-        coordinator->untimed--;
-    }
+    return CONTAINER_OF(patrol, struct transaction_coordinator, timeouts)->transactions->ongoing_count;
+}
+
+static int32_t check_timeout(struct patrol *patrol)
+{
+    struct transaction_coordinator *coordinator = CONTAINER_OF(patrol, struct transaction_coordinator, timeouts);
+    transactions_check_timeout(coordinator->transactions);
     if (!list_empty(&coordinator->transactions->ending))
         begin_ending(coordinator);
-    if (coordinator->untimed > 0)
-        return;
-    long_work_end(work);
-    coord_timer_start(coordinator->host.coord, &coordinator->timeouts,
-                      coordinator->broker->config->transaction_abort_timed_out_interval_ms);
+    return 1;
 }
 
-static void look_for_timeouts(struct timer *timer)
+static int32_t count_ids(const struct patrol *patrol)
 {
-    struct transaction_coordinator *coordinator = CONTAINER_OF(timer, struct transaction_coordinator, timeouts);
-    coordinator->untimed = coordinator->transactions->ongoing_count;
-    long_work_begin(coordinator->broker, &coordinator->timing, time_on);
+    return (int32_t)CONTAINER_OF(patrol, struct transaction_coordinator, expiry)->transactions->by_id.count;
 }
 
-static void look_on(struct long_work *work)
+static int32_t check_expiry(struct patrol *patrol)
 {
-    struct transaction_coordinator *coordinator = CONTAINER_OF(work, struct transaction_coordinator, looking);
-    while (coordinator->unchecked > 0 && broker_has_time(coordinator->broker)) {
-        transactions_check_expiry(coordinator->transactions);
-        coordinator->unchecked--;
-    }
-    if (coordinator->unchecked > 0)
-        return;
-    long_work_end(work);
-    coord_timer_start(coordinator->host.coord, &coordinator->expiry,
-                      coordinator->broker->config->transaction_remove_expired_interval_ms);
-}
-
-static void look_for_expired(struct timer *timer)
-{
-    struct transaction_coordinator *coordinator = CONTAINER_OF(timer, struct transaction_coordinator, expiry);
-    coordinator->unchecked = (int32_t)coordinator->transactions->by_id.count;
-    long_work_begin(coordinator->broker, &coordinator->looking, look_on);
+    transactions_check_expiry(CONTAINER_OF(patrol, struct transaction_coordinator, expiry)->transactions);
+    return 1;
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------------------- */
 
 static void start_timers(struct transaction_coordinator *coordinator)
 {
-    const struct config *config = coordinator->broker->config;
+    struct broker *broker = coordinator->broker;
     coordinator->retry.expired = retry;
-    coordinator->timeouts.expired = look_for_timeouts;
-    coordinator->expiry.expired = look_for_expired;
-    coord_timer_start(coordinator->host.coord, &coordinator->timeouts, config->transaction_abort_timed_out_interval_ms);
-    coord_timer_start(coordinator->host.coord, &coordinator->expiry, config->transaction_remove_expired_interval_ms);
+    coordinator->timeouts = (struct patrol){.broker = broker,
+                                            .interval_ms = broker->config->transaction_abort_timed_out_interval_ms,
+                                            .count = count_ongoing,
+                                            .look = check_timeout};
+    coordinator->expiry = (struct patrol){.broker = broker,
+                                          .interval_ms = broker->config->transaction_remove_expired_interval_ms,
+                                          .count = count_ids,
+                                          .look = check_expiry};
+    patrol_begin(&coordinator->timeouts);
+    patrol_begin(&coordinator->expiry);
 }
 
 static void stop_timers(struct transaction_coordinator *coordinator)
 {
-    struct timers *timers = &coordinator->broker->timers;
-    timer_stop(timers, &coordinator->retry);
-    timer_stop(timers, &coordinator->timeouts);
-    timer_stop(timers, &coordinator->expiry);
-    long_work_end(&coordinator->timing);
-    long_work_end(&coordinator->looking);
+    timer_stop(&coordinator->broker->timers, &coordinator->retry);
+    patrol_end(&coordinator->timeouts);
+    patrol_end(&coordinator->expiry);
 }
 
 struct transaction_coordinator *transaction_coordinator_new(struct broker *broker)
@@ -275,8 +259,6 @@ struct transaction_coordinator *transaction_coordinator_new(struct broker *broke
         .write_marker = write_marker,
     };
     list_init(&coordinator->ending.link);
-    list_init(&coordinator->timing.link);
-    list_init(&coordinator->looking.link);
     coordinator->transactions = transactions_new(&coordinator->host, &settings, seed);
     coordinator_begin(coordinator->executor, coordinator->transactions);
     start_timers(coordinator);

@@ -5,7 +5,7 @@
 
 #include "coord/transactions.h"
 #include "coordinator.h"
-#include "long_work.h"
+#include "patrol.h"
 
 struct transaction_coordinator {
     struct broker *broker;
@@ -13,14 +13,10 @@ struct transaction_coordinator {
     struct coordinator *executor;
     struct transaction_host host;
     struct transactions *transactions;
-    struct long_work ending;  /* while there are markers to write */
-    struct timer retry;       /* of those that could not be written */
-    struct timer timeouts;    /* of the next look for transactions whose time is over */
-    struct long_work timing;  /* while that is under way */
-    int32_t untimed;          /* ongoing transactions that it has still to see */
-    struct timer expiry;      /* of the next look for ids that nobody uses */
-    struct long_work looking; /* while that is under way */
-    int32_t unchecked;        /* ids that it has still to see */
+    struct long_work ending; /* while there are markers to write */
+    struct timer retry;      /* of those that could not be written */
+    struct patrol timeouts;  /* of ongoing transactions */
+    struct patrol expiry;    /* of ids that nobody uses */
 };
 
 /* Reads what the folder has; what was decided goes on at the end of the first turn. The group coordinator is there. */
