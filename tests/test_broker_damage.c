@@ -2,6 +2,7 @@
  * in several ways, after a clean stop and after a crash. The broker starts, and has its topics, or it refuses with a
  * reason, and then it has harmed nothing: with the file back as it was, everything is there. */
 #include "lib/broker_fixture.h"
+#include "lib/case_log.h"
 
 #include "protocol/errors.h"
 
@@ -25,9 +26,7 @@ struct world {
     char files[FILES_MAX][128];
     int files_count;
     const char *folder; /* that is listed */
-    char at[256];
-    FILE *log; /* what is logged, shown when a test fails */
-    int stderr_saved;
+    struct case_log log;
 };
 
 static void note_file(void *context, const char *name, bool is_directory)
@@ -51,9 +50,7 @@ static int setup(void **state)
 {
     struct world *world = xcalloc(1, sizeof *world);
     struct test_peer peer;
-    world->log = tmpfile();
-    world->stderr_saved = dup(STDERR_FILENO);
-    assert_true(dup2(fileno(world->log), STDERR_FILENO) >= 0);
+    case_log_init(&world->log);
     broker_fixture_init(&world->whole);
     broker_fixture_open(&world->whole);
     test_peer_open(&peer, &world->whole);
@@ -70,16 +67,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct world *world = *state;
-    char line[512];
-    fflush(stderr);
-    (void)dup2(world->stderr_saved, STDERR_FILENO);
-    close(world->stderr_saved);
-    rewind(world->log);
-    while (world->at[0] != '\0' && fgets(line, sizeof line, world->log) != NULL)
-        print_message("%s", line);
-    if (world->at[0] != '\0')
-        print_message("%s\n", world->at);
-    fclose(world->log);
+    case_log_release(&world->log);
     broker_fixture_release(&world->whole);
     free(world);
     return 0;
@@ -149,8 +137,8 @@ static bool has_logged(struct world *world, const char *text)
     char line[2048];
     bool logged = false;
     fflush(stderr);
-    rewind(world->log);
-    while (fgets(line, sizeof line, world->log) != NULL)
+    rewind(world->log.file);
+    while (fgets(line, sizeof line, world->log.file) != NULL)
         logged |= strstr(line, text) != NULL;
     return logged;
 }
@@ -175,9 +163,8 @@ static void check_started(struct world *world, bool has_topic)
 
 static void try_damage(struct world *world, const char *path, enum damage kind)
 {
-    snprintf(world->at, sizeof world->at, "%s: %s", path, damage_name[kind]);
-    assert_int_equal(ftruncate(fileno(world->log), 0), 0);
-    (void)lseek(fileno(world->log), 0, SEEK_SET);
+    snprintf(world->log.at, sizeof world->log.at, "%s: %s", path, damage_name[kind]);
+    case_log_clear(&world->log);
     broker_fixture_copy(&world->broker, &world->whole);
     damage(world->broker.memory, path, kind);
     if (broker_fixture_try_open(&world->broker)) {
@@ -185,7 +172,7 @@ static void try_damage(struct world *world, const char *path, enum damage kind)
             strncmp(path, METADATA "/0", strlen(METADATA "/0")) == 0 && strstr(path, ".log") != NULL;
         check_started(world, !changes_are_lost);
     } else {
-        assert_true(lseek(fileno(world->log), 0, SEEK_END) > 0); /* it says why */
+        assert_true(lseek(fileno(world->log.file), 0, SEEK_END) > 0); /* it says why */
         restore(world, path, kind);
         broker_fixture_open(&world->broker);
         check_started(world, true);
@@ -200,7 +187,7 @@ static void try_all(struct world *world)
     for (int i = 0; i < world->files_count; i++)
         for (int kind = 0; kind < DAMAGES; kind++)
             try_damage(world, world->files[i], (enum damage)kind);
-    world->at[0] = '\0';
+    world->log.at[0] = '\0';
 }
 
 static void broker_starts_or_harms_nothing_after_a_clean_stop(void **state)
@@ -222,7 +209,7 @@ static void folders_that_no_topic_claims_are_told(void **state)
 {
     struct world *world = *state;
     struct file_io *io = memory_io_files(world->whole.memory);
-    snprintf(world->at, sizeof world->at, "folders without a topic");
+    snprintf(world->log.at, sizeof world->log.at, "folders without a topic");
     broker_fixture_close(&world->whole);
     assert_int_equal(io->mkdir(io, "/data/another-0"), 0);
     assert_int_equal(io->mkdir(io, "/data/t-7"), 0);
@@ -233,7 +220,7 @@ static void folders_that_no_topic_claims_are_told(void **state)
     check_started(world, true);
     assert_true(memory_io_exists(world->broker.memory, "/data/t-7"));
     broker_fixture_release(&world->broker);
-    world->at[0] = '\0';
+    world->log.at[0] = '\0';
 }
 
 int main(void)

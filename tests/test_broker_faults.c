@@ -12,6 +12,7 @@
  *
  * What was asked for and not answered may have happened or not. FAULT_SEEDS in the environment sets how many power cuts
  * follow each fault, and lets no call be left out (make nightly); otherwise it is every FAULT_STRIDE-th. */
+#include "lib/case_log.h"
 #include "lib/group_life.h"
 
 #include "protocol/errors.h"
@@ -21,7 +22,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #define FAULTS_MAX          10000
@@ -62,10 +62,7 @@ struct run {
 
 struct sweep {
     struct run begun, run, after; /* before the life, in it, and started again */
-    FILE *log;                    /* what the case at hand logs */
-    int stderr_saved;
-    char at[128];
-    bool done;
+    struct case_log log;
 };
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
@@ -428,7 +425,7 @@ static void note_folder(void *context, const char *name, bool is_directory)
 }
 
 /* A start without faults: all that was answered is there, and the broker goes on. */
-static void check_after(struct run *run, FILE *log)
+static void check_after(struct run *run, struct case_log *log)
 {
     struct world *world = &run->world;
     struct truth more = {.name = "more", .flushed = true};
@@ -451,7 +448,7 @@ static void check_after(struct run *run, FILE *log)
     assert_false(deleted); /* folders that a deletion left half done go */
     hang_up(run);
     broker_fixture_close(&run->broker);
-    assert_int_equal(ftruncate(fileno(log), 0), 0);
+    case_log_clear(log);
     broker_fixture_open(&run->broker);
     check_topic(run, &more);
 }
@@ -462,10 +459,7 @@ static void check_after(struct run *run, FILE *log)
 static int setup(void **state)
 {
     struct sweep *sweep = xcalloc(1, sizeof *sweep);
-    sweep->log = tmpfile();
-    assert_non_null(sweep->log);
-    sweep->stderr_saved = dup(STDERR_FILENO);
-    assert_true(dup2(fileno(sweep->log), STDERR_FILENO) >= 0);
+    case_log_init(&sweep->log);
     *state = sweep;
     return 0;
 }
@@ -473,24 +467,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct sweep *sweep = *state;
-    char line[512];
-    fflush(stderr);
-    (void)dup2(sweep->stderr_saved, STDERR_FILENO);
-    close(sweep->stderr_saved);
-    rewind(sweep->log);
-    while (!sweep->done && fgets(line, sizeof line, sweep->log) != NULL)
-        print_message("%s", line);
-    if (!sweep->done)
-        print_message("%s\n", sweep->at);
-    fclose(sweep->log);
+    case_log_release(&sweep->log);
     free(sweep);
     return 0;
-}
-
-static void begin_case(struct sweep *sweep)
-{
-    assert_int_equal(ftruncate(fileno(sweep->log), 0), 0);
-    (void)lseek(fileno(sweep->log), 0, SEEK_SET);
 }
 
 /* Without a fault everything is answered: the sweep sees all there is. */
@@ -510,8 +489,8 @@ static void assert_all_answered(const struct world *world, const struct group_li
 static bool sweep_fault(struct sweep *sweep, const struct fault_kind *kind, int k, uint64_t seeds)
 {
     struct run *run = &sweep->run, *after = &sweep->after;
-    begin_case(sweep);
-    snprintf(sweep->at, sizeof sweep->at, "call %d fails with %s", k, kind->name);
+    case_log_clear(&sweep->log);
+    snprintf(sweep->log.at, sizeof sweep->log.at, "call %d fails with %s", k, kind->name);
     run_copy(run, &sweep->begun, false, 0);
     memory_io_fail(run->broker.memory, CALL_ANY, k, kind->error, kind->for_good);
     if (live(run))
@@ -521,11 +500,11 @@ static bool sweep_fault(struct sweep *sweep, const struct fault_kind *kind, int 
         assert_all_answered(&run->world, &run->groups);
     for (uint64_t i = 0; i <= seeds; i++) {
         uint64_t seed = i == 1 ? 0 : i * 1000003 + (uint64_t)k; /* 0: all is lost */
-        begin_case(sweep);
-        snprintf(sweep->at, sizeof sweep->at, "call %d fails with %s, then the %s, seed %" PRIu64, k, kind->name,
-                 i > 0 ? "power goes" : "process dies", seed);
+        case_log_clear(&sweep->log);
+        snprintf(sweep->log.at, sizeof sweep->log.at, "call %d fails with %s, then the %s, seed %" PRIu64, k,
+                 kind->name, i > 0 ? "power goes" : "process dies", seed);
         run_copy(after, run, i > 0, seed);
-        check_after(after, sweep->log);
+        check_after(after, &sweep->log);
         run_release(after);
     }
     run_release(run);
@@ -544,7 +523,7 @@ static void sweep_all(struct sweep *sweep)
         }
     }
     run_release(&sweep->begun);
-    sweep->done = true;
+    sweep->log.at[0] = '\0';
 }
 
 static void broker_keeps_its_answers_when_a_call_fails(void **state)

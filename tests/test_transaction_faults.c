@@ -9,6 +9,7 @@
  * After a power cut this is asked of topics with flush.messages=1 and of a coordinator with the same setting. There
  * records may reach the disk before the one which says that their partition takes part, so a partition may be left with
  * records that nobody ends, and that nobody reads (docs/decisions/0023-transactions.md). */
+#include "lib/case_log.h"
 #include "lib/test_producer.h"
 
 #include "broker/errors.h"
@@ -17,7 +18,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #define FAULTS_MAX   5000
@@ -38,10 +38,7 @@ struct life {
 
 struct sweep {
     struct life begun; /* topics are there */
-    FILE *log;         /* what the case at hand logs */
-    int stderr_saved;
-    char at[128];
-    bool done;
+    struct case_log log;
 };
 
 static void set(struct life *life)
@@ -148,8 +145,8 @@ static bool sweep_fault(struct sweep *sweep, const struct fault_kind *kind, int 
     if (!fired)
         assert_true(life.told[0] == TOLD_ENDED && life.told[1] == TOLD_ENDED);
     for (uint64_t cut = 0; cut <= POWER_CUTS; cut++) {
-        assert_int_equal(ftruncate(fileno(sweep->log), 0), 0);
-        snprintf(sweep->at, sizeof sweep->at, "call %d fails with %s, then %s %d", k, kind->name,
+        case_log_clear(&sweep->log);
+        snprintf(sweep->log.at, sizeof sweep->log.at, "call %d fails with %s, then %s %d", k, kind->name,
                  cut > 0 ? "power cut" : "kill", (int)cut);
         copy(&after, &life);
         if (cut > 0)
@@ -166,10 +163,7 @@ static bool sweep_fault(struct sweep *sweep, const struct fault_kind *kind, int 
 static int setup(void **state)
 {
     struct sweep *sweep = xcalloc(1, sizeof *sweep);
-    sweep->log = tmpfile();
-    assert_non_null(sweep->log);
-    sweep->stderr_saved = dup(STDERR_FILENO);
-    assert_true(dup2(fileno(sweep->log), STDERR_FILENO) >= 0);
+    case_log_init(&sweep->log);
     *state = sweep;
     return 0;
 }
@@ -177,16 +171,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct sweep *sweep = *state;
-    char line[512];
-    fflush(stderr);
-    (void)dup2(sweep->stderr_saved, STDERR_FILENO);
-    close(sweep->stderr_saved);
-    rewind(sweep->log);
-    while (!sweep->done && fgets(line, sizeof line, sweep->log) != NULL)
-        print_message("%s", line);
-    if (!sweep->done)
-        print_message("%s\n", sweep->at);
-    fclose(sweep->log);
+    case_log_release(&sweep->log);
     free(sweep);
     return 0;
 }
@@ -203,7 +188,7 @@ static void a_transaction_is_whole_when_a_call_fails(void **state)
         }
     }
     broker_fixture_release(&sweep->begun.broker);
-    sweep->done = true;
+    sweep->log.at[0] = '\0';
 }
 
 int main(void)
