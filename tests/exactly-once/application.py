@@ -23,8 +23,10 @@ class Application:
             self.count = self.client.next_progress()
         return self.count
 
-    def await_more(self, more):
-        wanted = self.note() + more
+    def await_work(self, give, enough):
+        """`give()` gives it work, of which it has done `enough`. A quick application has then done all of it, and waits for more."""
+        wanted = self.note() + enough
+        give()
         await_until(lambda: self.note() >= wanted, lambda: f"progress {wanted}, now {self.count}")
 
     def end(self):

@@ -7,26 +7,32 @@ from applications import java
 from checks import expect
 from topics import Topics
 
-RECORDS, PARTITIONS = 3000, 2
+RECORDS, PARTITIONS, PARTS = 3000, 2, 5
+ENOUGH = 100  # records of a part, which has six times as many
 # Flink's serialization reaches into the JDK.
 FLAGS = ["--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/java.lang=ALL-UNNAMED"]
 
 
 def check(make_broker, folder, seed, log, _kills):
     records = [[number % PARTITIONS, 0, None, f"value {number}"] for number in range(RECORDS)]
+    parts = iter([records[part::PARTS] for part in range(PARTS)])
     with make_broker(folder / "broker") as broker, ExitStack() as stack:
         topics = Topics(broker, log)
         topics.create(**{"in": PARTITIONS, "out": PARTITIONS})
-        topics.write("in", records[::3])
         application = Application(stack, broker, java("flink", "dohle.eos.FlinkCopier", folder / "checkpoints", flags=FLAGS), log)
-        topics.await_count("out", 1)
-        topics.write("in", records[1::3])
-        application.await_more(100)
+
+        def write_part():
+            topics.write("in", next(parts))
+        write_part()
+        topics.await_count("out", 1)  # it has a checkpoint
+        application.await_work(write_part, ENOUGH)
         application.start_anew()
-        topics.await_count("out", len(topics.read("out")) + 1)
-        topics.write("in", records[2::3])
-        application.await_more(100)
+        copied = len(topics.read("out"))
+        application.await_work(write_part, ENOUGH)
+        topics.await_count("out", copied + 1)
+        application.await_work(write_part, ENOUGH)
         broker.kill_and_start()
+        write_part()
         topics.await_count("out", RECORDS)
         application.end()
         copies = sorted(value for *_place, value in topics.read("out"))

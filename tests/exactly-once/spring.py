@@ -8,21 +8,27 @@ from applications import java
 from checks import expect
 from topics import Topics
 
-RECORDS, PARTITIONS = 400, 2
+RECORDS, PARTITIONS, PARTS = 400, 2, 4
+ENOUGH = 50  # records of a part, which has twice as many
 TEMPLATE_TRANSACTIONS, LIVES = 60, 2  # each life of the application sends so many
 
 
 def check(make_broker, folder, seed, log, _kills):
     records = [[number % PARTITIONS, 0, f"k{number}", f"value {number}"] for number in range(RECORDS)]
+    parts = iter([records[RECORDS * part // PARTS:RECORDS * (part + 1) // PARTS] for part in range(PARTS)])
     with make_broker(folder / "broker") as broker, ExitStack() as stack:
         topics = Topics(broker, log)
         topics.create(**{"in": PARTITIONS, "out": PARTITIONS, "template": 2})
-        topics.write("in", records)
         application = Application(stack, broker, java("spring", "dohle.eos.SpringCopier"), log)
-        application.await_more(50)
+
+        def write_part():
+            topics.write("in", next(parts))
+        application.await_work(write_part, ENOUGH)
         application.start_anew()
-        application.await_more(50)
+        application.await_work(write_part, ENOUGH)
+        application.await_work(write_part, ENOUGH)
         broker.kill_and_start()
+        write_part()
         topics.await_count("out", RECORDS)
         application.end()
         verify(records, topics.read("out", "template"))

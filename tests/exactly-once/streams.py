@@ -12,7 +12,8 @@ from checks import expect
 from topics import Topics
 
 LINES, WORDS_A_LINE, VOCABULARY = 500, 3, 20
-PARTS = 3
+PARTS = 5
+ENOUGH = 100  # words of a part, which has three times as many
 MINUTE_MS = 60_000
 LINE_MS = 700  # between two lines, by their timestamps
 
@@ -22,22 +23,23 @@ def check(make_broker, folder, seed, log, _kills):
     begin = int(time.time() * 1000) // MINUTE_MS * MINUTE_MS - 60 * MINUTE_MS
     lines = [[number % 2, begin + number * LINE_MS, None, " ".join(f"w{chance.randrange(VOCABULARY)}" for _ in range(WORDS_A_LINE))]
              for number in range(LINES)]
-    parts = [lines[part::PARTS] for part in range(PARTS)]
+    parts = iter([lines[part::PARTS] for part in range(PARTS)])
     with make_broker(folder / "broker") as broker, ExitStack() as stack:
         topics = Topics(broker, log)
         topics.create(words=2, counts=2, windows=2)
         application = Application(stack, broker, java("streams", "dohle.eos.WordCount", folder / "state"), log)
-        topics.write("words", parts[0])
-        application.await_more(100)
+
+        def write_part():
+            topics.write("words", next(parts))
+        application.await_work(write_part, ENOUGH)
         application.start_anew()  # with its state folder, and its transactional id
-        application.await_more(100)
-        topics.write("words", parts[1])
-        application.await_more(40)
+        application.await_work(write_part, ENOUGH)
+        application.await_work(write_part, ENOUGH)
         broker.kill_and_start()
-        application.await_more(100)
+        application.await_work(write_part, ENOUGH)
         application.client.kill()
         shutil.rmtree(folder / "state")  # it comes back with what the changelogs have
-        topics.write("words", parts[2])
+        write_part()
         application.start()
         for topic in ("counts", "windows"):
             topics.await_count(topic, LINES * WORDS_A_LINE)
