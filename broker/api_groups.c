@@ -118,13 +118,13 @@ static enum kafka_error check_join(struct request *request, int32_t *shard)
     return group_coordinator_shard(request->broker->groups, body->group_id, shard);
 }
 
-/* Version 0 has one timeout for both. */
-static struct kp_join_group_request with_timeouts(const struct kp_join_group_request *body)
+/* Version 0 has one timeout for both. A negative one of a later version is over at once, as in Kafka. */
+static struct kp_join_group_request with_timeouts(const struct request *request)
 {
-    struct kp_join_group_request request = *body;
-    if (request.rebalance_timeout_ms < 0)
-        request.rebalance_timeout_ms = request.session_timeout_ms;
-    return request;
+    struct kp_join_group_request body = *(const struct kp_join_group_request *)request->body;
+    if (request->header.api_version == 0)
+        body.rebalance_timeout_ms = body.session_timeout_ms;
+    return body;
 }
 
 static void refuse_join(struct request *request, enum kafka_error error)
@@ -138,7 +138,6 @@ static void refuse_join(struct request *request, enum kafka_error error)
 
 void api_join_group(struct request *request)
 {
-    const struct kp_join_group_request *body = request->body;
     int32_t shard;
     enum kafka_error error = check_join(request, &shard);
     if (error != KAFKA_NONE) {
@@ -152,7 +151,7 @@ void api_join_group(struct request *request)
     struct group_client client = {.id =
                                       request->header.client_id.size < 0 ? KP_EMPTY_STRING : request->header.client_id,
                                   .host = client_host(request, host)};
-    struct kp_join_group_request join = with_timeouts(body);
+    struct kp_join_group_request join = with_timeouts(request);
     classic_group_join(request->broker->groups->groups, shard, &client, request->header.api_version, &join,
                        &waiting->call);
     wait_if_open(waiting);
