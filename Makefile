@@ -50,8 +50,16 @@ FUZZING  := $(findstring fuzzer,$(SAN))
 .DELETE_ON_ERROR:
 .SECONDARY:
 
+# What is asked for is a list of steps, one after the other. What a step builds or runs it leaves to a make below, which takes
+# all processors, or as many as -j says.
+ifndef BELOW
+.NOTPARALLEL:
+endif
+JOBS     = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
+PARALLEL = $(MAKE) --no-print-directory $(JOBS) BELOW=1
+
 all: libraries ## Build build/release/bin/dohle
-	$(Q)$(MAKE) --no-print-directory $(B)/bin/dohle
+	+$(Q)$(PARALLEL) $(B)/bin/dohle
 
 # ---- libraries ---------------------------------------------------------------------------------------------------------
 
@@ -118,7 +126,8 @@ $(FUZZERS): $(B)/bin/%: $(B)/tests/fuzz/%.o $(if $(FUZZING),,$(B)/tests/fuzz/rep
 # One line a suite, its output in $(RESULTS)/NAME.log, a sum at the end; see tests/suite.
 RESULTS  = $(B)/results
 SUITE    = tests/suite $(RESULTS)
-RUN_UNITS = $(foreach test,$(TESTS),$(SUITE) $(notdir $(test)) $(test) && )true
+UNIT_SUITES     = $(TESTS:$(B)/bin/%=run-%)
+SCENARIO_SUITES = run-conformance run-groups run-transactions run-disk
 SCENARIOS := $(sort $(wildcard tests/conformance/*.scenario))
 DISK_SCENARIOS := $(sort $(wildcard tests/disk/*.scenario))
 DISK_SETTINGS   = tests/disk/server.properties
@@ -132,27 +141,40 @@ TRANSACTION_SETTINGS  = tests/conformance/transactions/server.properties
 BESIDES         = $(GROUP_SCENARIOS) $(TRANSACTION_SCENARIOS) $(DISK_SCENARIOS)
 # Clocks of the broker that the runner sets. Sanitizers want to be in front of every other library.
 CLOCK           = $(if $(SAN),,$(if $(filter Linux,$(shell uname -s)),$(B)/clock.so))
-RUN_SCENARIOS   = $(SUITE) conformance $(B)/bin/conformance $(CLOCK:%=--clock %) --start "$(B)/bin/dohle --ephemeral --port 0" \
-        --errors tests/conformance/errors.reachable $(BESIDES:%=--besides %) $(SCENARIOS) && \
-    $(SUITE) groups $(B)/bin/conformance $(CLOCK:%=--clock %) --part --start "$(B)/bin/dohle --ephemeral --port 0 $(GROUP_SETTINGS)" \
-        $(GROUP_SCENARIOS) && \
-    $(SUITE) transactions $(B)/bin/conformance $(CLOCK:%=--clock %) --part \
-        --start "$(B)/bin/dohle --ephemeral --port 0 $(TRANSACTION_SETTINGS)" $(TRANSACTION_SCENARIOS) && \
-    $(SUITE) disk $(B)/bin/conformance $(CLOCK:%=--clock %) --part \
-        --start '$(B)/bin/dohle --data $$FOLDER/data --port $$PORT $$OVERRIDES $(DISK_SETTINGS)' $(DISK_SCENARIOS)
+PLAY            = $(B)/bin/conformance $(CLOCK:%=--clock %)
 
-unit: $(TESTS) ## Run the unit tests
+.PHONY: $(UNIT_SUITES) $(SCENARIO_SUITES)
+$(UNIT_SUITES): run-%: $(B)/bin/%
+	$(Q)$(SUITE) $* $(B)/bin/$*
+
+run-conformance:
+	$(Q)$(SUITE) conformance $(PLAY) --start "$(B)/bin/dohle --ephemeral --port 0" --errors tests/conformance/errors.reachable \
+	    $(BESIDES:%=--besides %) $(SCENARIOS)
+
+run-groups:
+	$(Q)$(SUITE) groups $(PLAY) --part --start "$(B)/bin/dohle --ephemeral --port 0 $(GROUP_SETTINGS)" $(GROUP_SCENARIOS)
+
+run-transactions:
+	$(Q)$(SUITE) transactions $(PLAY) --part --start "$(B)/bin/dohle --ephemeral --port 0 $(TRANSACTION_SETTINGS)" $(TRANSACTION_SCENARIOS)
+
+run-disk:
+	$(Q)$(SUITE) disk $(PLAY) --part --start '$(B)/bin/dohle --data $$FOLDER/data --port $$PORT $$OVERRIDES $(DISK_SETTINGS)' $(DISK_SCENARIOS)
+
+$(SCENARIO_SUITES): $(B)/bin/dohle $(B)/bin/conformance $(CLOCK)
+
+unit: libraries ## Run the unit tests
+	+$(Q)$(PARALLEL) $(TESTS)
 	$(Q)$(SUITE) --start
-	$(Q)$(RUN_UNITS)
+	+$(Q)$(PARALLEL) $(UNIT_SUITES)
 	$(Q)$(SUITE) --total
 
 $(B)/clock.so: tests/crash/clock.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) -shared -fPIC -o $@ $< -ldl
 
-scenarios: all $(CLOCK) $(B)/bin/conformance ## Run the scenarios, without the units
+scenarios: all ## Run the scenarios, without the units
 	$(Q)$(SUITE) --start
-	$(Q)$(RUN_SCENARIOS)
+	+$(Q)$(PARALLEL) $(SCENARIO_SUITES)
 	$(Q)$(SUITE) --total
 
 mutate: ## See that the tests notice each fault of tests/mutants (hours)
@@ -160,13 +182,12 @@ mutate: ## See that the tests notice each fault of tests/mutants (hours)
 
 .PHONY: scenarios mutate
 
-tests: $(TESTS) $(TOOLS) $(CLOCK) ## Build the tests and do not run them
+tests: libraries ## Build the tests and do not run them
+	+$(Q)$(PARALLEL) $(B)/bin/dohle $(TESTS) $(TOOLS) $(CLOCK)
 
-test: all ## Run all quick tests: units, conformance with Apache Kafka's answers, the clients that this machine has
-	$(Q)$(MAKE) --no-print-directory tests
+test: tests ## Run all quick tests: units, conformance with Apache Kafka's answers, the clients that this machine has
 	$(Q)$(SUITE) --start
-	$(Q)$(RUN_UNITS)
-	$(Q)$(RUN_SCENARIOS)
+	+$(Q)$(PARALLEL) $(SCENARIO_SUITES) $(UNIT_SUITES)
 	$(Q)if command -v python3 >/dev/null; then $(SUITE) clients tests/clients/run --quick --binary $(B)/bin/dohle; fi
 	$(Q)$(SUITE) --total
 
@@ -174,7 +195,7 @@ test: all ## Run all quick tests: units, conformance with Apache Kafka's answers
 check: ## Run the tests under sanitizers, static analysis, layering
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(SUITE) --start
-	$(Q)$(SUITE) sanitizers $(MAKE) --no-print-directory SAN=address,undefined WERROR=1 sanitized
+	+$(Q)$(SUITE) sanitizers $(MAKE) --no-print-directory SAN=address,undefined WERROR=1 sanitized
 	$(Q)if command -v python3 >/dev/null; then \
 	    $(SUITE) fuzz-seeds $(MAKE) --no-print-directory SAN=address,undefined WERROR=1 fuzz-replay; fi
 	$(Q)if command -v python3 >/dev/null; then $(SUITE) hostile tests/hostile/run --quick --binary $(B)/bin/dohle; fi
@@ -189,10 +210,9 @@ CPPCHECK = cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable
            --suppress=missingIncludeSystem --suppressions-list=tests/cppcheck.suppressions -I. -I$(B)/gen -j2
 
 .PHONY: sanitized
-sanitized: all $(TESTS) $(TOOLS)
+sanitized: tests
 	$(Q)$(SUITE) --start
-	$(Q)$(RUN_UNITS)
-	$(Q)$(RUN_SCENARIOS)
+	+$(Q)$(PARALLEL) $(SCENARIO_SUITES) $(UNIT_SUITES)
 	$(Q)$(SUITE) --total
 
 # Kafka's answers are data beside the scenarios; a recording of scenarios that did not change gives the same files.

@@ -32,6 +32,10 @@ class Kind:
     def prepared(self):
         return not self._prepare or (self.stamp.exists() and self.stamp.read_text() == self._digest())
 
+    def takes_long(self):
+        """It is slow, or much is compiled for it: it begins before others."""
+        return self.slow or not {"cargo", "g++"}.isdisjoint(self.needs)
+
     def prepare(self):
         self.target.mkdir(parents=True, exist_ok=True)
         for command, folder, *environment in self._prepare(self.target):
