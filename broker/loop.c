@@ -141,13 +141,6 @@ static int64_t busy_ns(struct loop *loop)
     return (int64_t)(uv_hrtime() - uv_metrics_idle_time(&loop->uv));
 }
 
-static int64_t thread_cpu_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
 static bool loop_has_time(struct turn *turn)
 {
     struct loop *loop = CONTAINER_OF(turn, struct loop, turn);
@@ -168,7 +161,7 @@ static void turn_end_cb(uv_prepare_t *prepare)
     if (loop->flush_output != NULL)
         loop->flush_output(loop);
     loop_did(&loop->turn, "sending answers");
-    turn_times_end(&loop->times, busy_ns(loop), thread_cpu_ns);
+    turn_times_end(&loop->times, busy_ns(loop), thread_clock_now, &loop->thread_clock);
 }
 
 void loop_signaled(struct loop *loop)
@@ -179,7 +172,7 @@ void loop_signaled(struct loop *loop)
 void loop_begin(struct loop *loop, struct broker *broker)
 {
     loop->broker = broker;
-    turn_times_begin(&loop->times, busy_ns(loop), thread_cpu_ns());
+    turn_times_begin(&loop->times, busy_ns(loop), thread_clock_now(&loop->thread_clock));
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------------------- */
@@ -200,6 +193,7 @@ void loop_init(struct loop *loop)
     };
     char threads[12];
     snprintf(threads, sizeof threads, "%d", LOOP_THREADS);
+    thread_clock_open(&loop->thread_clock);
     setenv("UV_THREADPOOL_SIZE", threads, 1);
     ASSERT(uv_loop_init(&loop->uv) == 0);
     ASSERT(uv_loop_configure(&loop->uv, UV_METRICS_IDLE_TIME) == 0);
@@ -233,4 +227,5 @@ void loop_close(struct loop *loop)
         ;
     ASSERT(loop->busy_workers == 0);
     ASSERT(uv_loop_close(&loop->uv) == 0);
+    thread_clock_close(&loop->thread_clock);
 }

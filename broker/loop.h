@@ -44,6 +44,7 @@ struct loop {
     uv_idle_t again;  /* active: the loop does not wait, a connection has more to send */
     struct turn turn; /* env.turn */
     struct turn_times times;
+    struct thread_clock thread_clock;
     struct broker *broker;                   /* NULL until it is open */
     void (*flush_output)(struct loop *loop); /* at each turn's end, after the broker's; may be NULL */
     void *server;                            /* of flush_output's owner */

@@ -97,11 +97,11 @@ static void say_stopped(const struct turn_times *times)
 {
     const struct turn_time *longest = &times->longest, *worked = &times->longest_cpu;
     LOG_INFO("Stopped",
-             "long_turns=%" PRId64 " longest_turn_us=%" PRId64 " cpu_us=%" PRId64
+             "long_turns=%" PRId64 " longest_turn_us=%" PRId64 " cpu_us=%" PRId64 " ready_us=%" PRId64
              " longest_piece=\"%s\" piece_us=%" PRId64 " longest_turn_cpu_us=%" PRId64
              " longest_piece=\"%s\" piece_us=%" PRId64,
-             times->long_count, longest->took_ns / 1000, longest->cpu_ns / 1000, longest->piece,
-             longest->piece_ns / 1000, worked->cpu_ns / 1000, worked->piece, worked->piece_ns / 1000);
+             times->long_count, longest->took_ns / 1000, longest->cpu_ns / 1000, longest->ready_ns / 1000,
+             longest->piece, longest->piece_ns / 1000, worked->cpu_ns / 1000, worked->piece, worked->piece_ns / 1000);
 }
 
 /* Serve until a signal stops it. False: it could not begin. */
