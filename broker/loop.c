@@ -8,7 +8,8 @@
  * Turns are measured, without what the loop waits in them: it is what a client may have to wait for others.
  *
  * The pool. Each job kind has its share of threads; a job that finds none free waits in its kind's queue. Completion
- * comes back through libuv on the loop's thread. */
+ * comes back through libuv on the loop's thread. What cleans up has a thread of its own, which gives way to all others.
+ */
 #include "loop.h"
 
 #include "broker.h"
@@ -53,22 +54,48 @@ static void env_random(struct env *env, void *bytes, size_t size)
 static void start_jobs(struct loop *loop, enum job_kind kind);
 static void loop_did(struct turn *turn, const char *what);
 
-static void worker_work(uv_work_t *work)
+static void worker_done(struct loop_worker *worker, bool canceled)
 {
-    struct loop_worker *worker = CONTAINER_OF(work, struct loop_worker, work);
-    worker->job->work(worker->job);
-}
-
-static void worker_done(uv_work_t *work, int status)
-{
-    struct loop_worker *worker = CONTAINER_OF(work, struct loop_worker, work);
     struct job *job = worker->job;
     worker->job = NULL;
     worker->loop->busy_workers--;
     const char *name = job->name;
-    job->done(job, status == UV_ECANCELED);
+    job->done(job, canceled);
     loop_did(&worker->loop->turn, name);
     start_jobs(worker->loop, worker->kind);
+}
+
+static void pool_work(uv_work_t *work)
+{
+    struct job *job = CONTAINER_OF(work, struct loop_worker, work)->job;
+    job->work(job);
+}
+
+static void pool_done(uv_work_t *work, int status)
+{
+    worker_done(CONTAINER_OF(work, struct loop_worker, work), status == UV_ECANCELED);
+}
+
+static void quiet_work(void *context)
+{
+    struct loop_worker *worker = context;
+    worker->job->work(worker->job);
+    uv_async_send(&worker->loop->quiet_done);
+}
+
+static void quiet_done(uv_async_t *async)
+{
+    struct loop *loop = CONTAINER_OF(async, struct loop, quiet_done);
+    uv_unref((uv_handle_t *)async);
+    worker_done(loop->quiet_worker, false);
+}
+
+static void work_quietly(struct loop_worker *worker)
+{
+    struct loop *loop = worker->loop;
+    loop->quiet_worker = worker;
+    uv_ref((uv_handle_t *)&loop->quiet_done);
+    quiet_thread_do(&loop->quiet, quiet_work, worker);
 }
 
 static void start_jobs(struct loop *loop, enum job_kind kind)
@@ -81,7 +108,10 @@ static void start_jobs(struct loop *loop, enum job_kind kind)
         list_remove(&job->queue);
         worker->job = job;
         loop->busy_workers++;
-        ASSERT(uv_queue_work(&loop->uv, &worker->work, worker_work, worker_done) == 0);
+        if (kind == JOB_CLEANUP)
+            work_quietly(worker);
+        else
+            ASSERT(uv_queue_work(&loop->uv, &worker->work, pool_work, pool_done) == 0);
     }
 }
 
@@ -192,7 +222,7 @@ void loop_init(struct loop *loop)
         .turn = {.has_time = loop_has_time,     .did = loop_did},
     };
     char threads[12];
-    snprintf(threads, sizeof threads, "%d", LOOP_THREADS);
+    snprintf(threads, sizeof threads, "%d", LOOP_THREADS - LOOP_CLEANUP_THREADS);
     thread_clock_open(&loop->thread_clock);
     setenv("UV_THREADPOOL_SIZE", threads, 1);
     ASSERT(uv_loop_init(&loop->uv) == 0);
@@ -209,6 +239,8 @@ void loop_init(struct loop *loop)
             worker->kind = (enum job_kind)kind;
         }
     }
+    quiet_thread_init(&loop->quiet);
+    ASSERT(uv_async_init(&loop->uv, &loop->quiet_done, quiet_done) == 0);
     uv_timer_init(&loop->uv, &loop->wake);
     uv_idle_init(&loop->uv, &loop->again);
     uv_prepare_init(&loop->uv, &loop->turn_end);
@@ -216,6 +248,7 @@ void loop_init(struct loop *loop)
     /* sockets and jobs keep the loop going, not these */
     uv_unref((uv_handle_t *)&loop->wake);
     uv_unref((uv_handle_t *)&loop->turn_end);
+    uv_unref((uv_handle_t *)&loop->quiet_done);
 }
 
 void loop_close(struct loop *loop)
@@ -226,6 +259,9 @@ void loop_close(struct loop *loop)
     while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0)
         ;
     ASSERT(loop->busy_workers == 0);
+    quiet_thread_close(&loop->quiet);
+    uv_close((uv_handle_t *)&loop->quiet_done, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
     ASSERT(uv_loop_close(&loop->uv) == 0);
     thread_clock_close(&loop->thread_clock);
 }

@@ -4,6 +4,7 @@
 #define DOHLE_BROKER_LOOP_H
 
 #include "env.h"
+#include "quiet_thread.h"
 #include "turn_times.h"
 
 #include <uv.h>
@@ -15,7 +16,7 @@ struct loop;
  * that take long, never keep them waiting. */
 #define LOOP_FLUSH_THREADS   2
 #define LOOP_READ_THREADS    2
-#define LOOP_CLEANUP_THREADS 1
+#define LOOP_CLEANUP_THREADS 1 /* the quiet one */
 #define LOOP_CHECK_THREADS   2
 #define LOOP_LONG_THREADS    1
 #define LOOP_MAKE_THREADS    1 /* their order counts */
@@ -38,6 +39,9 @@ struct loop {
     struct list waiting[JOB_KINDS]; /* struct job */
     struct loop_worker workers[LOOP_THREADS];
     int busy_workers;
+    struct quiet_thread quiet;
+    uv_async_t quiet_done;
+    struct loop_worker *quiet_worker; /* whose job it does, or did last */
     uv_timer_t wake;
     int64_t wake_ms; /* monotonic; INT64_MAX: not wanted */
     uv_prepare_t turn_end;

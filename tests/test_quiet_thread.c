@@ -1,0 +1,78 @@
+/* The thread that gives way. */
+#include "broker/quiet_thread.h"
+#include "protocol/base.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct told {
+    atomic_int count;
+    int priority;
+};
+
+static void tell(void *context)
+{
+    struct told *told = context;
+#ifdef __linux__
+    told->priority = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid));
+#endif
+    atomic_fetch_add(&told->count, 1);
+}
+
+static void what_is_given_is_done_before_the_end(void **state)
+{
+    (void)state;
+    struct quiet_thread quiet;
+    struct told told = {0};
+    quiet_thread_init(&quiet);
+    for (int given = 1; given <= 100; given++) {
+        quiet_thread_do(&quiet, tell, &told);
+        while (given < 100 && atomic_load(&told.count) < given)
+            ;
+    }
+    quiet_thread_close(&quiet);
+    assert_int_equal(told.count, 100);
+}
+
+static void it_asks_for_less_than_others(void **state)
+{
+    (void)state;
+#ifdef __linux__
+    struct quiet_thread quiet;
+    struct told told = {0};
+    int ours = getpriority(PRIO_PROCESS, 0);
+    quiet_thread_init(&quiet);
+    quiet_thread_do(&quiet, tell, &told);
+    quiet_thread_close(&quiet);
+    assert_int_equal(told.priority, ours > 10 ? ours : 10);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), ours);
+#else
+    skip();
+#endif
+}
+
+static void it_need_not_begin(void **state)
+{
+    (void)state;
+    struct quiet_thread quiet;
+    quiet_thread_init(&quiet);
+    assert_false(quiet.started);
+    quiet_thread_close(&quiet);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_given_is_done_before_the_end),
+        cmocka_unit_test(it_asks_for_less_than_others),
+        cmocka_unit_test(it_need_not_begin),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
