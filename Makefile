@@ -25,7 +25,7 @@ HARDEN   = $(if $(SAN)$(DEBUG),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-pr
 ALL_CFLAGS = -std=c11 $(WARNINGS) $(HARDEN) -fPIE $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
              -D_GNU_SOURCE -DDOHLE_VERSION='"$(VERSION)"' -I$(B)/gen -I. $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) -pie $(if $(SAN),-fsanitize=$(SAN),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) -pthread
-LIBS     = -luv -lz -llz4 -lzstd -lsnappy
+LIBS     = -luv -lz -llz4 -lzstd -lsnappy -lpcre2-8
 ifneq ($(wildcard /lib/ld-musl-*),) # musl has no makecontext()
 LIBS    += -lucontext
 endif

@@ -3,10 +3,10 @@
 #include "api.h"
 #include "broker.h"
 #include "outcome.h"
+#include "pattern.h"
 #include "transaction_coordinator.h"
 #include "transaction_marker.h"
 
-#include <regex.h>
 #include <string.h>
 
 /* ---- WriteTxnMarkers ------------------------------------------------------------------------------------------------ */
@@ -215,37 +215,12 @@ void api_describe_transactions(struct request *request)
 
 /* ---- ListTransactions ----------------------------------------------------------------------------------------------- */
 
-#define PATTERN_BYTES_MAX 1024
-
 struct list_filter {
     const struct kp_list_transactions_request *body;
     uint32_t states; /* a bit for each that is asked for */
     int64_t now_ms;
-    bool has_pattern;
-    regex_t pattern;
+    struct pattern *pattern; /* NULL: any id */
 };
-
-/* Kafka's patterns are RE2's, which take linear time. Of POSIX's those are left out that may take any: references back,
- * and repetitions by number. */
-static bool is_bounded(struct kp_string pattern)
-{
-    for (int32_t i = 0; i < pattern.size; i++) {
-        char next = i + 1 < pattern.size ? pattern.data[i + 1] : '\0';
-        if (pattern.data[i] == '\0' || pattern.data[i] == '{' ||
-            (pattern.data[i] == '\\' && next >= '1' && next <= '9'))
-            return false;
-        i += pattern.data[i] == '\\';
-    }
-    return pattern.size <= PATTERN_BYTES_MAX;
-}
-
-static bool compile(struct request *request, struct kp_string pattern, struct list_filter *filter)
-{
-    const char *whole = arena_printf(&request->arena, "^(%.*s)$", (int)pattern.size, pattern.data);
-    filter->has_pattern =
-        whole && is_bounded(pattern) && regcomp(&filter->pattern, whole, REG_EXTENDED | REG_NOSUB) == 0;
-    return filter->has_pattern;
-}
 
 static bool has_producer_id(const struct kp_list_transactions_request *body, int64_t id)
 {
@@ -265,7 +240,7 @@ static bool matches(const struct list_filter *filter, const struct transaction *
     if (body->duration_filter >= 0 && filter->now_ms - fields->start_ms <= body->duration_filter)
         return false;
     return has_producer_id(body, fields->producer.id) &&
-           (!filter->has_pattern || regexec(&filter->pattern, transaction->id.data, 0, NULL, 0) == 0);
+           (!filter->pattern || pattern_matches(filter->pattern, transaction->id.data, (size_t)transaction->id.size));
 }
 
 /* False: no memory. */
@@ -311,10 +286,13 @@ void api_list_transactions(struct request *request)
     struct broker *broker = request->broker;
     struct kp_list_transactions_response response = kp_list_transactions_response_default;
     struct list_filter filter = {.body = body, .now_ms = broker->env->now(broker->env).wall_ms};
+    struct kp_string pattern = body->transactional_id_pattern;
     bool fits = true;
+    if (pattern.size > 0)
+        filter.pattern = pattern_new(PATTERN_RE2, pattern.data, (size_t)pattern.size);
     if (!coordinator_all_loaded(broker->transactions->executor))
         response.error_code = KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
-    else if (body->transactional_id_pattern.size > 0 && !compile(request, body->transactional_id_pattern, &filter))
+    else if (pattern.size > 0 && !filter.pattern)
         response.error_code = KAFKA_INVALID_REGULAR_EXPRESSION;
     else
         fits = take_states(request, &filter, &response) && list_all(request, &filter, &response);
@@ -322,6 +300,5 @@ void api_list_transactions(struct request *request)
         request_respond(request, &response);
     else
         request_close(request, NO_MEMORY);
-    if (filter.has_pattern)
-        regfree(&filter.pattern);
+    pattern_free(filter.pattern);
 }

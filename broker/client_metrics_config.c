@@ -2,7 +2,8 @@
  * resource_settings.h.
  *
  * `match` is a list of NAME=PATTERN, where the name is one of what is known of a client, and the pattern a regular
- * expression of Java. Here it is only seen to be whole, so that what Kafka refuses as half an expression is refused. */
+ * expression of Java. */
+#include "pattern.h"
 #include "resource_settings.h"
 
 #include <string.h>
@@ -23,29 +24,11 @@ static const struct resource_setting settings[] = {
      .documentation = "Prefixes of the names of what they push; * stands for all, none for no."         },
 };
 
-/* Groups and classes closed, nothing to repeat missing, no backslash at the end. */
-static bool is_whole_pattern(const char *text, size_t size)
+static bool is_pattern(const char *text, size_t size)
 {
-    int depth = 0;
-    bool in_class = false, repeatable = false;
-    for (size_t i = 0; i < size; i++) {
-        char c = text[i];
-        bool repeats = !in_class && strchr("*+?", c) != NULL;
-        if (repeats && !repeatable && !(c == '?' && i > 0 && text[i - 1] == '('))
-            return false;
-        if (c == '\\' && ++i == size)
-            return false;
-        if (c == '[')
-            in_class = true;
-        else if (c == ']')
-            in_class = false;
-        else if (c == '(' && !in_class)
-            depth++;
-        else if (c == ')' && !in_class && --depth < 0)
-            return false;
-        repeatable = in_class || strchr("(|", c) == NULL;
-    }
-    return depth == 0 && !in_class && size > 0;
+    struct pattern *pattern = size == 0 ? NULL : pattern_new(PATTERN_JAVA, text, size);
+    pattern_free(pattern);
+    return pattern != NULL;
 }
 
 static bool is_selector(const char *item, size_t size)
@@ -60,7 +43,7 @@ static bool is_selector(const char *item, size_t size)
     for (size_t i = 0; i < COUNT_OF(names) && !known; i++)
         known = strlen(names[i]) == name_size && memcmp(names[i], item, name_size) == 0;
     return known && equals != NULL && memchr(equals + 1, '=', pattern_size) == NULL &&
-           is_whole_pattern(equals + 1, pattern_size);
+           is_pattern(equals + 1, pattern_size);
 }
 
 static struct outcome check_match(const struct topic_overrides *overrides, const struct config *config,

@@ -1,13 +1,12 @@
-/* See telemetry.h. The rules are those of Kafka's ClientMetricsManager. Patterns are Java's in Kafka and extended
- * regular expressions of POSIX here: one that these do not know matches no client. */
+/* See telemetry.h. The rules are those of Kafka's ClientMetricsManager. */
 #include "telemetry.h"
 
 #include "../protocol/crc32c.h"
 #include "broker.h"
 #include "config_value.h"
 #include "limits.h"
+#include "pattern.h"
 
-#include <regex.h>
 #include <string.h>
 
 #define INTERVAL_MS_DEFAULT 300000
@@ -70,14 +69,11 @@ static const char *attribute(struct request *request, struct kp_uuid id, const c
     return config_list_has("client_source_port", name, size) && port != NULL ? port + 1 : NULL;
 }
 
-static bool matches_pattern(struct request *request, const char *pattern, size_t size, const char *text)
+static bool matches_pattern(const char *text_of_pattern, size_t size, const char *text)
 {
-    regex_t regex;
-    const char *whole = arena_printf(&request->arena, "^(%.*s)$", (int)size, pattern);
-    if (whole == NULL || text == NULL || regcomp(&regex, whole, REG_EXTENDED | REG_NOSUB) != 0)
-        return false;
-    bool matches = regexec(&regex, text, 0, NULL, 0) == 0;
-    regfree(&regex);
+    struct pattern *pattern = text == NULL ? NULL : pattern_new(PATTERN_JAVA, text_of_pattern, size);
+    bool matches = pattern != NULL && pattern_matches(pattern, text, strlen(text));
+    pattern_free(pattern);
     return matches;
 }
 
@@ -90,7 +86,7 @@ static bool matches(struct request *request, struct kp_uuid id, const char *list
         const char *equals = memchr(item, '=', size);
         size_t name_size = equals == NULL ? size : (size_t)(equals - item);
         if (equals == NULL ||
-            !matches_pattern(request, equals + 1, size - name_size - 1, attribute(request, id, item, name_size)))
+            !matches_pattern(equals + 1, size - name_size - 1, attribute(request, id, item, name_size)))
             return false;
     }
     return true;
