@@ -13,7 +13,7 @@
 #include <pcre2.h>
 #include <string.h>
 
-#define WORKSPACE_INTS 3000 /* two or three for each state that the expression may be in at once */
+#define WORKSPACE_INTS 1000 /* two or three for each state that the expression may be in at once */
 #define HEAP_KIB       1024
 #define DEPTH_MAX      100
 #define RE2_REPEAT_MAX 1000
