@@ -13,6 +13,7 @@
 #include "loop.h"
 
 #include "broker.h"
+#include "thread_priority.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -65,8 +66,13 @@ static void worker_done(struct loop_worker *worker, bool canceled)
     start_jobs(worker->loop, worker->kind);
 }
 
+/* The pool's threads inherit from the loop's, which comes first. */
 static void pool_work(uv_work_t *work)
 {
+    static _Thread_local bool begun;
+    if (!begun)
+        thread_priority_set(THREAD_USUAL);
+    begun = true;
     struct job *job = CONTAINER_OF(work, struct loop_worker, work)->job;
     job->work(job);
 }
@@ -202,6 +208,7 @@ void loop_signaled(struct loop *loop)
 void loop_begin(struct loop *loop, struct broker *broker)
 {
     loop->broker = broker;
+    thread_priority_set(THREAD_FIRST);
     turn_times_begin(&loop->times, busy_ns(loop), thread_clock_now(&loop->thread_clock));
 }
 

@@ -1,37 +1,17 @@
-/* A thread for work that keeps a CPU busy for long: compaction, removal, moves of logs.
- *
- * Where there are fewer CPUs than threads that want one, whoever wakes up for a client may find the CPUs taken, and
- * waits until the system takes one away: with equal rights about 3 ms on Linux. So this thread asks for less than
- * others have (nice 10), which a thread can do for itself alone and cannot undo without privileges: thus it is no
- * thread of the pool, which does other things too. It is not the least there is: then it might hold a lock of the
- * process's memory, that all of its threads want, and not run for as long as some other program does. Elsewhere than on
- * Linux, where priorities are those of processes, it is a thread like others. */
+/* A thread for work that keeps a CPU busy for long: compaction, removal, moves of logs. It asks for less than other
+ * threads have (thread_priority.c), which it could not undo without privileges: thus it is no thread of the pool, which
+ * does other things too. */
 #include "quiet_thread.h"
 
 #include "../protocol/base.h"
+#include "thread_priority.h"
 
 #include <stddef.h>
-#ifdef __linux__
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-
-#define NICE 10
-
-static void give_way(void)
-{
-#ifdef __linux__
-    id_t thread = (id_t)syscall(SYS_gettid);
-    if (getpriority(PRIO_PROCESS, thread) < NICE)
-        (void)setpriority(PRIO_PROCESS, thread, NICE); /* refused, it works as others do */
-#endif
-}
 
 static void *run(void *context)
 {
     struct quiet_thread *quiet = context;
-    give_way();
+    thread_priority_set(THREAD_YIELDS);
     pthread_mutex_lock(&quiet->mutex);
     for (;;) {
         while (quiet->work == NULL && !quiet->stopping)

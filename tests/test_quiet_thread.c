@@ -1,5 +1,6 @@
-/* The thread that gives way. */
+/* Priorities of threads, and the one that gives way. */
 #include "broker/quiet_thread.h"
+#include "broker/thread_priority.h"
 #include "protocol/base.h"
 
 #include <setjmp.h>
@@ -58,6 +59,23 @@ static void it_asks_for_less_than_others(void **state)
 #endif
 }
 
+/* Without privileges nobody comes first. */
+static void what_one_has_for_coming_first_is_taken_back(void **state)
+{
+    (void)state;
+#ifdef __linux__
+    if (getpriority(PRIO_PROCESS, 0) != 0)
+        skip();
+    thread_priority_set(THREAD_FIRST);
+    int first = getpriority(PRIO_PROCESS, 0);
+    assert_true(first == 0 || first == -5);
+    thread_priority_set(THREAD_USUAL);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), 0);
+#else
+    skip();
+#endif
+}
+
 static void it_need_not_begin(void **state)
 {
     (void)state;
@@ -72,6 +90,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_given_is_done_before_the_end),
         cmocka_unit_test(it_asks_for_less_than_others),
+        cmocka_unit_test(what_one_has_for_coming_first_is_taken_back),
         cmocka_unit_test(it_need_not_begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
