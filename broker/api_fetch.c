@@ -39,6 +39,7 @@ struct fetch_read {
     int32_t diverging_epoch;
     int64_t diverging_end_offset; /* -1: not diverging */
     bool unknown;                 /* topic or partition, since before the request */
+    bool too_large;               /* the first batch, for what the limits leave, though they leave some */
     struct log_slice slice;
     aborted_transaction *aborted; /* which a reader of committed records has to leave out of the slice */
     int32_t aborted_count, aborted_capacity;
@@ -215,6 +216,8 @@ static bool read_item(struct fetch *fetch, struct fetch_read *read, struct fetch
     read->high_watermark = log_high_watermark(partition->log);
     read->last_stable_offset = log_last_stable_offset(partition->log);
     read->log_start_offset = log_start_offset(partition->log);
+    read->too_large =
+        read->slice.segment == NULL && item->fetch_offset < read->last_stable_offset && bytes_left(fetch, read) > 0;
     return true;
 }
 
@@ -310,8 +313,9 @@ static void fill_partition(const struct fetch *fetch, struct fetch_read *read,
     answer->log_start_offset = read->log_start_offset;
     answer->diverging_epoch.epoch = read->diverging_epoch;
     answer->diverging_epoch.end_offset = read->diverging_end_offset;
-    /* null says that nobody asked which transactions were aborted; Kafka names an unknown topic's as none */
-    bool committed = fetch->isolation == ISOLATION_READ_COMMITTED && read->error == KAFKA_NONE &&
+    /* null says that nobody asked which transactions were aborted, or of records that do not fit (KIP-74); Kafka names
+     * an unknown topic's as none */
+    bool committed = fetch->isolation == ISOLATION_READ_COMMITTED && read->error == KAFKA_NONE && !read->too_large &&
                      read->diverging_end_offset < 0; /* then nothing was read */
     answer->aborted_transactions = read->aborted;
     answer->aborted_transactions_count = committed || read->unknown ? read->aborted_count : -1;

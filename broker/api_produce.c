@@ -407,23 +407,56 @@ static struct log_append *let_wait(struct produce *produce, struct partition *pa
 
 /* ---- transactions --------------------------------------------------------------------------------------------------- */
 
-/* The batch of a partition, when it is part of a transaction. */
-static bool view_transactional(struct record_batch *batch, const partition_data *data)
+static bool zstd_allowed(const struct produce *produce)
+{
+    return produce->request->header.api_version >= 7;
+}
+
+/* Else the append refuses it, whatever else is wrong. */
+static bool is_framed(const struct produce *produce, const partition_data *data)
+{
+    const struct kp_records *records = &data->records;
+    return records->size > 0 && batch_is_framed(records->data, (size_t)records->size, zstd_allowed(produce));
+}
+
+static bool says_transactional(struct record_batch *batch, const partition_data *data)
 {
     const struct kp_records *records = &data->records;
     return records->size > 0 && record_batch_view(batch, records->data, (size_t)records->size) == BATCH_OK &&
            (batch->attributes & BATCH_TRANSACTIONAL) != 0;
 }
 
-/* The one producer of all batches that are part of a transaction. */
+/* The batch of a partition, when it can be part of a transaction. */
+static bool view_transactional(const struct produce *produce, struct record_batch *batch, const partition_data *data)
+{
+    return says_transactional(batch, data) && batch->producer_id >= 0 && is_framed(produce, data);
+}
+
+/* Does some batch say that it is part of a transaction, wherever it is for? */
+static bool any_says_transactional(const struct produce *produce)
+{
+    struct record_batch batch;
+    for (int32_t t = 0; t < produce->topics_count; t++) {
+        const topic_data *topic = &produce->topics[t];
+        for (int32_t p = 0; p < topic->partition_data_count; p++) {
+            if (says_transactional(&batch, &topic->partition_data[p]))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The one producer of all batches that are part of a transaction, of those for partitions that exist. */
 static enum kafka_error find_producer(const struct produce *produce, struct producer_epoch *producer)
 {
     struct record_batch batch;
+    enum kafka_error error;
     *producer = PRODUCER_EPOCH_NONE;
     for (int32_t t = 0; t < produce->topics_count; t++) {
         const topic_data *topic = &produce->topics[t];
         for (int32_t p = 0; p < topic->partition_data_count; p++) {
-            if (!view_transactional(&batch, &topic->partition_data[p]))
+            const partition_data *data = &topic->partition_data[p];
+            if (!find_partition(produce, topic, data->index, &error) || !view_transactional(produce, &batch, data))
                 continue;
             bool is_first = producer->id < 0;
             if (!is_first && (producer->id != batch.producer_id || producer->epoch != batch.producer_epoch))
@@ -447,7 +480,7 @@ static bool add_partitions(struct produce *produce)
         for (int32_t p = 0; p < topic->partition_data_count; p++) {
             enum kafka_error error;
             const struct partition *partition = find_partition(produce, topic, topic->partition_data[p].index, &error);
-            if (partition != NULL && view_transactional(&batch, &topic->partition_data[p]))
+            if (partition != NULL && view_transactional(produce, &batch, &topic->partition_data[p]))
                 items[count++] = (struct transaction_partition){kp_string_of(partition->topic->name), partition->index};
         }
     }
@@ -470,12 +503,12 @@ static enum kafka_error begin_transactional(struct produce *produce)
     struct request *request = produce->request;
     const struct kp_produce_request *body = request->body;
     struct producer_epoch producer;
-    enum kafka_error error = find_producer(produce, &producer);
-    if (producer.id < 0)
-        return error;
+    if (!any_says_transactional(produce))
+        return KAFKA_NONE;
     if (body->transactional_id.size < 0)
         return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-    if (error != KAFKA_NONE)
+    enum kafka_error error = find_producer(produce, &producer);
+    if (error != KAFKA_NONE || producer.id < 0)
         return error;
     log_store_write(request->broker->store); /* what came before it counts for the checks */
     produce->is_transactional = true;
@@ -513,20 +546,41 @@ static bool check_transaction(struct produce *produce, const struct partition *p
                               partition_response *response)
 {
     struct record_batch batch;
-    if (!produce->is_transactional || !view_transactional(&batch, data))
+    if (!produce->is_transactional || !view_transactional(produce, &batch, data))
         return true;
     enum kafka_error error = transaction_guard_check(&produce->guard, partition);
-    if (error != KAFKA_NONE) {
-        refuse_partition(response, error);
-        response->error_message = kp_string_of(transaction_sentence(error));
-        return false;
-    }
-    error = produce->guard.client == TRANSACTION_CLIENT_ADDS ? check_first_sequence(partition, &batch) : KAFKA_NONE;
+    refuse_partition(response, error);
+    response->error_message = kp_string_of(transaction_sentence(error));
+    return error == KAFKA_NONE;
+}
+
+/* False: the response says that the batch cannot be the producer's first one there. */
+static bool check_sequence(struct produce *produce, const struct partition *partition, const partition_data *data,
+                           partition_response *response)
+{
+    struct record_batch batch;
+    if (!produce->is_transactional || produce->guard.client != TRANSACTION_CLIENT_ADDS ||
+        !view_transactional(produce, &batch, data))
+        return true;
+    enum kafka_error error = check_first_sequence(partition, &batch);
     if (error == KAFKA_NONE)
         return true;
     refuse_partition(response, error);
     response->log_start_offset = log_start_offset(partition->log);
     return false;
+}
+
+/* What Kafka asks before it appends, in its order. False: the response says why it is refused. */
+static bool check_partition(struct produce *produce, const struct partition *partition, const partition_data *data,
+                            partition_response *response)
+{
+    if (!check_transaction(produce, partition, data, response))
+        return false;
+    if ((produce->acks < -1 || produce->acks > 1) && is_framed(produce, data)) {
+        refuse_partition(response, KAFKA_INVALID_REQUIRED_ACKS);
+        return false;
+    }
+    return check_sequence(produce, partition, data, response);
 }
 
 /* ---- one after the other -------------------------------------------------------------------------------------------- */
@@ -543,8 +597,6 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
     enum kafka_error error;
     response->index = from->index;
     struct partition *partition = find_partition(produce, topic, from->index, &error);
-    if (partition != NULL && (produce->acks < -1 || produce->acks > 1)) /* Kafka asks where to before how sure */
-        error = KAFKA_INVALID_REQUIRED_ACKS;
     refuse_partition(response, error);
     if (error != KAFKA_NONE) {
         if (verdict != NULL)
@@ -553,7 +605,7 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
     }
     if (verdict == NULL && !load(produce, partition))
         return false;
-    if (!check_transaction(produce, partition, from, response)) {
+    if (!check_partition(produce, partition, from, response)) {
         if (verdict != NULL)
             free(verdict->rebuilt);
         return true;
@@ -562,7 +614,7 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
         .bytes = (uint8_t *)(uintptr_t)from->records.data, /* the frame is ours to write to */
         .size_bytes = from->records.size < 0 ? 0 : (size_t)from->records.size,
         .origin = LOG_APPEND_CLIENT,
-        .zstd_allowed = request->header.api_version >= 7,
+        .zstd_allowed = zstd_allowed(produce),
         .leader_epoch = partition_leader_epoch(partition),
         .now_ms = broker->env->now(broker->env).wall_ms,
         .arena = &request->arena,

@@ -102,7 +102,9 @@ void api_elect_leaders(struct request *request)
                                 .body = body,
                                 .type = (enum election_type)body->election_type,
                                 .response = kp_elect_leaders_response_default};
-    if (body->election_type != ELECTION_PREFERRED && body->election_type != ELECTION_UNCLEAN)
+    if (body->topic_partitions_count == 0) /* nothing to do, so Kafka does not look at the rest */
+        election.refusal = ACCEPTED;
+    else if (body->election_type != ELECTION_PREFERRED && body->election_type != ELECTION_UNCLEAN)
         election.refusal = refused(KAFKA_INVALID_REQUEST, "There is no such type of election.");
     else if (body->timeout_ms <= 0)
         election.refusal = refused(KAFKA_REQUEST_TIMED_OUT, NULL);

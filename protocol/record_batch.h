@@ -209,6 +209,10 @@ struct batch_verdict {
 void batch_validate(struct batch_verdict *verdict, uint8_t *bytes, size_t size, const struct batch_rules *rules,
                     bool zstd_allowed, int64_t now_ms, struct arena *arena, struct record_walk *walk);
 
+/* Is there one whole batch with magic 2, and none behind it, in a codec that may be used? Else batch_validate() refuses
+ * it, and looks no further. */
+bool batch_is_framed(const uint8_t *bytes, size_t size, bool zstd_allowed);
+
 /* A record that is written again is held in memory, so it may not be larger than what a client could have sent without
  * compression: Kafka's default of socket.request.max.bytes. */
 #define REBUILT_RECORD_BYTES_MAX (100 * 1024 * 1024)

@@ -81,6 +81,12 @@ static bool check_frame(struct batch_verdict *verdict, const uint8_t *bytes, siz
     return frame == FRAME_NONE;
 }
 
+bool batch_is_framed(const uint8_t *bytes, size_t size, bool zstd_allowed)
+{
+    struct batch_verdict verdict = {0};
+    return check_frame(&verdict, bytes, size, zstd_allowed);
+}
+
 /* ---- 2. and 3. batch and header -------------------------------------------------------------------------------- */
 
 static bool check_header(struct batch_verdict *verdict, const struct record_batch *batch,

@@ -1,4 +1,5 @@
 /* The executor of coordinators, as groups see it: shards, reading at start, syncs, and what happens to the topic. */
+#include "lib/case_log.h"
 #include "lib/test_consumer.h"
 
 #include "broker/coord/coord.h"
@@ -133,6 +134,20 @@ static void more_partitions_count_from_the_next_start_on(void **state)
     broker_fixture_restart(&test->broker, broker_fixture_close);
     assert_int_equal(committed(test, moves), -1);
     assert_int_equal(committed(test, stays), 1);
+}
+
+static void records_that_are_passed_over_are_told(void **state)
+{
+    struct test *test = *state;
+    struct case_log log;
+    assert_int_equal(commit(test, "i", 1), KAFKA_NONE);
+    add_partitions(test, 6);
+    case_log_init(&log);
+    broker_fixture_restart(&test->broker, broker_fixture_close);
+    bool told =
+        case_log_has(&log, "belong to another partition now are passed over partition=0 records=1 partitions=6");
+    case_log_release(&log);
+    assert_true(told);
 }
 
 /* Each read of a start fails in turn. */
@@ -455,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_has_the_shard_that_kafka_gives_it),
         TEST(more_partitions_count_from_the_next_start_on),
+        TEST(records_that_are_passed_over_are_told),
         TEST(a_shard_whose_log_cannot_be_read_is_not_served_and_the_others_are),
         TEST(a_key_whose_log_is_offline_has_no_coordinator),
         TEST(a_large_log_is_read_in_parts_and_who_asks_meanwhile_is_told_so),

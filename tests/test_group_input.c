@@ -274,6 +274,20 @@ static void a_protocol_may_be_named_twice(void **state)
     assert_int_equal(heartbeat(test, &second), KAFKA_UNKNOWN_MEMBER_ID);
 }
 
+/* Kafka finds then that no protocol is known to all, and never answers. */
+static void a_protocol_that_is_named_twice_is_taken_when_there_is_no_other(void **state)
+{
+    struct test *test = *state;
+    struct kp_join_group_request_protocols twice[] = {{.name = TEXT("p")}, {.name = TEXT("p")}};
+    struct kp_join_group_response response;
+    struct member member = {.group = TEXT("g")};
+    int32_t id = send_join(&test->peer, &member, twice, 2);
+    broker_fixture_advance(&test->broker, 0);
+    assert_true(test_peer_receive(&test->peer, KP_API_JOIN_GROUP, 5, id, &response));
+    assert_int_equal(response.error_code, KAFKA_NONE);
+    assert_true(kp_string_equal(response.protocol_name, TEXT("p")));
+}
+
 /* ---- metadata ------------------------------------------------------------------------------------------------------- */
 
 /* Whatever it may subscribe to is kept. */
@@ -370,6 +384,7 @@ int main(void)
         TEST(a_member_that_is_to_leave_twice_leaves_once),
         TEST(of_two_assignments_of_a_member_the_last_counts),
         TEST(a_protocol_may_be_named_twice),
+        TEST(a_protocol_that_is_named_twice_is_taken_when_there_is_no_other),
         TEST(a_subscription_that_cannot_be_read_is_one_to_everything),
         TEST(subscriptions_of_several_members_are_one),
         TEST(a_subscription_to_too_many_topics_is_one_to_everything),

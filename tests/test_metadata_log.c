@@ -260,6 +260,8 @@ static void producer_ids_are_never_issued_twice(void **state)
     assert_true(metadata_fixture_open(f, NULL, NULL));
     for (int64_t id = 2000; id < 3001; id++) /* through the end of a block */
         assert_int_equal(init_producer_id(f), id);
+    metadata_fixture_restart(f);
+    assert_int_equal(init_producer_id(f), 4000);
 }
 
 /* ---- durability ----------------------------------------------------------------------------------------------------- */

@@ -122,6 +122,8 @@ static bool better(const struct shared_protocol *a, const struct shared_protocol
     return !b || a->votes > b->votes || (a->votes == b->votes && (a->position & 15) < (b->position & 15));
 }
 
+/* Whoever names a protocol twice counts twice, as in Kafka, so that nobody may have a vote: Kafka then never answers,
+ * here the protocol with the lowest position is as good as another. */
 struct kp_string classic_group_select_protocol(const struct classic_group *classic)
 {
     for (struct hash_node *node = NULL; (node = hash_map_next(&classic->shared, node));)
@@ -134,7 +136,7 @@ struct kp_string classic_group_select_protocol(const struct classic_group *class
     const struct shared_protocol *best = NULL;
     for (struct hash_node *node = NULL; (node = hash_map_next(&classic->shared, node));) {
         const struct shared_protocol *shared = CONTAINER_OF(node, struct shared_protocol, node);
-        if (shared->votes > 0 && better(shared, best))
+        if (better(shared, best))
             best = shared;
     }
     return best ? best->name : KP_NULL_STRING;

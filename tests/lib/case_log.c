@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -34,4 +35,15 @@ void case_log_clear(struct case_log *log)
 {
     assert_int_equal(ftruncate(fileno(log->file), 0), 0);
     (void)lseek(fileno(log->file), 0, SEEK_SET);
+}
+
+bool case_log_has(const struct case_log *log, const char *text)
+{
+    char line[512];
+    bool found = false;
+    rewind(log->file);
+    while (!found && fgets(line, sizeof line, log->file) != NULL)
+        found = strstr(line, text) != NULL;
+    (void)fseek(log->file, 0, SEEK_END); /* the descriptor behind both is written at */
+    return found;
 }

@@ -1,10 +1,11 @@
 /* See random_scenario.h.
  *
  * A scenario has two topics, $t with two partitions and $u with one, a group $g whose member $member may be there, and
- * a producer id $pid. Requests are made from the tables of their messages, field by field: what a field of that name
- * may hold stands in `fields` below, mostly right and sometimes a little wrong; others hold small numbers. Left out on
- * purpose is what dohle does otherwise on purpose (one partition twice, unknown isolation levels, transactions) and
- * what waits for long, and what Kafka never answers (AlterConfigs of one resource twice). */
+ * a producer id $pid. One in three is about transactions: of the transactional id $x, with the producer id $xid.
+ * Requests are made from the tables of their messages, field by field: what a field of that name may hold stands in
+ * `fields` below, mostly right and sometimes a little wrong; others hold small numbers. Left out on purpose is what
+ * dohle does otherwise on purpose (one partition twice, unknown isolation levels) and what waits for long, and what
+ * Kafka never answers (AlterConfigs of one resource twice, AddPartitionsToTxn of no transaction). */
 #include "random_scenario.h"
 
 #include <inttypes.h>
@@ -33,10 +34,11 @@ static bool one_in(struct dice *dice, size_t count)
     return below(dice, count) == 0;
 }
 
-/* What is asked: an API as often as it stands here. Kafka's broker hears a moment later of changes of topics. */
+/* What is asked: an API as often as it stands here. What some of them do Kafka goes on with behind its answer: its
+ * broker hears a moment later of changes of topics, and a transaction ends. */
 static const struct asked_api {
     const char *name;
-    bool changes_topics;
+    bool goes_on;
 } apis[] = {
     {"Produce",                     false},
     {"Produce",                     false},
@@ -72,6 +74,32 @@ static const struct asked_api {
     {"DeleteGroups",                false},
     {"InitProducerId",              false},
     {"DescribeClientQuotas",        false},
+};
+
+/* Of a scenario about transactions. Topics stay: Kafka gives those that go their markers whenever it likes. */
+static const struct asked_api transaction_apis[] = {
+    {"Produce",              false},
+    {"Produce",              false},
+    {"Produce",              false},
+    {"AddPartitionsToTxn",   false},
+    {"AddPartitionsToTxn",   false},
+    {"AddOffsetsToTxn",      false},
+    {"TxnOffsetCommit",      false},
+    {"TxnOffsetCommit",      false},
+    {"EndTxn",               true },
+    {"EndTxn",               true },
+    {"InitProducerId",       true },
+    {"DescribeTransactions", false},
+    {"DescribeProducers",    false},
+    {"Fetch",                false},
+    {"Fetch",                false},
+    {"ListOffsets",          false},
+    {"DeleteRecords",        false},
+    {"OffsetCommit",         false},
+    {"OffsetFetch",          false},
+    {"OffsetFetch",          false},
+    {"OffsetDelete",         false},
+    {"DeleteGroups",         false},
 };
 
 #define CHOICES_MAX 10
@@ -182,20 +210,58 @@ static const struct field_choices {
     {"DescribeTopicPartitions", "cursor",                        1, {"null"}                                                                       },
 };
 
-static const struct field_choices *choices_of(const char *api, const char *field)
-{
-    for (size_t i = 0; i < COUNT_OF(fields); i++)
-        if (strcmp(fields[i].field, field) == 0 && (!fields[i].api || strcmp(fields[i].api, api) == 0))
-            return &fields[i];
-    return NULL;
-}
+/* What they hold rather in a scenario about transactions. */
+static const struct field_choices transaction_fields[] = {
+    {NULL,             "transactional_id",              1, {"$x", "\"\"", "\"$unique-other\""}},
+    {NULL,             "transactional_ids",             1, {"$x", "\"\"", "\"$unique-other\""}},
+    {NULL,             "v3_and_below_transactional_id", 1, {"$x", "\"\"", "\"$unique-other\""}},
+    {NULL,             "producer_id",                   1, {"$xid", "$pid", "-1"}             },
+    {NULL,             "v3_and_below_producer_id",      1, {"$xid", "$pid", "-1"}             },
+    {NULL,             "producer_epoch",                2, {"0", "0", "1", "2", "-1"}         },
+    {NULL,             "v3_and_below_producer_epoch",   2, {"0", "0", "1", "2", "-1"}         },
+    {"InitProducerId", "producer_id",                   1, {"-1", "$xid", "$pid"}             },
+    {"InitProducerId", "producer_epoch",                1, {"-1", "0", "1"}                   },
+    {"Produce",
+     "records",                                         3,
+     {"[{producer_id: $xid, producer_epoch: 0, base_sequence: 0, attributes: 16, records: [\"a\"]}]",
+      "[{producer_id: $xid, producer_epoch: 0, base_sequence: 0, attributes: 16, records: [\"a\"]}]",
+      "[{producer_id: $xid, producer_epoch: 1, base_sequence: 0, attributes: 16, records: [\"b\", \"c\"]}]",
+      "[{producer_id: $xid, producer_epoch: 0, base_sequence: 1, attributes: 16, records: [\"a\", \"b\"]}]",
+      "[{producer_id: $xid, producer_epoch: 2, base_sequence: 0, attributes: 16, records: [\"a\"]}]",
+      "[{producer_id: $xid, producer_epoch: 0, base_sequence: 1, records: [\"a\"]}]", "[{records: [\"a\"]}]",
+      "[{producer_id: $pid, producer_epoch: 0, base_sequence: 0, attributes: 16, records: [\"a\"]}]",
+      "[{attributes: 16, records: [\"a\"]}]",
+      "[{producer_id: $pid, producer_epoch: 0, base_sequence: 0, records: [\"a\"]}]"}         },
+};
 
 struct making {
     FILE *file;
     struct dice dice;
+    bool transaction;
     const char *api;
     int16_t version;
 };
+
+/* The row of the API itself goes before the one of any. */
+static const struct field_choices *find_choices(const struct field_choices *rows, size_t count, const char *api,
+                                                const char *field)
+{
+    const struct field_choices *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(rows[i].field, field) != 0)
+            continue;
+        if (rows[i].api ? strcmp(rows[i].api, api) == 0 : !found)
+            found = &rows[i];
+    }
+    return found;
+}
+
+static const struct field_choices *choices_of(const struct making *making, const char *field)
+{
+    const struct field_choices *choices =
+        making->transaction ? find_choices(transaction_fields, COUNT_OF(transaction_fields), making->api, field) : NULL;
+    return choices ? choices : find_choices(fields, COUNT_OF(fields), making->api, field);
+}
 
 static bool is_one_of(const char *name, const char *const *names, size_t count)
 {
@@ -273,7 +339,7 @@ static void put_one(struct making *making, const struct kp_field *field, const s
 
 static void put_field(struct making *making, const struct kp_field *field, int32_t position)
 {
-    const struct field_choices *choices = choices_of(making->api, field->name);
+    const struct field_choices *choices = choices_of(making, field->name);
     bool whole = choices && (choices->choices[0][0] == '[' || strcmp(choices->choices[0], "null") == 0);
     if (!field->array || whole) {
         put_one(making, field, choices, position);
@@ -283,7 +349,8 @@ static void put_field(struct making *making, const struct kp_field *field, int32
         fputs("null", making->file);
         return;
     }
-    int32_t count = one_in(&making->dice, 12) ? 0 : one_in(&making->dice, 4) ? 2 : 1;
+    bool one = strcmp(field->name, "transactions") == 0; /* no two may be the same, and Kafka never answers to none */
+    int32_t count = one ? 1 : one_in(&making->dice, 12) ? 0 : one_in(&making->dice, 4) ? 2 : 1;
     fputc('[', making->file);
     for (int32_t i = 0; i < count; i++) {
         if (i > 0)
@@ -316,9 +383,14 @@ static void put_beginning(struct making *making, uint64_t seed)
             "  topic t partitions 2\n"
             "  topic u\n"
             "  group g\n"
-            "  InitProducerId {}\n"
+            "  InitProducerId {transactional_id: null}\n"
             "    bind pid = producer_id\n",
             seed);
+    if (making->transaction)
+        fputs("  transaction x\n"
+              "  InitProducerId {transactional_id: $x, transaction_timeout_ms: 60000}\n"
+              "    bind xid = producer_id\n",
+              making->file);
     if (one_in(&making->dice, 2))
         fputs("  let member = \"nobody\"\n", making->file);
     else
@@ -337,9 +409,12 @@ char *random_scenario(uint64_t seed, int32_t steps, const struct kp_versions adv
     struct making making = {.file = open_memstream(&text, &size), .dice = {seed}};
     if (!making.file)
         abort();
+    making.transaction = one_in(&making.dice, 3);
     put_beginning(&making, seed);
     while (steps > 0) {
-        const struct asked_api *asked = &apis[below(&making.dice, COUNT_OF(apis))];
+        const struct asked_api *asked = making.transaction
+                                            ? &transaction_apis[below(&making.dice, COUNT_OF(transaction_apis))]
+                                            : &apis[below(&making.dice, COUNT_OF(apis))];
         const struct kp_api *api = player_api(asked->name);
         struct kp_versions versions = advertised[api - kp_apis];
         if (versions.first < api->versions.first)
@@ -355,7 +430,7 @@ char *random_scenario(uint64_t seed, int32_t steps, const struct kp_versions adv
             (int16_t)(versions.first + (int16_t)below(&making.dice, (size_t)(versions.last - versions.first) + 1));
         fprintf(making.file, "  %s v%d ", api->name, making.version);
         put_struct(&making, api->request, 0);
-        fputs(asked->changes_topics ? "\n  pass 300 ms\n" : "\n", making.file);
+        fputs(asked->goes_on ? "\n  pass 300 ms\n" : "\n", making.file);
         steps--;
     }
     if (fclose(making.file) != 0)

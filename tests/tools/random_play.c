@@ -197,6 +197,9 @@ static void print_step(const struct step *step, struct arena *arena)
     case STEP_GROUP:
         printf("  group %s\n", step->name);
         break;
+    case STEP_TRANSACTION:
+        printf("  transaction %s\n", step->name);
+        break;
     case STEP_LET:
         printf("  let %s = %s\n", step->name, value_print(arena, step->value, 0, 0));
         break;
