@@ -26,6 +26,7 @@ class Client:
         self.process = subprocess.Popen([*command, bootstrap], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=log, text=True, start_new_session=True)
         self.lines = queue.Queue()
+        self.patience_s = COMMAND_TIMEOUT_S
         threading.Thread(target=self._read, daemon=True).start()
 
     def __enter__(self):
@@ -68,9 +69,9 @@ class Client:
 
     def _next(self):
         try:
-            line = self.lines.get(timeout=COMMAND_TIMEOUT_S)
+            line = self.lines.get(timeout=self.patience_s)
         except queue.Empty:
-            raise ClientError(f"no answer in {COMMAND_TIMEOUT_S} s") from None
+            raise ClientError(f"no answer in {self.patience_s} s") from None
         if line is None:
             raise ClientError(f"the adapter ended with status {self.process.wait()}")
         answer = json.loads(line)

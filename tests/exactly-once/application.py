@@ -1,5 +1,5 @@
 """A Java program of a check, which tells how far it is and ends when it is told to."""
-from brokers import await_until
+from brokers import PATIENCE_S, await_until
 from client import Client
 
 
@@ -10,6 +10,7 @@ class Application:
 
     def start(self):
         self.client = Client(self.command, self.broker.address(), self.log)
+        self.client.patience_s = PATIENCE_S
         self.count = 0  # what this process has done
         self.stack.callback(self.client.kill)
 
@@ -24,10 +25,10 @@ class Application:
         return self.count
 
     def await_work(self, give, enough):
-        """`give()` gives it work, of which it has done `enough`. A quick application has then done all of it, and waits for more."""
+        """`give()` gives it work, of which it has done `enough`; a quick application may have done all of it."""
         wanted = self.note() + enough
         give()
-        await_until(lambda: self.note() >= wanted, lambda: f"progress {wanted}, now {self.count}")
+        await_until(lambda: self.note() >= wanted, lambda: f"progress {wanted}, now {self.count}", moving=self.note)
 
     def end(self):
         self.client.finish(self.client.begin("end"))

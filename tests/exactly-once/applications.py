@@ -1,4 +1,4 @@
-"""The applications of this folder: each is a Maven project whose classes and jars go to build/exactly-once/NAME, prepared once."""
+"""The applications of this folder: each is a Maven project whose classes and jars go to build/exactly-once/NAME."""
 import os
 import sys
 from pathlib import Path

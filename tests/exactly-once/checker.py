@@ -1,11 +1,12 @@
-"""Transactions under concurrency and kills: writers, copiers and readers of Java and librdkafka, while the broker is killed again and
-again, and the process of librdkafka too. Then all is read, by both, and held against what was noted (history.py)."""
+"""Transactions under concurrency and kills: writers, copiers and readers of Java and librdkafka, while the broker is
+killed again and again, and the process of librdkafka too. Then all is read, by both, and held against what was noted
+(history.py)."""
 import random
 import time
 from contextlib import ExitStack
 
 from applications import java, python
-from brokers import await_until
+from brokers import PATIENCE_S, await_until
 from checks import expect
 from client import Client
 from history import by_place, read_live, read_notes, violations
@@ -22,6 +23,7 @@ class Going:
 
     def __init__(self, command, address, log):
         self.client = Client(command, address, log)
+        self.client.patience_s = PATIENCE_S
         self.progress = {"done": {}, "written": False, "drained": False}
 
     def note(self):
@@ -80,7 +82,8 @@ class Checker:
             self.start("java")
             await_until(lambda: self.counts().get("java-w0"), "topics and a transaction")
             self.start(WORKERS_OF_LIBRDKAFKA)
-            await_until(lambda: all(self.counts().get(f"{WORKERS_OF_LIBRDKAFKA}-{worker}") for worker in "wc"), "librdkafka")
+            await_until(lambda: all(self.counts().get(f"{WORKERS_OF_LIBRDKAFKA}-{worker}") for worker in "wc"),
+                        "a transaction of each worker of librdkafka")
             for number in range(1, kills + 1):
                 self.wait_for_some()
                 time.sleep(self.random.random() * 0.02)  # any moment
@@ -96,16 +99,19 @@ class Checker:
             self.broker.start()
             expect(self.verify("after a clean stop") == read, "the same is read after a clean stop")
             return (f"{kills} kills, {self.restarts} of workers, {self.ended} transactions, {read} records read, "
-                    f"{told['held']} last stable offsets of open ones, slowest start {self.broker.slowest_s * 1000:.0f} ms")
+                    f"{told['held']} last stable offsets of open ones, "
+                    f"slowest start {self.broker.slowest_s * 1000:.0f} ms")
 
     def end(self):
         """Writers first, then the copiers when all is copied."""
         workers = self.going.values()
         for going in workers:
             going.tell("drain")
-        await_until(lambda: self.counts() and all(going.progress["written"] for going in workers), "the writers end")
+        await_until(lambda: self.counts() and all(going.progress["written"] for going in workers), "the writers end",
+                    moving=self.counts)
         self.going["java"].tell("settle")
-        await_until(lambda: self.counts() and self.going["java"].progress["drained"], "all is copied")
+        await_until(lambda: self.counts() and self.going["java"].progress["drained"], "all is copied",
+                    moving=self.counts)
         self.ended = sum(self.counts().values())
         for going in workers:
             going.tell("end")
@@ -120,7 +126,8 @@ class Checker:
         expect(not wrong, f"{when}, {len(wrong)} violations:\n" + "\n".join(wrong[:SHOWN]))
         live = read_live(self.folder / "live")
         for place, records in reading.items():
-            expect(live[place] == records, f"{when}: {place} was read as {len(live[place])} records, is now {len(records)}")
+            expect(live[place] == records,
+                   f"{when}: {place} was read as {len(live[place])} records, is now {len(records)}")
         committed = self.topics.committed("copiers", "a")
         ends = {str(partition): records[-1][0] + 1 for (topic, partition), records in reading.items() if topic == "a"}
         expect(committed == ends, f"{when}: {committed} is committed for the group, not {ends}")

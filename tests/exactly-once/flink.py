@@ -1,5 +1,5 @@
-"""Flink, in one process, with its source and its exactly-once sink of Kafka: the process is killed and goes on with its last checkpoint,
-the broker is killed; the copy has each record once."""
+"""Flink, in one process, with its source and its exactly-once sink of Kafka: the process is killed and goes on with its
+last checkpoint, the broker is killed; the copy has each record once."""
 from contextlib import ExitStack
 
 from application import Application
@@ -19,7 +19,8 @@ def check(make_broker, folder, seed, log, _kills):
     with make_broker(folder / "broker") as broker, ExitStack() as stack:
         topics = Topics(broker, log)
         topics.create(**{"in": PARTITIONS, "out": PARTITIONS})
-        application = Application(stack, broker, java("flink", "dohle.eos.FlinkCopier", folder / "checkpoints", flags=FLAGS), log)
+        command = java("flink", "dohle.eos.FlinkCopier", folder / "checkpoints", flags=FLAGS)
+        application = Application(stack, broker, command, log)
 
         def write_part():
             topics.write("in", next(parts))
@@ -36,5 +37,6 @@ def check(make_broker, folder, seed, log, _kills):
         topics.await_count("out", RECORDS)
         application.end()
         copies = sorted(value for *_place, value in topics.read("out"))
-        expect(copies == sorted(value for *_place, value in records), f"{len(copies)} copies, {len(set(copies))} different")
+        expect(copies == sorted(value for *_place, value in records),
+               f"{len(copies)} copies, {len(set(copies))} different")
     return f"{RECORDS} records"

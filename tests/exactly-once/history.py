@@ -1,6 +1,6 @@
-"""Is what was read what was noted? The rules of transactions, over the notes of all workers (Notes.java has their form) and a
-reading: {(topic, partition): [(offset, value)]}. A value is "TXN INDEX WHAT", TXN is "PRODUCER-NUMBER"; what a copier wrote to
-topic c is "OFFSET VALUE" of the record of topic a, in the partition of the same number."""
+"""Is what was read what was noted? The rules of transactions, over the notes of all workers (Notes.java has their form)
+and a reading: {(topic, partition): [(offset, value)]}. A value is "TXN INDEX WHAT", TXN is "PRODUCER-NUMBER"; what a
+copier wrote to topic c is "OFFSET VALUE" of the record of topic a, in the partition of the same number."""
 from collections import defaultdict
 
 
@@ -83,7 +83,8 @@ def of_transaction(name, transaction, seen):
     if seen and len(seen) != len(transaction.sent):
         yield f"{name} is torn: {sorted(seen)} of {sorted(transaction.sent)} are read"
     if transaction.committed and len(seen) != len(transaction.sent):
-        lost = {index: (*place, transaction.acked.get(index)) for index, place in transaction.sent.items() if index not in seen}
+        lost = {index: (*place, transaction.acked.get(index)) for index, place in transaction.sent.items()
+                if index not in seen}
         yield f"{name} is committed, but these are not read (topic, partition, acknowledged offset): {lost}"
     for index, offset in transaction.acked.items():
         if seen.get(index, offset) != offset:

@@ -2,9 +2,8 @@
 import signal
 import subprocess
 
+from brokers import PATIENCE_S
 from checks import expect
-
-STOP_S = 120  # a net
 
 
 class Process:
@@ -19,7 +18,7 @@ class Process:
     def stop(self):
         self.check()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(STOP_S)
+        self.process.wait(PATIENCE_S)
 
     def kill(self):
         self.process.kill()

@@ -1,10 +1,13 @@
 """Records in and out of topics, by librdkafka; runs in its environment.
 
     records.py create BOOTSTRAP TOPIC:PARTITIONS...
-    records.py write BOOTSTRAP TOPIC              lines of JSON on standard input: [partition or null, timestamp or 0: now, key, value]
+    records.py write BOOTSTRAP TOPIC              lines of JSON on standard input:
+                                                  [partition or null, timestamp or 0: now, key, value]
     records.py read BOOTSTRAP ISOLATION TOPIC...  all records as lines of JSON: [topic, partition, offset, key, value]
     records.py await BOOTSTRAP TOPIC COUNT        until so many records are read committed
+    records.py more BOOTSTRAP TOPIC COUNT         tells how many there are, and again as soon as there are COUNT more
     records.py committed BOOTSTRAP GROUP TOPIC    {partition: offset} as JSON
+    records.py abort BOOTSTRAP ID...              what producers of these transactional ids left open
 """
 import json
 import sys
@@ -13,7 +16,7 @@ import time
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-PATIENCE_S = 180
+PATIENCE_S = 300
 IN_FLIGHT = 10000
 
 
@@ -31,12 +34,13 @@ def patiently(call):
 def create(bootstrap, *topics):
     wanted = [NewTopic(name, int(count), 1) for name, count in (topic.split(":") for topic in topics)]
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    for future in admin.create_topics(wanted).values():
+    for future in admin.create_topics(wanted, request_timeout=PATIENCE_S).values():
         future.result(PATIENCE_S)
 
 
 def write(bootstrap, topic):
-    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "message.timeout.ms": PATIENCE_S * 1000})
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True,
+                         "message.timeout.ms": PATIENCE_S * 1000})
 
     def told(error, _message):
         if error:
@@ -51,8 +55,9 @@ def write(bootstrap, topic):
 
 
 def consumer_of(bootstrap, isolation, group="reader"):
-    return Consumer({"bootstrap.servers": bootstrap, "group.id": group, "isolation.level": isolation, "enable.auto.commit": False,
-                     "enable.partition.eof": True, "fetch.wait.max.ms": 50, "auto.offset.reset": "error"})
+    return Consumer({"bootstrap.servers": bootstrap, "group.id": group, "isolation.level": isolation,
+                     "enable.auto.commit": False, "enable.partition.eof": True, "fetch.wait.max.ms": 50,
+                     "auto.offset.reset": "error"})
 
 
 def places_of(consumer, topic):
@@ -92,13 +97,27 @@ def read(bootstrap, isolation, *topics):
     consumer = consumer_of(bootstrap, isolation)
     places = [place for topic in topics for place in places_of(consumer, topic)]
     for message in messages(consumer, places):
-        print(json.dumps([message.topic(), message.partition(), message.offset(), text(message.key()), text(message.value())]))
+        print(json.dumps([message.topic(), message.partition(), message.offset(), text(message.key()),
+                          text(message.value())]))
     consumer.close()
 
 
 def await_count(bootstrap, topic, count):
     consumer = consumer_of(bootstrap, "read_committed")
     print(sum(1 for _ in messages(consumer, places_of(consumer, topic), int(count))))
+    consumer.close()
+
+
+def await_more(bootstrap, topic, more):
+    consumer = consumer_of(bootstrap, "read_committed")
+    places = places_of(consumer, topic)
+    count = sum(1 for _ in messages(consumer, places))
+    print(count, flush=True)
+    wanted = count + int(more)
+    for count, _message in enumerate(messages(consumer, places, wanted), 1):
+        if count == wanted:
+            print(count, flush=True)
+            break
     consumer.close()
 
 
@@ -110,4 +129,11 @@ def committed(bootstrap, group, topic):
     consumer.close()
 
 
-{"create": create, "write": write, "read": read, "await": await_count, "committed": committed}[sys.argv[1]](*sys.argv[2:])
+def abort(bootstrap, *ids):
+    for transactional_id in ids:
+        Producer({"bootstrap.servers": bootstrap, "transactional.id": transactional_id}).init_transactions(PATIENCE_S)
+
+
+COMMANDS = {"create": create, "write": write, "read": read, "await": await_count, "more": await_more,
+            "committed": committed, "abort": abort}
+COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -1,5 +1,5 @@
-"""Spring for Apache Kafka: a transactional template, and a listener container that copies records with their offsets, while the
-application and the broker are killed."""
+"""Spring for Apache Kafka: a transactional template, and a listener container that copies records with their offsets,
+while the application and the broker are killed."""
 from collections import Counter
 from contextlib import ExitStack
 
@@ -37,9 +37,11 @@ def check(make_broker, folder, seed, log, _kills):
 
 def verify(records, found):
     for wanted in range(PARTITIONS):
-        copies = [(key, value) for topic, partition, _offset, key, value in found if (topic, partition) == ("out", wanted)]
+        copies = [(key, value) for topic, partition, _offset, key, value in found
+                  if (topic, partition) == ("out", wanted)]
         originals = [(key, value) for partition, _timestamp, key, value in records if partition == wanted]
         expect(copies == originals, f"partition {wanted}: {len(copies)} copies of {len(originals)}")
     sent = Counter(value for topic, *_place, value in found if topic == "template")
     committed = [number for number in range(TEMPLATE_TRANSACTIONS) if number % 3]
-    expect(sent == {f"{number} {half}": LIVES for number in committed for half in ("first", "second")}, f"the template sent {sent}")
+    expect(sent == {f"{number} {half}": LIVES for number in committed for half in ("first", "second")},
+           f"the template sent {sent}")

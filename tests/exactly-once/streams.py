@@ -1,5 +1,5 @@
-"""Kafka Streams, exactly_once_v2: words are counted in all and by minute, with state in changelog topics, while the application and the
-broker are killed. The counts of a word are 1, 2, 3 ... and end where the input says."""
+"""Kafka Streams, exactly_once_v2: words are counted in all and by minute, with state in changelog topics, while the
+application and the broker are killed. The counts of a word are 1, 2, 3 ... and end where the input says."""
 import random
 import shutil
 import time
@@ -21,8 +21,8 @@ LINE_MS = 700  # between two lines, by their timestamps
 def check(make_broker, folder, seed, log, _kills):
     chance = random.Random(seed)
     begin = int(time.time() * 1000) // MINUTE_MS * MINUTE_MS - 60 * MINUTE_MS
-    lines = [[number % 2, begin + number * LINE_MS, None, " ".join(f"w{chance.randrange(VOCABULARY)}" for _ in range(WORDS_A_LINE))]
-             for number in range(LINES)]
+    lines = [[number % 2, begin + number * LINE_MS, None,
+              " ".join(f"w{chance.randrange(VOCABULARY)}" for _ in range(WORDS_A_LINE))] for number in range(LINES)]
     parts = iter([lines[part::PARTS] for part in range(PARTS)])
     with make_broker(folder / "broker") as broker, ExitStack() as stack:
         topics = Topics(broker, log)
@@ -60,4 +60,5 @@ def verify(lines, records):
     for topic, counts in wanted.items():
         expect(found[topic].keys() == counts.keys(), f"{topic}: {sorted(found[topic].keys() ^ counts.keys())}")
         for key, count in counts.items():
-            expect(found[topic][key] == list(range(1, count + 1)), f"{topic}: {key} has {found[topic][key]}, not 1 to {count}")
+            expect(found[topic][key] == list(range(1, count + 1)),
+                   f"{topic}: {key} has {found[topic][key]}, not 1 to {count}")

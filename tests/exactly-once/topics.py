@@ -3,6 +3,7 @@ import json
 import subprocess
 
 from applications import python
+from checks import expect
 
 
 class Topics:
@@ -31,6 +32,23 @@ class Topics:
     def await_count(self, topic, count):
         """So many records at least can be read committed."""
         self._run("await", topic, count)
+
+    def await_more(self, topic, enough, give):
+        """`give()` has records written to the topic, once all that there are are read; then `enough` more can be read
+        committed. Returns at that very moment, not when some process has ended."""
+        words = python("records.py", "more", self.broker.address(), topic, enough)
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=self.log, text=True) as reader:
+            try:
+                expect(reader.stdout.readline(), f"{topic} is not read, see applications.log")
+                give()
+                expect(reader.stdout.readline(), f"no {enough} more in {topic}, see applications.log")
+            finally:
+                reader.kill()
+
+    def abort(self, *transactional_ids):
+        """What killed producers left open. Kafka Connect would wait for its time, which is long here: no task is to
+        fail only because the machine is busy."""
+        self._run("abort", *transactional_ids)
 
     def committed(self, group, topic):
         """Offset by partition, as text."""

@@ -1,4 +1,5 @@
-"""NOTES SEED ID BOOTSTRAP: a writer and a copier of the checker in librdkafka, as those of Java: notes, progress, "drain" and "end"."""
+"""NOTES SEED ID BOOTSTRAP: a writer and a copier of the checker in librdkafka, as those of Java: notes, progress,
+"drain" and "end"."""
 import json
 import random
 import select
@@ -15,7 +16,8 @@ PARTITIONS = {"a": 3, "b": 2}
 GROUP = "copiers"
 # Started anew its producer asks a coordinator that it has given up, and waits (2.16.1), so it is not to "rebootstrap".
 QUICK = {"metadata.recovery.strategy": "none",
-         "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100, "retry.backoff.ms": 10, "retry.backoff.max.ms": 100,
+         "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100,
+         "retry.backoff.ms": 10, "retry.backoff.max.ms": 100,
          "topic.metadata.refresh.fast.interval.ms": 20, "socket.timeout.ms": 60000}
 
 
@@ -46,7 +48,7 @@ class Worker(threading.Thread):
                 except KafkaException as error:
                     self.recover(error.args[0])
             self.close()
-        except Exception as failure:  # noqa: it is told
+        except Exception as failure:
             traceback.print_exc()
             self.failure = failure
 
@@ -118,9 +120,10 @@ class Copier(Worker):
         self.new_consumer()
 
     def new_consumer(self):
-        self.consumer = Consumer({"bootstrap.servers": self.bootstrap, **QUICK, "group.id": GROUP, "group.instance.id": self.name,
-                                  "isolation.level": "read_committed", "enable.auto.commit": False, "fetch.wait.max.ms": 50,
-                                  "auto.offset.reset": "earliest", "session.timeout.ms": PATIENCE_S * 1000})
+        self.consumer = Consumer({"bootstrap.servers": self.bootstrap, **QUICK, "group.id": GROUP,
+                                  "group.instance.id": self.name, "isolation.level": "read_committed",
+                                  "enable.auto.commit": False, "fetch.wait.max.ms": 50, "auto.offset.reset": "earliest",
+                                  "session.timeout.ms": PATIENCE_S * 1000})
         self.consumer.subscribe(["a"])
 
     def step(self):
@@ -137,7 +140,8 @@ class Copier(Worker):
             self.send(txn, index, "c", message.partition(), f"{message.offset()} {message.value().decode()}")
         offsets = {message.partition(): message.offset() + 1 for message in messages}
         offsets = [TopicPartition("a", partition, offset) for partition, offset in offsets.items()]
-        retried(lambda s: self.producer.send_offsets_to_transaction(offsets, self.consumer.consumer_group_metadata(), s))
+        group = self.consumer.consumer_group_metadata()
+        retried(lambda s: self.producer.send_offsets_to_transaction(offsets, group, s))
         if self.random.randrange(5):
             self.commit(txn)
         else:
@@ -187,8 +191,8 @@ def work(path, seed, name, bootstrap):
             break
     copier.ending = True
     copier.join(PATIENCE_S)
-    print(json.dumps({"result": {}} if not copier.is_alive() and not copier.failure else {"error": f"{copier.name} does not end"}),
-          flush=True)
+    ended = not copier.is_alive() and not copier.failure
+    print(json.dumps({"result": {}} if ended else {"error": f"{copier.name} does not end"}), flush=True)
 
 
 work(*sys.argv[1:])

@@ -5,16 +5,26 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 
-/** Reads all topics committed, all the time, and notes what it gets: nothing may come before its commit was asked for. */
+/**
+ * Reads all topics committed, all the time, and notes what it gets: nothing may come before its commit was asked for. All is read
+ * when it is at the end of those who read uncommitted: until then markers may be missing.
+ */
 final class Reader extends Thread {
     private final KafkaConsumer<String, String> consumer;
+    private final Admin admin;
     private final Notes notes;
     private final String prefix;
     private final Notes out;
+    /** It ends when all is read. */
     volatile boolean ending;
     volatile Exception failure;
     volatile long count;
@@ -32,6 +42,7 @@ final class Reader extends Thread {
         Map<String, Object> configs = Worker.quick(bootstrap);
         configs.putAll(Map.of("isolation.level", "read_committed", "enable.auto.commit", false, "fetch.max.wait.ms", 50));
         consumer = new KafkaConsumer<>(configs);
+        admin = Admin.create(Worker.quick(bootstrap));
     }
 
     @Override
@@ -42,13 +53,14 @@ final class Reader extends Thread {
             places.addAll(Worker.places("c", Workers.A_PARTITIONS));
             consumer.assign(places);
             consumer.seekToBeginning(places);
-            while (!ending) {
+            while (!ending || !atEnd(places)) {
                 readAll = asked && atEnd(places);
                 for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(50))) {
                     see(record);
                 }
             }
             consumer.close();
+            admin.close();
         } catch (Exception e) {
             e.printStackTrace();
             failure = e;
@@ -71,8 +83,14 @@ final class Reader extends Thread {
         return ends;
     }
 
-    private boolean atEnd(List<TopicPartition> places) {
-        return consumer.endOffsets(places).entrySet().stream()
-                .allMatch(end -> consumer.position(end.getKey()) >= end.getValue());
+    private boolean atEnd(List<TopicPartition> places) throws InterruptedException {
+        Map<TopicPartition, OffsetSpec> asks =
+                places.stream().collect(Collectors.toMap(Function.identity(), place -> OffsetSpec.latest()));
+        try {
+            return admin.listOffsets(asks).all().get().entrySet().stream()
+                    .allMatch(end -> consumer.position(end.getKey()) >= end.getValue().offset());
+        } catch (ExecutionException unanswered) {
+            return false;
+        }
     }
 }

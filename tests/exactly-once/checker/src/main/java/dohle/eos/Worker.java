@@ -81,6 +81,7 @@ abstract class Worker extends Thread {
         configs.put("retry.backoff.ms", 10);
         configs.put("retry.backoff.max.ms", 100);
         configs.put("request.timeout.ms", 60_000);
+        configs.put("default.api.timeout.ms", (int) PATIENCE_MS);
         configs.put("key.deserializer", StringDeserializer.class);
         configs.put("value.deserializer", StringDeserializer.class);
         return configs;
@@ -93,7 +94,7 @@ abstract class Worker extends Thread {
 
     KafkaProducer<String, String> newProducer() {
         Map<String, Object> configs = quick(bootstrap);
-        configs.keySet().removeIf(name -> name.endsWith("deserializer"));
+        configs.keySet().removeIf(name -> name.endsWith("deserializer") || name.startsWith("default.api"));
         configs.putAll(Map.of("transactional.id", id, "transaction.timeout.ms", timeoutMs(), "linger.ms", random.nextInt(3),
                 "max.block.ms", PATIENCE_MS, "delivery.timeout.ms", (int) PATIENCE_MS, "buffer.memory", 1 << 20));
         KafkaProducer<String, String> made = new KafkaProducer<>(configs, new StringSerializer(), new StringSerializer());

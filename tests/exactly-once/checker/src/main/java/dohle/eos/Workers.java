@@ -14,8 +14,8 @@ import org.apache.kafka.common.TopicPartition;
 
 /**
  * NOTES READS SEED BOOTSTRAP: writers, copiers, one that sleeps, a reader and a watcher of last stable offsets, in one process.
- * It tells its progress each time some worker ended a transaction; lines on standard input: "drain" ends the writers; "settle", when there are no writers elsewhere, has it tell "drained" when all
- * copies are made; "end" ends all.
+ * It tells its progress each time some worker ended a transaction; lines on standard input: "drain" ends the writers; "settle",
+ * when there are no writers elsewhere, has it tell "drained" when all copies are made; "end" ends all.
  */
 public final class Workers {
     static final int A_PARTITIONS = 3;

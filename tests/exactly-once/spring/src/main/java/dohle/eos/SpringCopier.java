@@ -59,12 +59,15 @@ public class SpringCopier {
 
     @Bean
     public KafkaTemplate<String, String> template(DefaultKafkaProducerFactory<String, String> producers) {
-        KafkaTemplate<String, String> template = new KafkaTemplate<>(producers);
-        sendByTemplate(template);
-        return template;
+        sendByTemplate(producers);
+        return new KafkaTemplate<>(producers);
     }
 
-    private static void sendByTemplate(KafkaTemplate<String, String> template) {
+    /** All of them are over when copies begin, and this process may be killed: so they have all the time. */
+    private static void sendByTemplate(DefaultKafkaProducerFactory<String, String> producers) {
+        KafkaTemplate<String, String> template = new KafkaTemplate<>(producers, Map.of(
+                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, 600_000, ProducerConfig.MAX_BLOCK_MS_CONFIG, 600_000));
+        template.setTransactionIdPrefix("template-");
         String life = String.valueOf(System.nanoTime());
         for (int i = 0; i < TEMPLATE_TRANSACTIONS; i++) {
             int number = i;
