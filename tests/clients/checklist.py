@@ -34,8 +34,8 @@ def check(function, name=None):
 class Session:
     """A running client, a way to start more of them, and names for topics and groups that nobody else uses."""
 
-    def __init__(self, client, start_client, prefix):
-        self.client, self.start_client = client, start_client
+    def __init__(self, start_client, prefix):
+        self.client, self.start_client = start_client(), start_client
         self._names = (f"{prefix}-{number}" for number in itertools.count())
         self._idle = []
 
@@ -43,8 +43,14 @@ class Session:
         return self
 
     def __exit__(self, *_error):
-        for client in self._idle:
+        for client in [self.client, *self._idle]:
             client.kill()
+
+    def revive(self):
+        """A client whose process has ended, in an assertion of its library, is started anew."""
+        if self.client.has_ended():
+            self.client.kill()
+            self.client = self.start_client()
 
     def spare_client(self):
         """One more process of the client, started or kept."""

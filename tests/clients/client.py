@@ -41,6 +41,9 @@ class Client:
             os.killpg(self.process.pid, signal.SIGKILL)  # with the program that the adapter runs, if it is one
         self.process.wait()
 
+    def has_ended(self):
+        return self.process.poll() is not None
+
     def __getattr__(self, name):
         return lambda **fields: self.finish(self.begin(name, **fields))
 
