@@ -31,6 +31,7 @@ struct addition {
     const add_topic *topics;
     int32_t topics_count;
     add_result *results; /* one per topic */
+    int32_t results_count;
 };
 
 static enum kafka_error check_partition(const struct addition *addition, struct kp_string name, int32_t index)
@@ -67,12 +68,23 @@ static bool make_results(struct addition *addition, int32_t *count, bool *good)
         }
         *count += topic->partitions_count;
     }
+    addition->results_count = addition->topics_count;
     return addition->results != NULL;
+}
+
+/* What Kafka gathers by partition has no topic without any. */
+static void drop_empty_results(struct addition *addition)
+{
+    addition->results_count = 0;
+    for (int32_t t = 0; t < addition->topics_count; t++) {
+        if (addition->results[t].results_by_partition_count > 0)
+            addition->results[addition->results_count++] = addition->results[t];
+    }
 }
 
 static void set_results(struct addition *addition, enum kafka_error error)
 {
-    for (int32_t t = 0; t < addition->topics_count; t++) {
+    for (int32_t t = 0; t < addition->results_count; t++) {
         add_result *result = &addition->results[t];
         for (int32_t p = 0; p < result->results_by_partition_count; p++) {
             if (result->results_by_partition[p].partition_error_code == KAFKA_NONE)
@@ -83,7 +95,7 @@ static void set_results(struct addition *addition, enum kafka_error error)
 
 static enum kafka_error verify(struct addition *addition, const struct transactions *transactions)
 {
-    for (int32_t t = 0; t < addition->topics_count; t++) {
+    for (int32_t t = 0; t < addition->results_count; t++) {
         add_result *result = &addition->results[t];
         for (int32_t p = 0; p < result->results_by_partition_count; p++)
             result->results_by_partition[p].partition_error_code =
@@ -120,6 +132,8 @@ static bool carry_out(struct addition *addition)
     bool good;
     if (!make_results(addition, &count, &good))
         return false;
+    if (!good || addition->verifies)
+        drop_empty_results(addition);
     enum kafka_error error = good ? KAFKA_NONE : KAFKA_OPERATION_NOT_ATTEMPTED;
     if (good && addition->id.size <= 0)
         error = KAFKA_INVALID_REQUEST;
@@ -147,7 +161,7 @@ static bool add_of_client(struct request *request, struct kp_add_partitions_to_t
     };
     bool fits = carry_out(&addition);
     response->results_by_topic_v3_and_below = addition.results;
-    response->results_by_topic_v3_and_below_count = addition.topics_count;
+    response->results_by_topic_v3_and_below_count = addition.results_count;
     return fits;
 }
 
@@ -173,7 +187,7 @@ static bool add_of_broker(struct request *request, struct kp_add_partitions_to_t
             &response->results_by_transaction[response->results_by_transaction_count++];
         result->transactional_id = asked->transactional_id;
         result->topic_results = addition.results;
-        result->topic_results_count = addition.topics_count;
+        result->topic_results_count = addition.results_count;
     }
     return fits;
 }

@@ -69,10 +69,16 @@ static const char *shown(const struct comparison *comparison, const struct value
     return value ? value_print(comparison->arena, value, 0, 0) : "none";
 }
 
+/* Kafka fills up the limit with the beginning of a batch, which clients drop; dohle does not, on purpose. */
+static bool is_cut_batch(const struct value *wanted, const struct value *got)
+{
+    return !got && wanted && wanted->type == VALUE_STRING && kp_string_is(wanted->text, "a batch without its end");
+}
+
 static void note_difference(void *context, const char *path, const struct value *wanted, const struct value *got)
 {
     struct comparison *comparison = context;
-    if (answer_tells_more(comparison->outcome->api, path, wanted, got))
+    if (answer_tells_more(comparison->outcome->api, path, wanted, got) || is_cut_batch(wanted, got))
         return;
     comparison->differences++;
     if (comparison->tell)
