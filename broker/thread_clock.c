@@ -4,8 +4,8 @@
 #include "thread_clock.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,7 +32,7 @@ struct thread_time thread_clock_now(const struct thread_clock *clock)
     if (size <= 0)
         return now;
     text[size] = '\0';
-    if (sscanf(text, "%*s %" SCNd64, &now.ready_ns) != 1)
-        now.ready_ns = 0;
+    const char *second = strchr(text, ' ');
+    now.ready_ns = second == NULL ? 0 : strtoll(second, NULL, 10);
     return now;
 }

@@ -2,9 +2,11 @@
 #include "broker/turn_times.h"
 #include "protocol/base.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -88,6 +90,34 @@ static void what_others_had_the_cpus_in_is_left_out(void **state)
     assert_int_equal(times->longest.ready_ns, 0);
 }
 
+/* What Linux tells of this thread: for how long others had the CPUs. -1: it does not. */
+static int64_t told_ready_ns(void)
+{
+    int64_t ready_ns = -1;
+    FILE *file = fopen("/proc/thread-self/schedstat", "r");
+    if (file == NULL)
+        return -1;
+    if (fscanf(file, "%*s %" SCNd64, &ready_ns) != 1)
+        ready_ns = -1;
+    fclose(file);
+    return ready_ns;
+}
+
+static void what_the_system_tells_is_taken(void **state)
+{
+    (void)state;
+    struct thread_clock clock;
+    struct thread_time now;
+    int64_t told_ns;
+    thread_clock_open(&clock);
+    do { /* until nobody came in between */
+        told_ns = told_ready_ns();
+        now = thread_clock_now(&clock);
+    } while (told_ns != told_ready_ns());
+    thread_clock_close(&clock);
+    assert_int_equal(now.ready_ns, told_ns < 0 ? 0 : told_ns);
+}
+
 static void the_threads_time_goes_on(void **state)
 {
     (void)state;
@@ -129,6 +159,7 @@ int main(void)
         cmocka_unit_test_setup(what_nobody_named_is_other_work, begin),
         cmocka_unit_test_setup(waiting_is_told_from_working, begin),
         cmocka_unit_test_setup(what_others_had_the_cpus_in_is_left_out, begin),
+        cmocka_unit_test(what_the_system_tells_is_taken),
         cmocka_unit_test(the_threads_time_goes_on),
         cmocka_unit_test_setup(a_wait_that_the_clock_did_not_see_can_be_left_out, begin),
         cmocka_unit_test_setup(parts_get_their_share_of_each_turn, begin),
