@@ -134,15 +134,19 @@ static void store_due(struct timer *timer)
 
 void broker_tick(struct broker *broker)
 {
-    timers_run(&broker->timers, broker->env->now(broker->env).mono_ms);
+    timers_run(&broker->timers, broker->env->now(broker->env).mono_ms, broker->env->turn);
     turn_did(broker->env->turn, "timers");
     broker->env->wake_at(broker->env, timers_next(&broker->timers));
 }
 
-void broker_turn_end(struct broker *broker)
+void broker_wake_waiting(struct broker *broker)
 {
     purgatory_run(broker);
     turn_did(broker->env->turn, "requests that waited");
+}
+
+void broker_turn_end(struct broker *broker)
+{
     long_works_run(broker);
     log_store_begin_turn(broker->store, TURN_WORK_BYTES);
     int64_t due_wall_ms = log_store_next_ms(broker->store);

@@ -69,7 +69,9 @@ bool broker_open(struct broker **broker, struct config *config, struct env *env,
 
 /* Time has passed: purgatory, store, metadata log do what is due and wish for their next wake. */
 void broker_tick(struct broker *broker);
-/* The end of a turn of the loop: what the turn appended wakes its waiters, once. */
+/* What was appended since the last call wakes its waiters, once. */
+void broker_wake_waiting(struct broker *broker);
+/* The end of a turn of the loop: what goes in parts goes on. It may append: wake who waits after it, too. */
 void broker_turn_end(struct broker *broker);
 
 /* Answer what is parked with what there is; requests that come later are refused by closing. */

@@ -196,9 +196,9 @@ static bool waits_for_next_turn(const struct conn *conn, size_t frame_bytes)
     struct server *server = conn->server;
     if (frame_bytes <= LARGE_FRAME_BYTES && !conn->slow)
         return false;
-    if (server->slow_handled && !turn_has_time(&server->loop->turn))
+    if (server->slow_turn == server->loop->turns && !turn_has_time(&server->loop->turn))
         return true;
-    server->slow_handled = true;
+    server->slow_turn = server->loop->turns;
     return false;
 }
 

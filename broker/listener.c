@@ -273,7 +273,8 @@ static void delay_over(struct timer *timer)
     take_connection(CONTAINER_OF(timer, struct server_socket, delay));
 }
 
-/* A connection waits. While it is not taken libuv asks for no other of this socket. */
+/* A connection waits. While it is not taken libuv asks for no other of this socket: else a thousand at once would be
+ * taken in one turn. */
 static void connection_cb(uv_stream_t *stream, int status)
 {
     struct server_socket *socket = CONTAINER_OF(stream, struct server_socket, tcp);
@@ -287,12 +288,15 @@ static void connection_cb(uv_stream_t *stream, int status)
     int64_t now_ms = env->now(env).mono_ms;
     int32_t delay_ms =
         connection_quotas_record(&server->quotas, server_listener_index(server, socket->listener), now_ms);
-    if (delay_ms == 0) {
+    if (delay_ms > 0) {
+        timer_start(&server->broker->timers, &socket->delay, now_ms + delay_ms);
+        env->wake_at(env, now_ms + delay_ms);
+    } else if (turn_has_time(&server->loop->turn)) {
         take_connection(socket);
-        return;
+    } else {
+        socket->is_late = true;
+        loop_run_again(server->loop);
     }
-    timer_start(&server->broker->timers, &socket->delay, now_ms + delay_ms);
-    env->wake_at(env, now_ms + delay_ms);
 }
 
 void server_conn_closed(struct server *server, const struct listener *listener)
@@ -303,23 +307,35 @@ void server_conn_closed(struct server *server, const struct listener *listener)
         uv_close((uv_handle_t *)&server->stop_timer, NULL);
 }
 
-/* At the end of each turn: write what was answered. */
+/* Take the connections for which the events had no time: one of each socket, and libuv asks for the next ones. */
+static void take_late(struct server *server)
+{
+    for (int i = 0; i < server->sockets_count; i++) {
+        struct server_socket *socket = &server->sockets[i];
+        if (!socket->is_late)
+            continue;
+        socket->is_late = false;
+        take_connection(socket);
+    }
+}
+
+/* At the end of each turn: write what was answered, to the first who are to have something at least. Those that become
+ * writable again while this goes on wait for the next turn. */
 static void flush_output(struct loop *loop)
 {
     struct server *server = loop->server;
-    struct list turn;
-    list_init(&turn);
-    /* those that become writable again while this goes on wait for the next turn */
-    list_for_each (&server->writable, node) {
-        list_remove(node);
-        list_append(&turn, node);
-    }
-    while (!list_empty(&turn)) {
-        struct conn *conn = CONTAINER_OF(turn.next, struct conn, writable);
+    take_late(server);
+    struct list end;
+    list_init(&end);
+    list_append(&server->writable, &end);
+    for (int flushed = 0; server->writable.next != &end; flushed++) {
+        if (flushed >= FLUSHED_AT_ONCE && !turn_has_time(&loop->turn))
+            break;
+        struct conn *conn = CONTAINER_OF(server->writable.next, struct conn, writable);
         list_remove(&conn->writable);
         conn_flush(conn);
     }
-    server->slow_handled = false;
+    list_remove(&end);
     if (!list_empty(&server->writable))
         loop_run_again(loop);
 }
@@ -478,6 +494,7 @@ void server_stop(struct server *server)
     server->stopping = true;
     for (int i = 0; i < server->sockets_count; i++) {
         timer_stop(&server->broker->timers, &server->sockets[i].delay);
+        server->sockets[i].is_late = false;
         if (!uv_is_closing((uv_handle_t *)&server->sockets[i].tcp))
             uv_close((uv_handle_t *)&server->sockets[i].tcp, NULL);
     }

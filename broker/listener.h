@@ -28,6 +28,7 @@ struct server_socket {
     struct server *server;
     const struct listener *listener;
     struct timer delay; /* of the connection that waits to be taken, while there are too many in a second */
+    bool is_late;       /* one waits to be taken because the turn has no time */
 };
 
 struct server {
@@ -46,7 +47,7 @@ struct server {
     uv_timer_t idle_timer;
     uv_timer_t stop_timer;
     bool stopping;
-    bool slow_handled; /* a request that may have taken long, in this turn */
+    int64_t slow_turn; /* in which the last request that may have taken long was handled, see loop->turns */
     int open_handles;  /* sockets and timers that are not closed yet */
     uint8_t read_buffer[READ_BUFFER_BYTES];
     size_t input_bytes, input_bytes_max; /* of all connections' own buffers */

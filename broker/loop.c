@@ -3,7 +3,7 @@
  * A turn of libuv's loop is: timers, prepare, wait for events and call back, check. All callbacks gather; the prepare
  * handle, which comes after timers and after the events of the turn before, acts: the broker wakes what waits for what
  * was appended, then the connections write what was answered. So appends of a turn wake their waiters once, and answers
- * of a turn leave in one write.
+ * of a turn leave in one write. Then comes what goes in parts; nobody's answer waits for that, and its own leave too.
  *
  * Turns are measured, without what the loop waits in them: it is what a client may have to wait for others.
  *
@@ -189,15 +189,25 @@ static void loop_did(struct turn *turn, const char *what)
     turn_times_did(&loop->times, busy_ns(loop), what);
 }
 
-static void turn_end_cb(uv_prepare_t *prepare)
+static void answer(struct loop *loop)
 {
-    struct loop *loop = CONTAINER_OF(prepare, struct loop, turn_end);
     if (loop->broker != NULL)
-        broker_turn_end(loop->broker);
+        broker_wake_waiting(loop->broker);
     if (loop->flush_output != NULL)
         loop->flush_output(loop);
     loop_did(&loop->turn, "sending answers");
+}
+
+static void turn_end_cb(uv_prepare_t *prepare)
+{
+    struct loop *loop = CONTAINER_OF(prepare, struct loop, turn_end);
+    loop_did(&loop->turn, "events");
+    answer(loop);
+    if (loop->broker != NULL)
+        broker_turn_end(loop->broker);
+    answer(loop);
     turn_times_end(&loop->times, busy_ns(loop), thread_clock_now, &loop->thread_clock);
+    loop->turns++;
 }
 
 void loop_signaled(struct loop *loop)
@@ -218,6 +228,7 @@ void loop_init(struct loop *loop)
 {
     *loop = (struct loop){
         .wake_ms = INT64_MAX,
+        .turns = 1,
         .executor.submit = executor_submit,
         .env = {.files = file_io_posix(),
                 .executor = &loop->executor,

@@ -46,11 +46,12 @@ struct loop {
     int64_t wake_ms; /* monotonic; INT64_MAX: not wanted */
     uv_prepare_t turn_end;
     uv_idle_t again;  /* active: the loop does not wait, a connection has more to send */
+    int64_t turns;    /* how many there were, this one included */
     struct turn turn; /* env.turn */
     struct turn_times times;
     struct thread_clock thread_clock;
     struct broker *broker;                   /* NULL until it is open */
-    void (*flush_output)(struct loop *loop); /* at each turn's end, after the broker's; may be NULL */
+    void (*flush_output)(struct loop *loop); /* whenever the broker has woken who waited; may be NULL */
     void *server;                            /* of flush_output's owner */
 };
 

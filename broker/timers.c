@@ -78,13 +78,15 @@ void timer_stop(struct timers *timers, struct timer *timer)
         heap_down(timers, position, last);
 }
 
-void timers_run(struct timers *timers, int64_t now_ms)
+void timers_run(struct timers *timers, int64_t now_ms, struct turn *turn)
 {
     timers->running_ms = now_ms;
     while (timers->count > 0 && timers->heap[1]->deadline_ms <= now_ms) {
         struct timer *timer = timers->heap[1];
         timer_stop(timers, timer);
         timer->expired(timer);
+        if (!turn_has_time(turn))
+            break;
     }
     timers->running_ms = INT64_MIN;
 }

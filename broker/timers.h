@@ -3,8 +3,8 @@
 #ifndef DOHLE_BROKER_TIMERS_H
 #define DOHLE_BROKER_TIMERS_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "../storage/turn.h"
+
 #include <stdint.h>
 
 struct timer {
@@ -28,9 +28,10 @@ void timer_start(struct timers *timers, struct timer *timer, int64_t deadline_ms
 /* May be called for one that is not started. */
 void timer_stop(struct timers *timers, struct timer *timer);
 
-/* Call what is due, earliest first. Timers may be started and stopped from within; one that is due already waits for
- * the next millisecond, so what starts itself again and again keeps nobody waiting. */
-void timers_run(struct timers *timers, int64_t now_ms);
+/* Call what is due, earliest first: one timer at least, others while the turn has time (storage/turn.h); the rest stays
+ * due. Timers may be started and stopped from within; one that is due already waits for the next millisecond, so what
+ * starts itself again and again keeps nobody waiting. */
+void timers_run(struct timers *timers, int64_t now_ms, struct turn *turn);
 /* The earliest deadline, INT64_MAX when there is none. */
 int64_t timers_next(const struct timers *timers);
 

@@ -62,8 +62,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A client's socket that waits for nothing; the server has accepted it. */
-static int connect_client(struct test *test)
+/* A client's socket that waits for nothing. */
+static int connect_without_turns(struct test *test)
 {
     int client = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET,
@@ -74,6 +74,13 @@ static int connect_client(struct test *test)
     assert_int_equal(fcntl(client, F_SETFL, O_NONBLOCK), 0);
     assert_true(test->clients_count < CLIENTS_MAX);
     test->clients[test->clients_count++] = client;
+    return client;
+}
+
+/* The same; the server has accepted it. */
+static int connect_client(struct test *test)
+{
+    int client = connect_without_turns(test);
     turns(test, 2);
     return client;
 }
@@ -516,6 +523,31 @@ static void a_closed_connection_counts_no_more(void **state)
     assert_true(closed(test, client));
 }
 
+static bool no_time(struct turn *turn)
+{
+    (void)turn;
+    return false;
+}
+
+/* However many come at once, a turn that has no time takes one; all are taken, and answered. */
+static void turns_without_time_take_connections_one_by_one(void **state)
+{
+    struct test *test = *state;
+    test->loop.turn.has_time = no_time;
+    for (int i = 0; i < CLIENTS_MAX; i++)
+        connect_without_turns(test);
+    for (int i = 1; i <= CLIENTS_MAX; i++) {
+        turns(test, 1);
+        assert_in_range(test->server.conns_count, 0, i);
+    }
+    turns(test, CLIENTS_MAX);
+    assert_int_equal(test->server.conns_count, CLIENTS_MAX);
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        ask(test, test->clients[i]);
+        assert_true(answered(test, test->clients[i]));
+    }
+}
+
 /* Only what has not moved for a while counts as stalled: others may be in the middle of a request. */
 static void a_stalled_connection_makes_room_for_a_new_one(void **state)
 {
@@ -756,6 +788,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_connection_that_was_not_read_is_read_again, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_sent_behind_a_batch_in_the_pool_is_carried_out_although_the_peer_left,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(turns_without_time_take_connections_one_by_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stalled_connection_makes_room_for_a_new_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_throttled_client_is_answered_and_then_mute, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mute_connection_takes_in_no_more_than_a_waiting_one, setup, teardown),

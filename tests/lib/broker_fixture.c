@@ -119,13 +119,15 @@ void broker_fixture_restart(struct broker_fixture *fixture, void (*end)(struct b
 
 void broker_fixture_turn(struct broker_fixture *fixture)
 {
+    broker_wake_waiting(fixture->broker);
     broker_turn_end(fixture->broker);
+    broker_wake_waiting(fixture->broker);
 }
 
 void broker_fixture_run_jobs(struct broker_fixture *fixture)
 {
     test_pool_run(&fixture->env.pool);
-    broker_turn_end(fixture->broker);
+    broker_fixture_turn(fixture);
 }
 
 void broker_fixture_advance(struct broker_fixture *fixture, int64_t ms)
@@ -133,7 +135,7 @@ void broker_fixture_advance(struct broker_fixture *fixture, int64_t ms)
     test_env_advance(&fixture->env, ms);
     fixture->env.wake_ms = INT64_MAX;
     broker_tick(fixture->broker);
-    broker_turn_end(fixture->broker);
+    broker_fixture_turn(fixture);
 }
 
 /* ---- peers ---------------------------------------------------------------------------------------------------------- */
@@ -271,8 +273,14 @@ bool test_peer_try(struct test_peer *peer, int16_t key, int16_t version, const v
 {
     struct test_env *env = CONTAINER_OF(peer->peer.broker->env, struct test_env, env);
     int32_t id = test_peer_send(peer, key, version, request);
-    test_pool_run(&env->pool);
-    return test_peer_receive(peer, key, version, id, response);
+    for (;;) {
+        test_pool_run(&env->pool);
+        if (test_peer_receive(peer, key, version, id, response))
+            return true;
+        if (list_empty(&peer->peer.broker->long_works))
+            return false;
+        broker_turn_end(peer->peer.broker); /* it may have been postponed */
+    }
 }
 
 void test_peer_ask(struct test_peer *peer, int16_t key, int16_t version, const void *request, void *response)
