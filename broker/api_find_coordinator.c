@@ -1,5 +1,6 @@
 /* FindCoordinator: who serves a group or a transactional id. On one node that is this broker, from the first ask on:
- * the topic that its state needs is made by it, and the answer waits until that is durable. */
+ * the topic that its state needs is made by it, and the answer waits until that is durable and the key's log can be
+ * written. */
 #include "api.h"
 #include "broker.h"
 #include "group_coordinator.h"
@@ -21,6 +22,17 @@ static struct coordinator *coordinator_of(const struct request *request, int8_t 
     }
 }
 
+/* Can what comes next be written for these keys? False: it will be, and the request waits. */
+static bool is_ready(struct request *request, struct coordinator *coordinator, const struct kp_string *keys,
+                     int32_t count)
+{
+    for (int32_t i = 0; coordinator && i < count; i++) {
+        if (!coordinator_ready(coordinator, keys[i], request))
+            return false;
+    }
+    return true;
+}
+
 static enum kafka_error ensure(struct request *request, struct coordinator *coordinator)
 {
     return coordinator ? coordinator_ensure_topic(coordinator, request) : KAFKA_INVALID_REQUEST;
@@ -40,6 +52,8 @@ static void answer_one(struct request *request, int8_t key_type, const char *hos
     const struct kp_find_coordinator_request *body = request->body;
     struct coordinator *coordinator = coordinator_of(request, key_type);
     enum kafka_error error = ensure(request, coordinator);
+    if (!is_ready(request, coordinator, &body->key, 1))
+        return;
     if (error == KAFKA_NONE)
         error = coordinator_find(coordinator, body->key);
     response.error_code = (int16_t)error;
@@ -62,6 +76,8 @@ static void answer_many(struct request *request, const char *host, int32_t port)
     }
     struct coordinator *coordinator = coordinator_of(request, body->key_type);
     enum kafka_error ensured = count > 0 ? ensure(request, coordinator) : KAFKA_NONE;
+    if (!is_ready(request, coordinator, body->coordinator_keys, count))
+        return;
     for (int32_t i = 0; i < count && request_pause(request, 1); i++) {
         enum kafka_error error =
             ensured == KAFKA_NONE ? coordinator_find(coordinator, body->coordinator_keys[i]) : ensured;

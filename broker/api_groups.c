@@ -138,7 +138,10 @@ static void refuse_join(struct request *request, enum kafka_error error)
 
 void api_join_group(struct request *request)
 {
+    const struct kp_join_group_request *body = request->body;
     int32_t shard;
+    if (!coordinator_ready(request->broker->groups->executor, body->group_id, request))
+        return;
     enum kafka_error error = check_join(request, &shard);
     if (error != KAFKA_NONE) {
         refuse_join(request, error);

@@ -262,6 +262,8 @@ void api_offset_commit(struct request *request)
     const struct kp_offset_commit_request *body = request->body;
     struct kp_offset_commit_response response = kp_offset_commit_response_default;
     int16_t version = request->header.api_version;
+    if (!coordinator_ready(request->broker->groups->executor, body->group_id, request))
+        return;
     struct commit commit = {
         .request = request,
         .group_id = body->group_id,
@@ -335,6 +337,8 @@ void api_txn_offset_commit(struct request *request)
     struct kp_txn_offset_commit_response response = kp_txn_offset_commit_response_default;
     int16_t version = request->header.api_version;
     struct transaction_guard guard;
+    if (!coordinator_ready(request->broker->groups->executor, body->group_id, request))
+        return;
     transaction_guard_init(&guard, request->broker, body->transactional_id,
                            (struct producer_epoch){body->producer_id, body->producer_epoch},
                            version >= 5   ? TRANSACTION_CLIENT_ADDS

@@ -46,7 +46,10 @@ static enum kafka_error give(struct request *request, struct producer_epoch *giv
 
 void api_init_producer_id(struct request *request)
 {
+    const struct kp_init_producer_id_request *body = request->body;
     struct kp_init_producer_id_response response = kp_init_producer_id_response_default;
+    if (!coordinator_ready(request->broker->transactions->executor, body->transactional_id, request))
+        return;
     struct producer_epoch given = PRODUCER_EPOCH_NONE;
     enum kafka_error error = give(request, &given);
     if (error == KAFKA_PRODUCER_FENCED && request->header.api_version < 4)

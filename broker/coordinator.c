@@ -7,6 +7,7 @@
 
 #include "controller.h"
 #include "errors.h"
+#include "folder_wait.h"
 #include "limits.h"
 #include "logger.h"
 #include "partition.h"
@@ -26,7 +27,7 @@ struct shard {
     struct coordinator *coordinator;
     int32_t index;
     enum shard_state state;
-    bool gone;            /* the topic was deleted, a sync still runs: freed at its end */
+    bool gone;            /* the topic was deleted, a job still runs: freed at its end */
     int64_t next_offset;  /* to read */
     int64_t left_bytes;   /* of the part that is read */
     int64_t wanted_end;   /* what is below is to be synced before answers leave */
@@ -35,6 +36,9 @@ struct shard {
     bool flushing;
     struct log_flush flush;
     struct list held; /* struct held_request, by rising end */
+    bool making;
+    struct folder_wait folder;
+    struct list unmade; /* of request_wait(): they are to append to it */
 };
 
 /* A request whose answer waits for a sync. */
@@ -193,6 +197,7 @@ static void attach(struct coordinator *coordinator, const struct topic *topic)
         shard->coordinator = coordinator;
         shard->index = i;
         list_init(&shard->held);
+        list_init(&shard->unmade);
         coordinator->shards[i] = shard;
     }
     read_shards(coordinator);
@@ -219,10 +224,16 @@ static void release_held(struct shard *shard, int64_t end, int status)
             return;
         list_remove(&held->link);
         if (status != 0)
-            request_close(held->request, "what its answer depends on could not be synced");
+            request_refuse(held->request, "what its answer depends on could not be synced");
         request_unhold(held->request);
         free(held);
     }
+}
+
+static void free_if_idle(struct shard *shard)
+{
+    if (!shard->flushing && !shard->making)
+        free(shard);
 }
 
 static void start_flush(struct shard *shard);
@@ -235,7 +246,7 @@ static void flushed(struct log_flush *flush, int status)
         shard->synced_end = shard->flushing_end;
     release_held(shard, status == 0 ? shard->synced_end : INT64_MAX, status);
     if (shard->gone) {
-        free(shard);
+        free_if_idle(shard);
         return;
     }
     if (!list_empty(&shard->held))
@@ -386,6 +397,35 @@ enum kafka_error coordinator_shard(struct coordinator *coordinator, struct kp_st
     return KAFKA_NOT_COORDINATOR;
 }
 
+/* Also when it failed: then the append says why. */
+static void folder_done(struct folder_wait *wait, int status)
+{
+    struct shard *shard = wait->context;
+    (void)status;
+    shard->making = false;
+    requests_go_on(&shard->unmade);
+    if (shard->gone)
+        free_if_idle(shard);
+}
+
+bool coordinator_ready(struct coordinator *coordinator, struct kp_string key, struct request *request)
+{
+    int32_t index;
+    if (key.size < 0 || request_is_in_parts(request) || coordinator_shard(coordinator, key, &index) != KAFKA_NONE)
+        return true;
+    struct shard *shard = coordinator->shards[index];
+    const struct partition *partition = partition_of(shard);
+    if (!shard->making) {
+        if (shard->folder.done || !log_wants_make(partition->log)) /* once: what fails is not tried for ever */
+            return true;
+        shard->making = true;
+        shard->folder = (struct folder_wait){.done = folder_done, .context = shard};
+        folder_wait_begin(&shard->folder, coordinator->broker, partition);
+    }
+    request_wait(request, &shard->unmade);
+    return false;
+}
+
 int32_t coordinator_epoch(const struct coordinator *coordinator, int32_t index)
 {
     return coordinator->shards ? partition_leader_epoch(partition_of(coordinator->shards[index])) : -1;
@@ -439,8 +479,8 @@ static void forget_shards(struct coordinator *coordinator)
     for (int32_t i = 0; i < coordinator->shards_count; i++) {
         struct shard *shard = coordinator->shards[i];
         shard->gone = true;
-        if (!shard->flushing)
-            free(shard);
+        requests_go_on(&shard->unmade);
+        free_if_idle(shard);
     }
     free(coordinator->shards);
     coordinator->shards = NULL;

@@ -60,6 +60,10 @@ enum kafka_error coordinator_find(struct coordinator *coordinator, struct kp_str
 /* The shard of a key: KAFKA_NOT_COORDINATOR while there is no topic or its log cannot be read,
  * KAFKA_COORDINATOR_LOAD_IN_PROGRESS before it is read. */
 enum kafka_error coordinator_shard(struct coordinator *coordinator, struct kp_string key, int32_t *shard) WARN_UNUSED;
+/* May `request` append to the shard of `key`, if it finds one? The first append to a log makes folder and files, which
+ * would stop the loop. False: the pool makes them now, and the handler, which has changed nothing yet, is called again
+ * when they are there. One that is handled in parts makes them itself. */
+bool coordinator_ready(struct coordinator *coordinator, struct kp_string key, struct request *request) WARN_UNUSED;
 /* Are all shards read, or will never be? */
 bool coordinator_all_loaded(struct coordinator *coordinator);
 /* The answer of `request`, given in this turn, depends on what was appended to the shard. */

@@ -553,7 +553,7 @@ static void held_done(struct metadata_wait *wait, int status)
 {
     struct request *request = CONTAINER_OF(wait, struct held_request, wait)->request;
     if (status != 0)
-        request_close(request, "its change could not be synced to the disk");
+        request_refuse(request, "its change could not be synced to the disk");
     request_unhold(request);
 }
 
@@ -563,7 +563,7 @@ void metadata_log_hold(struct metadata_log *log, struct request *request)
         return;
     struct held_request *held = arena_alloc(&request->arena, sizeof *held);
     if (!held) {
-        request_close(request, "its answer needs more memory than a request may use");
+        request_refuse(request, "its answer needs more memory than a request may use");
         return;
     }
     *held = (struct held_request){.request = request, .wait.done = held_done};

@@ -1,6 +1,8 @@
-/* Requests that are handled again because the turn had no time for them.
+/* Requests that are handled again, because the turn had no time for them, or something has to be there first.
  *
  *     handler --> request_postpone() --> parked, a long_work --> turn's end: the same handler --> ... --> its answer
+ *        |                                    ^
+ *        +------> request_wait() --> parked --+  requests_go_on()
  *
  * The frame is gone by then: it is copied, once, and what was decoded is decoded again from the copy. So a handler is
  * written as if all were done in one turn; only before it begins it asks for what may take long. */
@@ -44,6 +46,7 @@ static bool keep(struct request *request)
     request->frame = frame;
     request->body = body;
     *postponed = (struct postponed){.request = request};
+    list_init(&postponed->work.link);
     request->postponed = postponed;
     return true;
 }
@@ -53,18 +56,39 @@ static void postponed_canceled(struct request *request)
     long_work_end(&request->postponed->work);
 }
 
-void request_postpone(struct request *request)
+/* False: the connection is closed. */
+static bool park(struct request *request)
 {
-    if (request_is_in_parts(request)) { /* its frame and its body stay anyway */
-        request->again = true;
-        return;
-    }
     if (request->postponed == NULL && !keep(request)) {
         request_close(request, NO_MEMORY_TO_WAIT);
-        return;
+        return false;
     }
     request_park(request, postponed_canceled);
-    long_work_begin(request->broker, &request->postponed->work, handle_again);
+    return true;
+}
+
+void request_postpone(struct request *request)
+{
+    if (request_is_in_parts(request)) /* its frame and its body stay anyway */
+        request->again = true;
+    else if (park(request))
+        long_work_begin(request->broker, &request->postponed->work, handle_again);
+}
+
+void request_wait(struct request *request, struct list *waiting)
+{
+    ASSERT(!request_is_in_parts(request));
+    if (park(request))
+        list_append(waiting, &request->postponed->work.link);
+}
+
+void requests_go_on(struct list *waiting)
+{
+    list_for_each (waiting, node) {
+        struct postponed *postponed = CONTAINER_OF(CONTAINER_OF(node, struct long_work, link), struct postponed, work);
+        list_remove(node);
+        long_work_begin(postponed->request->broker, &postponed->work, handle_again);
+    }
 }
 
 bool request_load(struct request *request, int32_t number, const struct topic *topic, int32_t index)

@@ -252,6 +252,10 @@ void request_respond(struct request *request, const void *response)
     ASSERT(!request->answered);
     if (request->abandoned)
         return;
+    if (request->refused) {
+        request_answered(request);
+        return;
+    }
     if (request->counted && !request->throttled)
         request_throttle(request, 0);
     if (request->throttle_ms > 0)
@@ -272,27 +276,33 @@ void request_respond_nothing(struct request *request)
         request_answered(request);
 }
 
-/* An answer that was held turned out not to be true: it is not sent, nor is any behind it. */
-static void forget_answers(struct request *request)
+static void close_peer(struct peer *peer, const char *reason)
 {
-    for (struct list *node = &request->link; node != &request->peer->requests; node = node->next)
-        release_pieces(CONTAINER_OF(node, struct request, link));
+    if (peer->closing)
+        return;
+    peer->closing = true;
+    peer->close(peer, reason);
 }
 
 void request_close(struct request *request, const char *reason)
 {
-    struct peer *peer = request->peer;
-    if (peer == NULL || request->abandoned) /* it went away meanwhile */
+    if (request->peer == NULL || request->abandoned) /* it went away meanwhile */
         return;
     parts_abandon(request);
-    if (!peer->closing) {
-        peer->closing = true;
-        peer->close(peer, reason);
-    }
+    close_peer(request->peer, reason);
     if (!request->answered)
         request_answered(request);
-    else if (request->holds > 0)
-        forget_answers(request);
+}
+
+void request_refuse(struct request *request, const char *reason)
+{
+    struct peer *peer = request->peer;
+    if (peer == NULL || request->abandoned)
+        return;
+    close_peer(peer, reason);
+    request->refused = true;
+    for (struct list *node = &request->link; node != &peer->requests; node = node->next)
+        release_pieces(CONTAINER_OF(node, struct request, link));
 }
 
 void request_hold(struct request *request)

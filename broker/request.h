@@ -99,6 +99,7 @@ struct request {
     int32_t items; /* counted by request_pause(): since the last pause, or all of one that is handled at once */
     struct list waits_for_parts; /* in broker->parts.waiting, or in none */
     bool pauses;                 /* what its answer points to stays: its handler called request_pause() */
+    bool refused;                /* its answer is not to be sent */
     bool again;                  /* in parts: request_postpone() was called, its handler is to be called again */
     bool abandoned;              /* no answer is wanted: the peer is gone, or it is to begin again in parts */
 };
@@ -140,6 +141,9 @@ void request_respond(struct request *request, const void *response);
 void request_respond_nothing(struct request *request);
 /* Nothing that can be said, or not what the protocol allows: close the connection. The request may be freed in here. */
 void request_close(struct request *request, const char *reason);
+/* What its answer says, or is going to say, turned out not to be true: close the connection; neither this answer nor
+ * one behind it is sent. For who holds the request: its handler goes on, and answers or not. */
+void request_refuse(struct request *request, const char *reason);
 
 /* The answer, given now or later, is not sent before as many unholds. */
 void request_hold(struct request *request);
@@ -154,6 +158,11 @@ void request_park(struct request *request, void (*canceled)(struct request *requ
  * called by the handler before it has changed anything; each further call must have got on (see long_work.h), or the
  * request is never answered. The connection waits. */
 void request_postpone(struct request *request);
+/* The same for one that waits for something: until requests_go_on(). Not for one that is handled in parts. `waiting`
+ * lives until it is empty. */
+void request_wait(struct request *request, struct list *waiting);
+/* What these requests waited for is there: they are handled again at the end of this turn and later ones. */
+void requests_go_on(struct list *waiting);
 /* Have the log of a partition loaded before it is asked for anything: the first use of a thousand logs would take many
  * milliseconds. `number` counts the partitions of the request from 0, `topic` may be NULL. False: no time, and the
  * request is postponed. */

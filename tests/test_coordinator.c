@@ -452,8 +452,8 @@ static void groups_themselves_are_counted(void **state)
     test->a.group = name;
     assert_int_equal(groups->members_bytes, 0);
     groups->members_bytes += GROUP_MEMBERS_BYTES_MAX - 20000;
-    assert_int_equal(test_consumer_join(&test->a), KAFKA_GROUP_MAX_SIZE_REACHED);
     assert_int_equal(commit(test, name, 1), KAFKA_INVALID_COMMIT_OFFSET_SIZE);
+    assert_int_equal(test_consumer_join(&test->a), KAFKA_GROUP_MAX_SIZE_REACHED);
     assert_int_equal(groups->by_id.count, 0);
     assert_int_equal(commit(test, "g", 1), KAFKA_NONE); /* there is room for a small one */
     groups->members_bytes -= GROUP_MEMBERS_BYTES_MAX - 20000;

@@ -72,6 +72,7 @@ static int32_t send_join(struct test_peer *peer, const struct member *member,
 static int16_t joined(struct test *test, struct test_peer *peer, struct member *member, int32_t id)
 {
     struct kp_join_group_response response;
+    broker_fixture_run_jobs(&test->broker); /* the group's log gets its folder */
     broker_fixture_advance(&test->broker, 0);
     assert_true(test_peer_receive(peer, KP_API_JOIN_GROUP, 5, id, &response));
     if (response.error_code == KAFKA_NONE) {
@@ -282,6 +283,7 @@ static void a_protocol_that_is_named_twice_is_taken_when_there_is_no_other(void 
     struct kp_join_group_response response;
     struct member member = {.group = TEXT("g")};
     int32_t id = send_join(&test->peer, &member, twice, 2);
+    broker_fixture_run_jobs(&test->broker);
     broker_fixture_advance(&test->broker, 0);
     assert_true(test_peer_receive(&test->peer, KP_API_JOIN_GROUP, 5, id, &response));
     assert_int_equal(response.error_code, KAFKA_NONE);
