@@ -456,6 +456,18 @@ static void take_bytes(struct conn *conn, uint8_t *bytes, size_t size)
     reading_adjust(conn);
 }
 
+/* Its peer has closed. A thousand that do so at once take several turns. */
+static void see_end(struct conn *conn)
+{
+    if (turn_has_time(&conn->server->loop->turn)) {
+        conn_close(conn, NULL);
+        return;
+    }
+    conn->is_over = true;
+    reading_stop(conn);
+    conn_wants_turn(conn);
+}
+
 static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
     struct conn *conn = CONTAINER_OF(stream, struct conn, tcp);
@@ -467,8 +479,12 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
         reading_stop(conn);
         return;
     }
+    if (count == UV_ENOBUFS) {
+        conn_close(conn, NO_INPUT_MEMORY);
+        return;
+    }
     if (count < 0) {
-        conn_close(conn, count == UV_ENOBUFS ? NO_INPUT_MEMORY : NULL);
+        see_end(conn);
         return;
     }
     if (conn->lingers)
@@ -673,6 +689,10 @@ static ssize_t send_some(struct conn *conn, int descriptor, struct out_piece **f
 
 void conn_flush(struct conn *conn)
 {
+    if (conn->is_over) {
+        conn_close(conn, NULL);
+        return;
+    }
     if (conn->turned_away) {
         conn_close(conn, "its address opens connections too fast (connection_creation_rate)");
         return;

@@ -47,6 +47,7 @@ struct conn {
 
     bool slow;        /* its last request took long in its turn */
     bool delayed;     /* its next one waits for a turn in which no other took long */
+    bool is_over;     /* its end was seen, and it is closed when the turn has time */
     bool turned_away; /* too many of its address came: nothing is read, and it is closed when the peer's mute ends */
     bool ended;       /* the peer sent its end while a request was worked on; those behind it are still to be started */
     bool finished;    /* no more requests are started: the peer sent its end, was refused, or we stop */

@@ -116,9 +116,9 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
 #define COORDINATOR_BATCH_BYTES_MAX MIB(16)
 /* Protocols that one member may offer; clients offer two or three. */
 #define MEMBER_PROTOCOLS_MAX 100
-/* Topics that the members of a group subscribe to together, where they differ: put in order at each round, in about 15
+/* Topics that the members of a group subscribe to together, where they differ: put in order at each round, in about 3
  * ms. Above it all topics count as subscribed to. */
-#define SUBSCRIBED_TOPICS_MAX 100000
+#define SUBSCRIBED_TOPICS_MAX 20000
 /* Committed offsets of all groups together, about 80 bytes each: five million without metadata. Above it commits are
  * refused. What a start finds is read whatever its size. */
 #define COMMITTED_OFFSETS_BYTES_MAX MIB(512)

@@ -11,7 +11,7 @@
  * counted as long. */
 #define LONG_TURN_NS 2000000
 /* What a turn may spend on work that goes in parts (storage/turn.h), counted from its begin. */
-#define TURN_PARTS_NS 500000
+#define TURN_PARTS_NS 250000
 /* A turn above it is told, */
 #define TOLD_TURN_NS 10000000
 /* once in this time. */

@@ -125,14 +125,17 @@ static int compare_names(const void *a, const void *b)
     return memcmp(left->data, right->data, (size_t)left->size);
 }
 
-/* The topics of one subscription, whose version 0 is the beginning of all versions. False: it is none. */
-static bool read_subscription(struct kp_bytes metadata, struct kp_consumer_protocol_subscription *subscription,
-                              struct arena *arena)
+/* The topics of one subscription, whose version 0 is the beginning of all versions. False: it is none, or has more than
+ * `topics_max`, which are not looked at. */
+static bool read_subscription(struct kp_bytes metadata, int32_t topics_max,
+                              struct kp_consumer_protocol_subscription *subscription, struct arena *arena)
 {
-    struct kp_reader reader;
+    struct kp_reader reader, ahead;
     kp_reader_init(&reader, metadata.data, (size_t)metadata.size);
     kp_read_int16(&reader);
-    return kp_consumer_protocol_subscription_decode(subscription, &reader, 0, arena);
+    ahead = reader;
+    return kp_read_int32(&ahead) <= topics_max &&
+           kp_consumer_protocol_subscription_decode(subscription, &reader, 0, arena);
 }
 
 /* The part of the metadata with the topics: what is behind it is the member's own. */
@@ -173,8 +176,7 @@ static bool gather_topics(const struct classic_group *classic, struct arena *are
         struct kp_bytes metadata = group_member_metadata(CONTAINER_OF(node, struct group_member, link));
         if (subscribes_alike(metadata, last))
             continue;
-        if (!read_subscription(metadata, &subscription, arena) ||
-            subscription.topics_count > SUBSCRIBED_TOPICS_MAX - *count)
+        if (!read_subscription(metadata, SUBSCRIBED_TOPICS_MAX - *count, &subscription, arena))
             return false;
         last = topics_part(metadata, &subscription);
         if (*count + subscription.topics_count > capacity) {
