@@ -595,7 +595,7 @@ static bool read_later(struct fetch *fetch)
         request->canceled = reading_canceled;
     else
         request_park(request, reading_canceled);
-    long_work_begin(request->broker, &fetch->work, go_on_reading);
+    long_work_begin(request->broker, &fetch->work, "Fetch", go_on_reading);
     return true;
 }
 

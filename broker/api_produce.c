@@ -364,7 +364,7 @@ static bool load(struct produce *produce, const struct partition *partition)
     struct broker *broker = produce->request->broker;
     if (log_is_loaded(partition->log) || broker_has_time(broker) || !park(produce))
         return true;
-    long_work_begin(broker, &produce->pause->loads, go_on_loading);
+    long_work_begin(broker, &produce->pause->loads, "Produce", go_on_loading);
     return false;
 }
 

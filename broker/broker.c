@@ -141,17 +141,21 @@ void broker_tick(struct broker *broker)
 
 void broker_wake_waiting(struct broker *broker)
 {
+    if (list_empty(&broker->woken) && list_empty(&broker->ready))
+        return;
     purgatory_run(broker);
     turn_did(broker->env->turn, "requests that waited");
 }
 
-void broker_turn_end(struct broker *broker)
+bool broker_turn_end(struct broker *broker)
 {
+    bool goes_on = !list_empty(&broker->long_works);
     long_works_run(broker);
     log_store_begin_turn(broker->store, TURN_WORK_BYTES);
     int64_t due_wall_ms = log_store_next_ms(broker->store);
     if (due_wall_ms < broker->store_due_wall_ms) /* what was appended is to be synced sooner, or a topic was deleted */
         watch_store(broker, due_wall_ms);
+    return goes_on;
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------------------- */

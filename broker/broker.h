@@ -71,8 +71,9 @@ bool broker_open(struct broker **broker, struct config *config, struct env *env,
 void broker_tick(struct broker *broker);
 /* What was appended since the last call wakes its waiters, once. */
 void broker_wake_waiting(struct broker *broker);
-/* The end of a turn of the loop: what goes in parts goes on. It may append: wake who waits after it, too. */
-void broker_turn_end(struct broker *broker);
+/* The end of a turn of the loop: what goes in parts goes on. True: something did, and may have appended; then wake who
+ * waits once more. */
+bool broker_turn_end(struct broker *broker);
 
 /* Answer what is parked with what there is; requests that come later are refused by closing. */
 void broker_stop(struct broker *broker);

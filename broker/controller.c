@@ -94,14 +94,13 @@ static void delete_logs(struct long_work *work)
     struct broker *broker = CONTAINER_OF(work, struct broker, deletions);
     if (catalog_delete_logs(broker->catalog))
         long_work_end(work);
-    turn_did(broker->env->turn, "logs deleted");
 }
 
 static void logs_to_delete(void *context)
 {
     struct broker *broker = context;
     if (!catalog_delete_logs(broker->catalog) && list_empty(&broker->deletions.link))
-        long_work_begin(broker, &broker->deletions, delete_logs);
+        long_work_begin(broker, &broker->deletions, "logs deleted", delete_logs);
 }
 
 static bool has_time(void *context)

@@ -183,7 +183,7 @@ static void read_shards(struct coordinator *coordinator)
     while (more && coord_now(&coordinator->host).mono_ms <= until_ms)
         more = read_some(coordinator);
     if (more)
-        long_work_begin(coordinator->broker, &coordinator->work, read_on);
+        long_work_begin(coordinator->broker, &coordinator->work, "a coordinator's log read", read_on);
 }
 
 /* The topic is there: its partitions become the shards. */

@@ -3,8 +3,10 @@
 
 #include "broker.h"
 
-void long_work_begin(struct broker *broker, struct long_work *work, void (*go_on)(struct long_work *work))
+void long_work_begin(struct broker *broker, struct long_work *work, const char *name,
+                     void (*go_on)(struct long_work *work))
 {
+    work->name = name;
     work->go_on = go_on;
     list_init(&work->link);
     list_append(&broker->long_works, &work->link);
@@ -29,9 +31,11 @@ static void go_on(struct broker *broker)
     struct long_work *work = CONTAINER_OF(broker->long_works.next, struct long_work, link);
     list_remove(&work->link);
     list_append(&broker->long_works, &work->link);
+    const char *name = work->name; /* it may be gone afterwards */
     broker->part_owed = true;
     work->go_on(work);
     broker->part_owed = false;
+    turn_did(broker->env->turn, name);
 }
 
 void long_works_run(struct broker *broker)
@@ -41,7 +45,6 @@ void long_works_run(struct broker *broker)
     do
         go_on(broker);
     while (!list_empty(&broker->long_works) && turn_has_time(broker->env->turn));
-    turn_did(broker->env->turn, "work in parts");
     if (!list_empty(&broker->long_works)) /* events come first */
         broker->env->wake_at(broker->env, broker->env->now(broker->env).mono_ms);
 }

@@ -17,12 +17,14 @@ struct broker;
 
 struct long_work {
     struct list link; /* broker->long_works; in none: it does not run */
+    const char *name; /* of what is done now, a constant: for who looks what a turn did */
     void (*go_on)(struct long_work *work);
 };
 
 /* Call `go_on` at the end of turns until long_work_end(); each call does a part at least. The struct is the caller's
  * and lives until then. */
-void long_work_begin(struct broker *broker, struct long_work *work, void (*go_on)(struct long_work *work));
+void long_work_begin(struct broker *broker, struct long_work *work, const char *name,
+                     void (*go_on)(struct long_work *work));
 /* May be called from go_on(), and for one that was ended. */
 void long_work_end(struct long_work *work);
 

@@ -203,9 +203,8 @@ static void turn_end_cb(uv_prepare_t *prepare)
     struct loop *loop = CONTAINER_OF(prepare, struct loop, turn_end);
     loop_did(&loop->turn, "events");
     answer(loop);
-    if (loop->broker != NULL)
-        broker_turn_end(loop->broker);
-    answer(loop);
+    if (loop->broker != NULL && broker_turn_end(loop->broker))
+        answer(loop);
     turn_times_end(&loop->times, busy_ns(loop), thread_clock_now, &loop->thread_clock);
     loop->turns++;
 }

@@ -25,11 +25,6 @@
 
 #define NO_MEMORY_TO_WAIT "there is no memory for its request to wait"
 
-static struct broker *broker_of(struct parts *parts)
-{
-    return CONTAINER_OF(parts, struct broker, parts);
-}
-
 /* ---- inside the coroutine ------------------------------------------------------------------------------------------- */
 
 static void canceled(struct request *request)
@@ -142,13 +137,12 @@ static void go_on(struct long_work *work)
         request_unpark(next);
         request_hold(next); /* it lives until finish(), whatever happens */
         parts->request = next;
+        work->name = next->api->name;
     }
-    const char *name = parts->request->api->name;
     coroutine_go_on(&parts->coroutine);
     if (!parts->coroutine.active)
         finish(parts);
     end_work_if_idle(parts);
-    turn_did(broker_of(parts)->env->turn, name);
 }
 
 void parts_abandon(struct request *request)
@@ -178,7 +172,7 @@ void parts_begin(struct request *request)
     request_park(request, canceled);
     if (!idle)
         return;
-    long_work_begin(request->broker, &parts->work, go_on);
+    long_work_begin(request->broker, &parts->work, request->api->name, go_on);
     if (broker_has_time(request->broker))
         go_on(&parts->work);
 }

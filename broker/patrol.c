@@ -32,7 +32,7 @@ static void expired(struct timer *timer)
 {
     struct patrol *patrol = CONTAINER_OF(timer, struct patrol, timer);
     patrol->unseen = patrol->count(patrol);
-    long_work_begin(patrol->broker, &patrol->work, go_on);
+    long_work_begin(patrol->broker, &patrol->work, "a patrol", go_on);
 }
 
 void patrol_begin(struct patrol *patrol)

@@ -21,12 +21,9 @@ struct postponed {
 static void handle_again(struct long_work *work)
 {
     struct request *request = CONTAINER_OF(work, struct postponed, work)->request;
-    struct turn *turn = request->broker->env->turn;
-    const char *name = request->api->name; /* the request may be gone when it is handled */
     long_work_end(work);
     request_unpark(request);
     dispatch_handle(request);
-    turn_did(turn, name);
 }
 
 /* Have header and body in memory that outlives the frame. False: no memory for it. */
@@ -72,7 +69,7 @@ void request_postpone(struct request *request)
     if (request_is_in_parts(request)) /* its frame and its body stay anyway */
         request->again = true;
     else if (park(request))
-        long_work_begin(request->broker, &request->postponed->work, handle_again);
+        long_work_begin(request->broker, &request->postponed->work, request->api->name, handle_again);
 }
 
 void request_wait(struct request *request, struct list *waiting)
@@ -87,7 +84,8 @@ void requests_go_on(struct list *waiting)
     list_for_each (waiting, node) {
         struct postponed *postponed = CONTAINER_OF(CONTAINER_OF(node, struct long_work, link), struct postponed, work);
         list_remove(node);
-        long_work_begin(postponed->request->broker, &postponed->work, handle_again);
+        struct request *request = postponed->request;
+        long_work_begin(request->broker, &postponed->work, request->api->name, handle_again);
     }
 }
 

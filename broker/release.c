@@ -41,7 +41,6 @@ static void go_on(struct long_work *work)
             break;
         }
     }
-    turn_did(broker->env->turn, "memory given back");
 }
 
 void release_block(struct broker *broker, void *block, size_t bytes)
@@ -52,7 +51,7 @@ void release_block(struct broker *broker, void *block, size_t bytes)
         return;
     }
     if (releases->first == NULL)
-        long_work_begin(broker, &releases->work, go_on);
+        long_work_begin(broker, &releases->work, "memory given back", go_on);
     *(struct released *)block = (struct released){releases->first, bytes};
     releases->first = block;
     releases->bytes += bytes;

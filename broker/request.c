@@ -301,6 +301,9 @@ void request_refuse(struct request *request, const char *reason)
         return;
     close_peer(peer, reason);
     request->refused = true;
+    parts_abandon(request);
+    if (request->abandoned) /* it was in parts, and has ended */
+        request_answered(request);
     for (struct list *node = &request->link; node != &peer->requests; node = node->next)
         release_pieces(CONTAINER_OF(node, struct request, link));
 }

@@ -154,7 +154,7 @@ static void end_on(struct long_work *work)
 static void begin_ending(struct transaction_coordinator *coordinator)
 {
     if (list_empty(&coordinator->ending.link))
-        long_work_begin(coordinator->broker, &coordinator->ending, end_on);
+        long_work_begin(coordinator->broker, &coordinator->ending, "ends of transactions", end_on);
 }
 
 void transaction_coordinator_go_on(struct transaction_coordinator *coordinator)

@@ -120,8 +120,8 @@ void broker_fixture_restart(struct broker_fixture *fixture, void (*end)(struct b
 void broker_fixture_turn(struct broker_fixture *fixture)
 {
     broker_wake_waiting(fixture->broker);
-    broker_turn_end(fixture->broker);
-    broker_wake_waiting(fixture->broker);
+    if (broker_turn_end(fixture->broker))
+        broker_wake_waiting(fixture->broker);
 }
 
 void broker_fixture_run_jobs(struct broker_fixture *fixture)
@@ -279,7 +279,7 @@ bool test_peer_try(struct test_peer *peer, int16_t key, int16_t version, const v
             return true;
         if (list_empty(&peer->peer.broker->long_works))
             return false;
-        broker_turn_end(peer->peer.broker); /* it may have been postponed */
+        (void)broker_turn_end(peer->peer.broker); /* it may have been postponed */
     }
 }
 
