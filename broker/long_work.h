@@ -5,7 +5,7 @@
  *
  * What begins does what it can at once, and asks before each part whether the turn has time (broker_has_time()). Works
  * take turns: each turn goes on with the one that waits longest, and with others while there is time. So one of them
- * costs a turn a millisecond, however many there are, and all get on. */
+ * costs a turn a quarter of a millisecond, however many there are, and all get on. */
 #ifndef DOHLE_BROKER_LONG_WORK_H
 #define DOHLE_BROKER_LONG_WORK_H
 

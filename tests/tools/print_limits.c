@@ -118,20 +118,49 @@ static bool print_row(const struct row *row)
     return true;
 }
 
+static const char *const beginning[] = {
+    "# What peers can make dohle hold",
+    "",
+    "Printed from the code by `make docs`; `make check` compares. Everything that a peer can make the broker keep",
+    "in memory, what bounds it, the worst case, and what happens at the bound. A constant is in `broker/limits.h`",
+    "or the header of its module, a setting is Kafka's with its default. A line without a worst case is part of",
+    "another one's.",
+    "",
+    "| what | bound | MiB at most | at the bound |",
+    "| --- | --- | ---: | --- |",
+};
+
+static const char *const end[] = {
+    "",
+    "All at once at their worst: no peer alone gets there. `tests/hostile/run --long --only siege` has them all try.",
+    "",
+    "Not in the sum, for it is in proportion to what is on the disk, as in Kafka:",
+    "",
+    "- segments: about 400 bytes each. Topics decide (`segment.bytes`, `segment.ms`), retention ends it.",
+    "- producer ids: about 200 bytes for each that has written to a partition, until `producer.id.expiration.ms`",
+    "  (a day) has passed since.",
+    "- quotas that are set for users and client ids.",
+    "- what a start finds is read whatever its size: partitions, settings, groups, offsets and transactions of a",
+    "  folder that came from Kafka.",
+    "",
+    "Work. A request of more than `LARGE_FRAME_BYTES` (16 KiB), or of a connection whose last one took more than a",
+    "quarter of a millisecond, waits for the next turn of the loop when another such one took long in this one:",
+    "others wait for one of them at most. One whose body takes more than `BODY_AT_ONCE_BYTES_MAX`, or whose answer",
+    "has more than `ITEMS_AT_ONCE_MAX` (4096) items, goes in parts, a quarter of a millisecond of a turn, one after",
+    "the other.",
+};
+
+static void print_lines(const char *const *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        puts(lines[i]);
+}
+
 int main(void)
 {
     size_t sum = 0;
     bool good = true;
-    fputs(
-        "# What peers can make dohle hold\n\n"
-        "Printed from the code by `make docs`; `make check` compares. Everything that a peer can make the broker keep "
-        "in "
-        "memory, what\nbounds it, the worst case, and what happens at the bound. A constant is in `broker/limits.h` or "
-        "the "
-        "header of its module, a\nsetting is Kafka's with its default. A line without a worst case is part of another "
-        "one's.\n\n"
-        "| what | bound | MiB at most | at the bound |\n| --- | --- | ---: | --- |\n",
-        stdout);
+    print_lines(beginning, COUNT_OF(beginning));
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         good = print_row(&rows[i]) && good;
         sum += rows[i].worst_bytes;
@@ -139,25 +168,7 @@ int main(void)
     size_t waste = sum / 10;
     fputs("| what malloc cannot give back | a tenth of the others | ", stdout);
     print_mib(waste);
-    printf(" | |\n\n**Sum: %zu MiB**\n\n", (sum + waste) / MIB(1));
-    fputs("All at once at their worst: no peer alone gets there. `tests/hostile/run --long --only siege` has them all "
-          "try.\n\n"
-          "Not in the sum, for it is in proportion to what is on the disk, as in Kafka:\n\n"
-          "- segments: about 400 bytes each. Topics decide (`segment.bytes`, `segment.ms`), retention ends it.\n"
-          "- producer ids: about 200 bytes for each that has written to a partition, until `producer.id.expiration.ms` "
-          "(a "
-          "day) has passed\n  since.\n"
-          "- quotas that are set for users and client ids.\n"
-          "- what a start finds is read whatever its size: partitions, settings, groups, offsets and transactions of a "
-          "folder that "
-          "came "
-          "from Kafka.\n\n"
-          "Work. A request of more than `LARGE_FRAME_BYTES` (16 KiB), or of a connection whose last one took more than "
-          "a millisecond, waits "
-          "for the "
-          "next turn of the\nloop when another such one took long in this one: others wait for one of them at most. "
-          "One whose body takes more than `BODY_AT_ONCE_BYTES_MAX`,\nor whose answer has more than `ITEMS_AT_ONCE_MAX` "
-          "(4096) items, goes in parts, a millisecond of a turn, one after the other.\n",
-          stdout);
+    printf(" | |\n\n**Sum: %zu MiB**\n", (sum + waste) / MIB(1));
+    print_lines(end, COUNT_OF(end));
     return good ? 0 : 2;
 }
