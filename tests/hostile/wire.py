@@ -8,6 +8,7 @@ import zlib
 
 PRODUCE, FETCH, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, JOIN_GROUP, SYNC_GROUP = 0, 1, 3, 8, 9, 10, 11, 14
 DESCRIBE_GROUPS, LIST_GROUPS, API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS, DELETE_GROUPS = 15, 16, 18, 19, 20, 42
+INIT_PRODUCER_ID, ADD_PARTITIONS_TO_TXN, END_TXN, DESCRIBE_TRANSACTIONS = 22, 24, 26, 65
 NOWHERE = b"a topic that does not exist"
 WAIT_S = 30  # a net, not a measure: an answer that takes longer does not come
 
@@ -95,9 +96,12 @@ def fetch_session(topic, partitions, correlation_id=1):
 # ---- groups ----------------------------------------------------------------------------------------------------------
 
 
-def find_coordinator(groups, correlation_id=1):
-    keys = b"".join(compact(len(group)) + group.encode() for group in groups)
-    return flexible_request(FIND_COORDINATOR, 4, correlation_id, b"\0" + compact(len(groups)) + keys + b"\0")
+GROUP, TRANSACTION = 0, 1
+
+
+def find_coordinator(keys, key_type=GROUP, correlation_id=1):
+    names = b"".join(compact(len(key)) + key.encode() for key in keys)
+    return flexible_request(FIND_COORDINATOR, 4, correlation_id, bytes([key_type]) + compact(len(keys)) + names + b"\0")
 
 
 def join_group(group, member="", instance=None, metadata=b"", version=5, timeout_ms=60_000, correlation_id=1):
@@ -175,6 +179,49 @@ def list_groups(correlation_id=1):
     return request(LIST_GROUPS, 0, correlation_id, b"")
 
 
+# ---- transactions ----------------------------------------------------------------------------------------------------
+
+
+def init_producer_id(transactional_id, timeout_ms=900_000, correlation_id=1):
+    return request(INIT_PRODUCER_ID, 1, correlation_id, string(transactional_id) + struct.pack(">i", timeout_ms))
+
+
+def given_producer(body):
+    """Of an answer: error, producer id, epoch."""
+    return struct.unpack_from(">hqh", body, 4)
+
+
+def add_partitions_to_txn(transactional_id, producer, topic, partitions, correlation_id=1):
+    """`producer`: id and epoch."""
+    body = string(transactional_id) + struct.pack(">qh", *producer)
+    body += array([string(topic) + array(struct.pack(">i", p) for p in partitions)])
+    return request(ADD_PARTITIONS_TO_TXN, 1, correlation_id, body)
+
+
+def added_errors(body):
+    """Error codes of an answer for one topic, by partition."""
+    at, count = only_topic(body, 8)
+    return dict(struct.unpack_from(">ih", body, at + 6 * i) for i in range(count))
+
+
+def end_txn(transactional_id, producer, committed, correlation_id=1):
+    """The error code is at 4 of the answer."""
+    body = string(transactional_id) + struct.pack(">qh?", *producer, committed)
+    return request(END_TXN, 1, correlation_id, body)
+
+
+def describe_transaction(transactional_id, correlation_id=1):
+    data = transactional_id.encode()
+    return flexible_request(DESCRIBE_TRANSACTIONS, 0, correlation_id, compact(1) + compact(len(data)) + data + b"\0")
+
+
+def transaction_state(body):
+    """Of an answer about one: error and the state's name. Header tags, throttle time, a count and the error come first."""
+    (error,) = struct.unpack_from(">h", body, 6)
+    at = 8 + 1 + body[8] - 1
+    return error, body[at + 1:at + body[at]].decode()
+
+
 def _crc32c_table():
     table = []
     for byte in range(256):
@@ -203,17 +250,28 @@ def varint(value):
     return out + bytes([value])
 
 
-def _batch_of(records, codec, ahead_s=0):
+TRANSACTIONAL = 16
+
+
+def _batch_of(records, attributes, ahead_s=0, producer=(-1, -1), sequence=-1):
     """A batch of one record; `records` as they stand behind the header."""
     now_ms = int((time.time() + ahead_s) * 1000)
-    checked = struct.pack(">hiqqqhii", codec, 0, now_ms, now_ms, -1, -1, -1, 1) + records
+    checked = struct.pack(">hiqqqhii", attributes, 0, now_ms, now_ms, *producer, sequence, 1) + records
     return struct.pack(">qiibI", 0, 9 + len(checked), -1, 2, crc32c(checked)) + checked
+
+
+def _record(value):
+    record = b"\0" + varint(0) + varint(0) + varint(-1) + varint(len(value)) + value + varint(0)
+    return varint(len(record)) + record
 
 
 def batch(value, ahead_s=0):
     """A record batch with one record, whose time is `ahead_s` seconds ahead of now."""
-    record = b"\0" + varint(0) + varint(0) + varint(-1) + varint(len(value)) + value + varint(0)
-    return _batch_of(varint(len(record)) + record, 0, ahead_s)
+    return _batch_of(_record(value), 0, ahead_s)
+
+
+def transactional_batch(value, producer, sequence):
+    return _batch_of(_record(value), TRANSACTIONAL, 0, producer, sequence)
 
 
 def bomb(mib):
@@ -232,9 +290,10 @@ def bomb(mib):
     return _batch_of(b"\x1f\x8b\x08\0\0\0\0\0\0\0" + out + trailer, 1)
 
 
-def produce(topic, partitions, records, correlation_id=1):
+def produce(topic, partitions, records, correlation_id=1, transactional_id=None):
     """The same batch to each of the partitions."""
-    body = struct.pack(">hhi", -1, 1, 30000) + struct.pack(">i", 1) + string(topic) + struct.pack(">i", len(partitions))
+    body = struct.pack(">h", -1) if transactional_id is None else string(transactional_id)
+    body += struct.pack(">hi", -1 if transactional_id else 1, 30000) + struct.pack(">i", 1) + string(topic) + struct.pack(">i", len(partitions))
     body += b"".join(struct.pack(">ii", partition, len(records)) + records for partition in partitions)
     return request(PRODUCE, 3, correlation_id, body)
 
