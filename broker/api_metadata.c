@@ -120,11 +120,14 @@ static enum kafka_error create_these(struct metadata *metadata, const struct kp_
             controller_add_topic(broker, &batch, asked[i]->name, broker->config->num_partitions, NULL);
     }
     *left -= metadata_batch_count(&batch);
-    if (metadata_batch_count(&batch) > 0 && broker->config->default_replication_factor > 1) {
-        metadata_batch_release(&batch);
-        return KAFKA_INVALID_REPLICATION_FACTOR;
-    }
     return controller_commit(broker, &batch, metadata->request);
+}
+
+/* Would the controller make a topic of the default numbers? When not, it stays unknown to the client. */
+static bool may_create_any(const struct config *config)
+{
+    return config->auto_create_topics_enable && config->default_replication_factor == 1 &&
+           config->num_partitions < RECORDS_PER_REQUEST_MAX;
 }
 
 /* Make the topics that are asked for and missing, and no more than one request may make; the answer is held until it is
@@ -134,7 +137,7 @@ static enum kafka_error create_missing(struct metadata *metadata, const struct k
 {
     struct request *request = metadata->request;
     int32_t left = PARTITIONS_PER_REQUEST_MAX;
-    if (!metadata->body->allow_auto_topic_creation || !request->broker->config->auto_create_topics_enable)
+    if (!metadata->body->allow_auto_topic_creation || !may_create_any(request->broker->config))
         return KAFKA_NONE;
     if (!request_is_in_parts(request))
         return create_these(metadata, asked, count, &left);

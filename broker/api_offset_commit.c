@@ -101,7 +101,8 @@ static enum kafka_error commit_one(struct commit *commit, const struct topic *to
     const struct broker *broker = commit->request->broker;
     struct kp_string name = kp_string_of(topic->name);
     int64_t now_ms = commit->batch.timestamp_ms;
-    if (java_length(asked->committed_metadata) > broker->config->offset_metadata_max_bytes)
+    if (asked->committed_metadata.size >= 0 &&
+        java_length(asked->committed_metadata) > broker->config->offset_metadata_max_bytes)
         return KAFKA_OFFSET_METADATA_TOO_LARGE;
     struct committed_offset offset = {
         .partition = asked->partition_index,

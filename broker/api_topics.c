@@ -91,6 +91,7 @@ struct creation {
     int64_t partitions; /* that the whole request would make; each topic counts as one at least */
     struct kp_create_topics_response_topics *topics;
     int32_t count;
+    bool too_much; /* more than one request may make: nothing of it is made */
     bool out_of_memory;
 };
 
@@ -230,8 +231,6 @@ static struct outcome create_topic(struct creation *creation, const struct kp_cr
 {
     struct request *request = creation->request;
     struct topic_overrides overrides;
-    if (creation->partitions > PARTITIONS_PER_REQUEST_MAX)
-        return refused(KAFKA_POLICY_VIOLATION, "One request must not make more than 10000 partitions.");
     struct outcome outcome = check_name(request, topic->name);
     if (outcome.error == KAFKA_NONE)
         outcome = check_configs(request, topic, &overrides);
@@ -246,6 +245,7 @@ static struct outcome create_topic(struct creation *creation, const struct kp_cr
             controller_add_topic(request->broker, &creation->batch, topic->name, partitions, &overrides);
         if (!answer_created(creation, to, id, partitions, &overrides))
             creation->out_of_memory = true;
+        creation->too_much |= metadata_batch_count(&creation->batch) > RECORDS_PER_REQUEST_MAX;
     }
     topic_overrides_release(&overrides);
     return outcome;
@@ -273,6 +273,16 @@ static enum naming *mark_created(struct creation *creation)
     return names ? mark_names(arena, names, body->topics_count) : NULL;
 }
 
+/* All items fail, also those that are named twice. */
+static void refuse_all(struct creation *creation)
+{
+    struct outcome outcome = refused(KAFKA_POLICY_VIOLATION,
+                                     "One request must not make more than 10000 partitions, nor write more than 10000 "
+                                     "records: one for each topic, partition and setting.");
+    for (creation->count = 0; creation->count < creation->body->topics_count; creation->count++)
+        creation->topics[creation->count] = failed_topic(creation->body->topics[creation->count].name, outcome);
+}
+
 /* Check all topics and collect the records of those that can be made. */
 static void create_all(struct creation *creation)
 {
@@ -280,7 +290,8 @@ static void create_all(struct creation *creation)
     enum naming *naming = mark_created(creation);
     creation->topics = arena_calloc(&creation->request->arena, (size_t)body->topics_count, sizeof *creation->topics);
     creation->out_of_memory = !naming || !creation->topics;
-    for (int32_t i = 0; i < body->topics_count && !creation->out_of_memory; i++) {
+    creation->too_much = creation->partitions > PARTITIONS_PER_REQUEST_MAX && body->timeout_ms > 0;
+    for (int32_t i = 0; i < body->topics_count && !creation->out_of_memory && !creation->too_much; i++) {
         const struct kp_create_topics_request_topics *topic = &body->topics[i];
         struct outcome outcome;
         if (naming[i] == NAMED_AGAIN)
@@ -296,6 +307,8 @@ static void create_all(struct creation *creation)
         if (outcome.error != KAFKA_NONE)
             *to = failed_topic(topic->name, outcome);
     }
+    if (creation->too_much && !creation->out_of_memory)
+        refuse_all(creation);
 }
 
 void api_create_topics(struct request *request)
@@ -304,7 +317,7 @@ void api_create_topics(struct request *request)
     enum kafka_error error = KAFKA_NONE;
     controller_begin(request->broker, &creation.batch);
     create_all(&creation);
-    if (creation.out_of_memory || creation.body->validate_only)
+    if (creation.out_of_memory || creation.too_much || creation.body->validate_only)
         metadata_batch_release(&creation.batch);
     else
         error = controller_commit(request->broker, &creation.batch, request);

@@ -3,10 +3,9 @@
  * A text is stored canonical, so that what is described to a client reads as Kafka would print it. Defaults are not
  * copied: a setting without a layer has the table's. The typed copy of a setting is renewed whenever one of its layers
  * changes. */
-#include "config.h"
+#include "config_rules.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 
@@ -293,39 +292,6 @@ bool config_set_dynamic(struct config *config, enum config_source layer, struct 
 
 /* ---- what concerns several settings ------------------------------------------------------------------------------ */
 
-static int row_of(const char *name)
-{
-    int setting = config_find(kp_string_of(name));
-    ASSERT(setting >= 0);
-    return setting;
-}
-
-static const char *text_of(const struct config *config, const char *name)
-{
-    return config_text(config, row_of(name));
-}
-
-static bool is_set(const struct config *config, const char *name)
-{
-    return config_text_source(config, row_of(name)) != CONFIG_DEFAULT;
-}
-
-/* "ORIGIN: NAME=VALUE: ..." */
-static bool fail_setting(const struct config *config, const char *name, char *error, const char *format, ...)
-    PRINTF_LIKE(4, 5);
-static bool fail_setting(const struct config *config, const char *name, char *error, const char *format, ...)
-{
-    char why[CONFIG_ERROR_SIZE / 2];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(why, sizeof why, format, arguments);
-    va_end(arguments);
-    const char *origin = config->settings[row_of(name)].origin;
-    snprintf(error, CONFIG_ERROR_SIZE, "%s: %s=%s: %s", origin != NULL ? origin : "default", name,
-             text_of(config, name), why);
-    return false;
-}
-
 /* node.id and its older name stand for each other. */
 static bool finish_node_id(struct config *config, char *error)
 {
@@ -333,43 +299,34 @@ static bool finish_node_id(struct config *config, char *error)
     for (int i = 0; i < 2; i++) {
         const char *set = names[i];
         const char *other = names[1 - i];
-        if (is_set(config, set) && !is_set(config, other) &&
-            !config_set(config, other, text_of(config, set), config->settings[row_of(set)].origin, error)) {
-            return fail_setting(config, set, error, "must be an int, >= 0");
+        if (config_is_set(config, set) && !config_is_set(config, other) &&
+            !config_set(config, other, config_text_of(config, set), config->settings[config_row_of(set)].origin,
+                        error)) {
+            return config_fail(config, set, error, "must be an int, >= 0");
         }
     }
-    if (strcmp(text_of(config, "node.id"), text_of(config, "broker.id")) != 0) {
-        return fail_setting(config, "broker.id", error, "must be equal to node.id, which is %s",
-                            text_of(config, "node.id"));
+    if (strcmp(config_text_of(config, "node.id"), config_text_of(config, "broker.id")) != 0) {
+        return config_fail(config, "broker.id", error, "must be equal to node.id, which is %s",
+                           config_text_of(config, "node.id"));
     }
     return true;
 }
 
-static bool finish_log_dirs(struct config *config, char *error)
+static void finish_log_dirs(struct config *config)
 {
-    const char *name = is_set(config, "log.dirs") ? "log.dirs" : "log.dir";
-    const char *rest = text_of(config, name);
+    const char *name = config_is_set(config, "log.dirs") ? "log.dirs" : "log.dir";
+    const char *rest = config_text_of(config, name);
     const char *item;
     size_t size;
     while (config_list_next(&rest, &item, &size)) {
         char *path = xcalloc(size + 1, 1);
         memcpy(path, item, size);
-        for (int32_t i = 0; i < config->log_dirs_count; i++) {
-            if (strcmp(config->log_dirs[i], path) == 0) {
-                free(path);
-                return fail_setting(config, name, error, "each folder must be there once");
-            }
-        }
         config->log_dirs = xrealloc(config->log_dirs, (size_t)(config->log_dirs_count + 1) * sizeof *config->log_dirs);
         config->log_dirs[config->log_dirs_count++] = path;
-    }
-    if (config->log_dirs_count == 0) {
-        return fail_setting(config, name, error, "must name at least one folder");
     }
     if (config->metadata_log_dir == NULL) {
         config->metadata_log_dir = config->log_dirs[0];
     }
-    return true;
 }
 
 void config_use_folder(struct config *config, const char *path)
@@ -379,8 +336,8 @@ void config_use_folder(struct config *config, const char *path)
     }
     config->log_dirs[0] = xstrdup(path);
     config->log_dirs_count = 1;
-    set_layer(config, row_of("log.dirs"), STATIC_LAYER, xstrdup(path), path);
-    set_layer(config, row_of("metadata.log.dir"), STATIC_LAYER, NULL, NULL);
+    set_layer(config, config_row_of("log.dirs"), STATIC_LAYER, xstrdup(path), path);
+    set_layer(config, config_row_of("metadata.log.dir"), STATIC_LAYER, NULL, NULL);
     config->metadata_log_dir = config->log_dirs[0];
 }
 
@@ -406,11 +363,11 @@ static void finish_of_listeners(struct config *config)
 static bool finish_listeners(struct config *config, char *error)
 {
     struct listener_settings settings = {
-        .listeners = text_of(config, "listeners"),
-        .advertised_listeners = text_of(config, "advertised.listeners"),
-        .security_protocol_map = text_of(config, "listener.security.protocol.map"),
-        .security_protocol_map_set = is_set(config, "listener.security.protocol.map"),
-        .controller_names = text_of(config, "controller.listener.names"),
+        .listeners = config_text_of(config, "listeners"),
+        .advertised_listeners = config_text_of(config, "advertised.listeners"),
+        .security_protocol_map = config_text_of(config, "listener.security.protocol.map"),
+        .security_protocol_map_set = config_is_set(config, "listener.security.protocol.map"),
+        .controller_names = config_text_of(config, "controller.listener.names"),
         .inter_broker_name = config->inter_broker_listener_name,
     };
     char why[CONFIG_ERROR_SIZE];
@@ -425,37 +382,13 @@ static bool finish_listeners(struct config *config, char *error)
     return false;
 }
 
-static bool check_ranges(const struct config *config, char *error)
-{
-    if (!config_list_has(text_of(config, "process.roles"), "broker", strlen("broker"))) {
-        return fail_setting(config, "process.roles", error, "broker must be among them");
-    }
-    if (is_set(config, "inter.broker.listener.name") && is_set(config, "security.inter.broker.protocol")) {
-        return fail_setting(config, "security.inter.broker.protocol", error,
-                            "only one of this and inter.broker.listener.name may be set");
-    }
-    if (strcmp(text_of(config, "security.inter.broker.protocol"), "PLAINTEXT") != 0) {
-        return fail_setting(config, "security.inter.broker.protocol", error, "only PLAINTEXT is served yet");
-    }
-    if (config->queued_max_request_bytes > 0 && config->queued_max_request_bytes < config->socket_request_max_bytes) {
-        return fail_setting(config, "queued.max.request.bytes", error,
-                            "must be -1, or at least socket.request.max.bytes, which is %" PRId32,
-                            config->socket_request_max_bytes);
-    }
-    static const char *const retention[] = {"log.retention.ms", "log.retention.minutes", "log.retention.hours"};
-    for (size_t i = 0; i < COUNT_OF(retention); i++) {
-        const char *text = text_of(config, retention[i]);
-        if (text != NULL && strcmp(text, "0") == 0) {
-            return fail_setting(config, retention[i], error, "must be at least 1, or -1 for no limit");
-        }
-    }
-    return true;
-}
-
 bool config_finish(struct config *config, char *error)
 {
-    return finish_node_id(config, error) && check_ranges(config, error) && finish_listeners(config, error) &&
-           finish_log_dirs(config, error);
+    if (!finish_node_id(config, error) || !config_rules_check(config, error) || !finish_listeners(config, error)) {
+        return false;
+    }
+    finish_log_dirs(config);
+    return true;
 }
 
 /* ---- DescribeConfigs --------------------------------------------------------------------------------------------- */
@@ -490,7 +423,7 @@ int config_synonym_rows(int setting, int rows[CONFIG_SYNONYM_NAMES_MAX])
             found |= strcmp(groups[i][count], name) == 0;
         }
         for (int j = 0; found && j < count; j++) {
-            rows[j] = row_of(groups[i][j]);
+            rows[j] = config_row_of(groups[i][j]);
         }
         if (found) {
             return count;

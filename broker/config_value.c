@@ -46,7 +46,22 @@ bool config_list_has(const char *list, const char *item, size_t size)
     return false;
 }
 
-/* Takes the spaces around the commas away. False when an item is empty (KIP-1161); no items at all are fine. */
+/* Is `item` among the items of the list from `list` to `end`? */
+static bool is_repeated(const char *list, const char *end, const char *item, size_t size)
+{
+    while (list < end) {
+        const char *comma = memchr(list, ',', (size_t)(end - list));
+        const char *item_end = comma != NULL ? comma : end;
+        if ((size_t)(item_end - list) == size && memcmp(list, item, size) == 0) {
+            return true;
+        }
+        list = item_end + 1;
+    }
+    return false;
+}
+
+/* Takes the spaces around the commas away, and items that were there before. False when an item is empty (KIP-1161); no
+ * items at all are fine. */
 static bool canonical_list(char *text)
 {
     char *to = text;
@@ -62,6 +77,9 @@ static bool canonical_list(char *text)
         }
         if (size == 0) {
             return false;
+        }
+        if (is_repeated(text, to, item, size)) {
+            continue;
         }
         if (to > text) {
             *to++ = ',';
@@ -124,6 +142,9 @@ static bool text_allowed(enum config_type type, const char *allowed, const char 
     }
     if (type != CONFIG_LIST) {
         return choice_allows(allowed, text, strlen(text));
+    }
+    if (*text == '\0') {
+        return strstr(allowed, "], not empty") == NULL;
     }
     const char *item;
     size_t size;
@@ -275,8 +296,9 @@ static bool parse_typed(enum config_type type, const char *allowed, struct confi
         return true;
     case CONFIG_LIST:
         return canonical_list(text) && text_allowed(type, allowed, text);
-    case CONFIG_STRING:
     case CONFIG_CLASS:
+        return *text != '\0' && text_allowed(type, allowed, text);
+    case CONFIG_STRING:
     case CONFIG_PASSWORD:
         return text_allowed(type, allowed, text);
     }
@@ -303,6 +325,29 @@ bool config_value_parse(enum config_type type, const char *allowed, const char *
         snprintf(error, CONFIG_ERROR_SIZE, "must be %s%s%s%s", article, kind, join, allowed == NULL ? "" : allowed);
     }
     return false;
+}
+
+static int count_items(const char *list)
+{
+    int count = 0;
+    const char *item;
+    size_t size;
+    while (config_list_next(&list, &item, &size)) {
+        count++;
+    }
+    return count;
+}
+
+bool config_list_repeats(const char *text)
+{
+    struct config_value value;
+    char error[CONFIG_ERROR_SIZE];
+    if (!config_value_parse(CONFIG_LIST, NULL, text, &value, error)) {
+        return false;
+    }
+    bool repeats = count_items(value.text) < count_items(text);
+    free(value.text);
+    return repeats;
 }
 
 char *config_list_change(const char *list, const char *change, bool append)

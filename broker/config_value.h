@@ -9,6 +9,7 @@
  *     "-1 or 1 to 9"
  *     "[compact, delete]"      a string that is one of these; a list of some of these
  *     "[...] in any case"
+ *     "[...], not empty"       at least one of these
  *     "not empty"              a string or list with something in it
  *     "* or PARTITION:BROKER,..."  throttled replicas */
 #ifndef DOHLE_BROKER_CONFIG_VALUE_H
@@ -37,7 +38,8 @@ enum config_type {
 struct config_value {
     int64_t integer; /* BOOLEAN (0, 1), SHORT, INT, LONG */
     double real;     /* DOUBLE */
-    char *text;      /* canonical: no space around it or its list items, numbers and booleans as Java prints them */
+    char *text; /* canonical: no space around it or its list items, each of these once, numbers and booleans as Java
+                 * prints them */
 };
 
 /* "boolean", "int", ... Static text. */
@@ -57,6 +59,8 @@ bool config_list_has(const char *list, const char *item, size_t size);
 /* Step through a canonical list: *item becomes the next one, *size its length, *rest what follows. False at the end.
  * Start with *rest = list. */
 bool config_list_next(const char **rest, const char **item, size_t *size);
+/* Does `text`, a list as it was written, name an item twice? False when it is no list. */
+bool config_list_repeats(const char *text);
 /* The canonical list `list` with the items of `change` appended that it lacks, or without them. From malloc. */
 char *config_list_change(const char *list, const char *change, bool append);
 

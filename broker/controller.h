@@ -17,8 +17,9 @@
 #include "broker.h"
 #include "metadata_log.h"
 
-/* What a request may add at most, as in Kafka: partitions, and so their records. */
+/* What a request may add at most, as in Kafka: partitions, and records of all kinds. */
 #define PARTITIONS_PER_REQUEST_MAX 10000
+#define RECORDS_PER_REQUEST_MAX    10000
 
 struct controller_options {
     const char *directory;         /* the data folder with the metadata log */

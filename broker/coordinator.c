@@ -71,17 +71,25 @@ static struct partition *partition_of(const struct shard *shard)
     return topic_partition(find_topic(shard->coordinator), shard->index);
 }
 
+/* Refused as a client's request for such a topic would be: the broker's settings allow more than a topic's do. */
 static enum kafka_error make_topic(struct coordinator *coordinator, struct request *request)
 {
     const struct coordinator_kind *kind = coordinator->kind;
+    const struct config *config = coordinator->broker->config;
     struct topic_overrides overrides = {0};
     struct metadata_batch batch;
+    char error[CONFIG_ERROR_SIZE];
     if (*kind->replication_factor > 1)
         return KAFKA_INVALID_REPLICATION_FACTOR;
-    kind->add_settings(coordinator->broker->config, &overrides);
+    kind->add_settings(config, &overrides);
+    bool good = topic_overrides_check(&overrides, config, error);
     controller_begin(coordinator->broker, &batch);
     controller_add_topic(coordinator->broker, &batch, kp_string_of(kind->topic), *kind->partitions, &overrides);
     topic_overrides_release(&overrides);
+    if (!good || metadata_batch_count(&batch) > RECORDS_PER_REQUEST_MAX) {
+        metadata_batch_release(&batch);
+        return good ? KAFKA_POLICY_VIOLATION : KAFKA_INVALID_CONFIG;
+    }
     return controller_commit(coordinator->broker, &batch, request);
 }
 

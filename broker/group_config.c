@@ -156,17 +156,9 @@ static struct outcome check_assignor(const struct topic_overrides *overrides, co
 static struct outcome check_tags(const struct topic_overrides *overrides)
 {
     const char *text = topic_overrides_get(overrides, "streams.rack.aware.assignment.tags");
-    struct config_value value;
-    char error[CONFIG_ERROR_SIZE];
-    const char *item;
-    size_t size;
-    bool twice = false;
-    if (text == NULL || !config_value_parse(CONFIG_LIST, NULL, text, &value, error))
-        return ACCEPTED;
-    for (const char *rest = value.text; config_list_next(&rest, &item, &size) && !twice;)
-        twice = config_list_has(rest, item, size);
-    free(value.text);
-    return twice ? refused(KAFKA_INVALID_CONFIG, "streams.rack.aware.assignment.tags names a tag twice.") : ACCEPTED;
+    return text != NULL && config_list_repeats(text)
+               ? refused(KAFKA_INVALID_CONFIG, "streams.rack.aware.assignment.tags names a tag twice.")
+               : ACCEPTED;
 }
 
 static struct outcome check_dead_letters(const struct topic_overrides *overrides)

@@ -230,6 +230,7 @@ static bool advertise(const struct listener_settings *settings, struct listener 
     int endpoints_count = 0;
     bool ok =
         parse_endpoints("advertised.listeners", settings->advertised_listeners, &endpoints, &endpoints_count, error);
+    int advertised = 0;
     for (int i = 0; ok && i < endpoints_count; i++) {
         struct endpoint *endpoint = &endpoints[i];
         struct listener *listener = find_listener(listeners, count, endpoint->name);
@@ -245,7 +246,11 @@ static bool advertise(const struct listener_settings *settings, struct listener 
         } else {
             listener->advertised_host = *endpoint->host == '\0' ? NULL : xstrdup(endpoint->host);
             listener->advertised_port = endpoint->port;
+            advertised++;
         }
+    }
+    if (ok && advertised == 0) {
+        ok = fail(error, "advertised.listeners: there is none for clients");
     }
     free(endpoints);
     return ok;

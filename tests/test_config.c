@@ -79,9 +79,8 @@ static void every_default_is_canonical_and_allowed(void **state)
         const struct config_definition *definition = &config_definitions[i];
         struct config_value value;
         char error[CONFIG_ERROR_SIZE];
-        if (definition->default_text == NULL || strcmp(definition->name, "controller.quorum.bootstrap.servers") == 0 ||
-            strcmp(definition->name, "controller.quorum.voters") == 0) {
-            continue; /* Kafka's own default of these two is one that it would not accept */
+        if (definition->default_text == NULL) {
+            continue;
         }
         if (!config_value_parse(definition->type, definition->allowed, definition->default_text, &value, error)) {
             fail_msg("%s=%s: %s", definition->name, definition->default_text, error);
@@ -200,11 +199,12 @@ static void log_dirs_wins_over_log_dir(void **state)
     assert_string_equal(f->config.metadata_log_dir, "/b");
 }
 
-static void data_folders_must_be_there_and_differ(void **state)
+static void a_data_folder_that_is_there_twice_counts_once(void **state)
 {
     struct settings_fixture *f = *state;
-    set(f, "log.dirs", "/b,/b");
-    assert_refused(f, "here: log.dirs=/b,/b: each folder must be there once");
+    set(f, "log.dirs", "/b,/c, /b");
+    assert_finishes(f);
+    assert_int_equal(f->config.log_dirs_count, 2);
 }
 
 /* listener.name.NAME.SETTING, whatever the case of the name; the last one wins, other listeners keep theirs. */
@@ -265,14 +265,40 @@ static void contradictions_name_setting_and_origin(void **state)
     static const struct {
         const char *name, *value, *error;
     } cases[] = {
-        {"process.roles",                  "controller",         "here: process.roles=controller: broker must be among them"            },
-        {"log.retention.minutes",          "0",                  "here: log.retention.minutes=0: must be at least 1, or -1 for no limit"},
-        {"security.inter.broker.protocol", "SSL",
-         "here: security.inter.broker.protocol=SSL: only PLAINTEXT is served yet"                                                       },
-        {"queued.max.request.bytes",       "1000",
-         "here: queued.max.request.bytes=1000: must be -1, or at least socket.request.max.bytes, which is 104857600"                    },
-        {"listeners",                      "PLAINTEXT://:99999",
-         "here: listeners: \"PLAINTEXT://:99999\" is not NAME://HOST:PORT with a port from 0 to 65535"                                  },
+        {"process.roles",                            "controller",         "here: process.roles=controller: broker must be among them"            },
+        {"log.retention.minutes",                    "0",                  "here: log.retention.minutes=0: must be at least 1, or -1 for no limit"},
+        {"security.inter.broker.protocol",           "SSL",
+         "here: security.inter.broker.protocol=SSL: only PLAINTEXT is served yet"                                                                 },
+        {"queued.max.request.bytes",                 "1000",
+         "here: queued.max.request.bytes=1000: must be -1, or at least socket.request.max.bytes, which is 104857600"                              },
+        {"replica.lag.time.max.ms",                  "499",
+         "here: replica.lag.time.max.ms=499: must be at least replica.fetch.wait.max.ms, which is 500"                                            },
+        {"group.consumer.heartbeat.interval.ms",     "15001",
+         "here: group.consumer.heartbeat.interval.ms=15001: must be no more than "
+         "group.consumer.max.heartbeat.interval.ms, which is 15000"                                                                               },
+        {"log.cleaner.threads",                      "128",
+         "default: log.cleaner.dedupe.buffer.size=134217728: must be more than 1048576 for each of "
+         "log.cleaner.threads, which is 128"                                                                                                      },
+        {"connections.max.idle.ms",                  "100",
+         "here: connections.max.idle.ms=100: must be more than connection.failed.authentication.delay.ms, which is "
+         "100, or negative for no limit"                                                                                                          },
+        {"max.connections.per.ip",                   "0",
+         "here: max.connections.per.ip=0: must be at least 1, or max.connections.per.ip.overrides must be set"                                    },
+        {"max.connections.per.ip.overrides",         "a:1,b",
+         "here: max.connections.per.ip.overrides=a:1,b: \"b\" is not HOST:COUNT"                                                                  },
+        {"controller.quorum.voters",                 "2@a:1",
+         "here: controller.quorum.voters=2@a:1: node.id, which is 1, must be among them"                                                          },
+        {"cordoned.log.dirs",                        "/x",
+         "here: cordoned.log.dirs=/x: \"/x\" is not among log.dir, nor are all meant by a single *"                                               },
+        {"early.start.listeners",                    "A",                  "here: early.start.listeners=A: A is not among the listeners"          },
+        {"group.coordinator.rebalance.protocols",    "consumer",
+         "here: group.coordinator.rebalance.protocols=consumer: classic must be among them"                                                       },
+        {"group.streams.rack.aware.assignment.tags", "a,a",
+         "here: group.streams.rack.aware.assignment.tags=a: each tag must be there once"                                                          },
+        {"socket.send.buffer.bytes",                 "0",
+         "here: socket.send.buffer.bytes=0: must be at least 1, or -1 for the system's own"                                                       },
+        {"listeners",                                "PLAINTEXT://:99999",
+         "here: listeners: \"PLAINTEXT://:99999\" is not NAME://HOST:PORT with a port from 0 to 65535"                                            },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         set(f, cases[i].name, cases[i].value);
@@ -389,7 +415,7 @@ int main(void)
         SETTINGS_TEST(node_id_and_broker_id_stand_for_each_other),
         SETTINGS_TEST(node_id_and_broker_id_must_not_differ),
         SETTINGS_TEST(log_dirs_wins_over_log_dir),
-        SETTINGS_TEST(data_folders_must_be_there_and_differ),
+        SETTINGS_TEST(a_data_folder_that_is_there_twice_counts_once),
         SETTINGS_TEST(a_listener_has_limits_of_its_own),
         SETTINGS_TEST(settings_that_promise_safety_refuse_to_start),
         SETTINGS_TEST(their_defaults_may_be_spelled_out),

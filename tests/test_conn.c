@@ -706,6 +706,49 @@ static void what_came_before_the_end_of_a_mute_connection_is_carried_out(void **
 }
 
 /* Ten in ten windows are within a rate of one; the next waits for a second, and is served then. */
+/* The next one is closed, and one that ends makes room. */
+static void assert_takes_two(struct test *test)
+{
+    int first = connect_client(test), second = connect_client(test), third = connect_client(test);
+    assert_true(closed(test, third));
+    assert_false(closed(test, first));
+    assert_false(closed(test, second));
+    close(first);
+    test->clients[0] = connect_client(test);
+    assert_false(closed(test, test->clients[0]));
+    test->clients_count--;
+}
+
+static void an_address_has_a_number_of_connections(void **state)
+{
+    struct test *test = *state;
+    test->broker.config.max_connections_per_ip = 2;
+    assert_takes_two(test);
+}
+
+static void the_broker_has_a_number_of_connections(void **state)
+{
+    struct test *test = *state;
+    test->broker.config.max_connections = 2;
+    assert_takes_two(test);
+}
+
+static void who_is_quiet_for_too_long_is_closed(void **state)
+{
+    struct test *test = *state;
+    test->broker.config.connections_max_idle_ms = -1;
+    int kept = connect_client(test);
+    assert_false(closed(test, kept));
+    close(kept);
+    test->clients_count--;
+    turns(test, 3);
+    test->broker.config.connections_max_idle_ms = 1;
+    int client = connect_client(test);
+    for (int i = 0; i < TURNS_MAX && test->server.conns_count > 0; i++)
+        turns(test, 1);
+    assert_true(closed(test, client));
+}
+
 static void connections_above_the_rate_wait(void **state)
 {
     struct test *test = *state;
@@ -796,6 +839,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_came_before_the_end_of_a_mute_connection_is_carried_out, setup, teardown),
         cmocka_unit_test_setup_teardown(batches_that_arrive_together_are_written_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stream_of_large_frames_is_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_has_a_number_of_connections, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_broker_has_a_number_of_connections, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_is_quiet_for_too_long_is_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(connections_above_the_rate_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listener_has_a_rate_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(a_listener_has_a_number_of_connections_of_its_own, setup, teardown),

@@ -98,7 +98,7 @@ static void auto_creation_fails_with_a_replication_factor_above_one(void **state
     struct kp_metadata_request request = metadata_of(&topic, "new");
     struct kp_metadata_response response;
     assert_true(metadata_fixture_ask(f, KP_API_METADATA, 12, &request, &response));
-    assert_int_equal(response.topics[0].error_code, KAFKA_INVALID_REPLICATION_FACTOR);
+    assert_int_equal(response.topics[0].error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
     assert_null(fixture_topic(f, "new"));
 }
 

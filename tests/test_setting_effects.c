@@ -369,6 +369,85 @@ static const struct effect effects[] = {
     {"segment.ms",                      "7000",          seconds_to_a_roll,                30,                      8,                       EXACTLY},
 };
 
+/* ---- the edges of those that end at some moment ---------------------------------------------------------------------- */
+
+static int64_t error_of_age(struct test *test, int64_t age_ms)
+{
+    return produce(test, (struct produced){.value_bytes = 10, .age_ms = age_ms});
+}
+
+static int64_t error_of_lead(struct test *test, int64_t lead_ms)
+{
+    return error_of_age(test, -lead_ms);
+}
+
+/* Is a record left that has this age when logs are looked through for the first time, 30 s after the start? */
+static int64_t left_at_age(struct test *test, int64_t age_ms)
+{
+    assert_int_equal(error_of_age(test, age_ms - 30 * SECOND_MS), KAFKA_NONE);
+    pass_time(test, 40 * SECOND_MS);
+    return log_end_offset(log_of(test)) - log_start_offset(log_of(test));
+}
+
+/* Of two records whose times lie so far apart. */
+static int64_t segments_at_distance(struct test *test, int64_t distance_ms)
+{
+    assert_int_equal(error_of_age(test, distance_ms), KAFKA_NONE);
+    assert_int_equal(error_of_age(test, 0), KAFKA_NONE);
+    return log_of(test)->segments_count;
+}
+
+static int64_t synced_of(struct test *test, int64_t records)
+{
+    produce_many(test, (int)records, 10);
+    return log_of(test)->recovery_point;
+}
+
+/* The rules are those of LogValidator, UnifiedLog and LogSegment. */
+static const struct limit {
+    const char *setting, *value;
+    int64_t (*probe)(struct test *test, int64_t amount);
+    int64_t amount;         /* the largest that is within */
+    int64_t within, beyond; /* what is seen of it, and of one more */
+} limits[] = {
+    {"flush.messages",                  "5",     synced_of,            4,     0,          5                      },
+    {"message.timestamp.after.max.ms",  "0",     error_of_lead,        0,     KAFKA_NONE, KAFKA_INVALID_TIMESTAMP},
+    {"message.timestamp.after.max.ms",  "1000",  error_of_lead,        1000,  KAFKA_NONE, KAFKA_INVALID_TIMESTAMP},
+    {"message.timestamp.before.max.ms", "0",     error_of_age,         0,     KAFKA_NONE, KAFKA_INVALID_TIMESTAMP},
+    {"message.timestamp.before.max.ms", "1000",  error_of_age,         1000,  KAFKA_NONE, KAFKA_INVALID_TIMESTAMP},
+    {"retention.ms",                    "0",     left_at_age,          0,     1,          0                      },
+    {"retention.ms",                    "60000", left_at_age,          60000, 1,          0                      },
+    {"segment.ms",                      "7000",  segments_at_distance, 7000,  1,          2                      },
+};
+
+static int64_t seen_of(const struct limit *limit, int64_t amount)
+{
+    struct test test;
+    open_test(&test);
+    alter_topic(&test, limit->setting, limit->value);
+    int64_t seen = limit->probe(&test, amount);
+    close_test(&test);
+    return seen;
+}
+
+static void every_limit_ends_exactly_where_kafkas_does(void **state)
+{
+    (void)state;
+    int wrong = 0;
+    for (size_t i = 0; i < COUNT_OF(limits); i++) {
+        const struct limit *limit = &limits[i];
+        int64_t within = seen_of(limit, limit->amount), beyond = seen_of(limit, limit->amount + 1);
+        if (within == limit->within && beyond == limit->beyond)
+            continue;
+        print_error("%s=%s: %lld is seen at it, and %lld beyond\n", limit->setting, limit->value, (long long)within,
+                    (long long)beyond);
+        wrong++;
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* ---- on whom it acts ------------------------------------------------------------------------------------------------- */
+
 /* What is seen of it on a fresh broker after `prepare`, NULL: as it is by default. */
 static int64_t seen_after(const struct effect *effect, void (*prepare)(struct test *, const struct effect *))
 {
@@ -517,6 +596,7 @@ int main(void)
         cmocka_unit_test(every_default_of_one_broker_acts_likewise),
         cmocka_unit_test(every_topic_with_its_own_value_ignores_the_broker_wide_default),
         cmocka_unit_test(every_broker_wide_default_survives_a_restart),
+        cmocka_unit_test(every_limit_ends_exactly_where_kafkas_does),
     };
     return cmocka_run_group_tests_name("setting_effects", tests, NULL, NULL);
 }
