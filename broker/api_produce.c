@@ -280,9 +280,7 @@ static struct partition *find_partition(const struct produce *produce, const top
     *error = KAFKA_NONE;
     if (partition == NULL)
         *error = topic == NULL && by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    else if (topic->internal && !produce->internal_allowed)
-        *error = KAFKA_INVALID_TOPIC_EXCEPTION;
-    return *error == KAFKA_NONE ? partition : NULL;
+    return partition;
 }
 
 /* The appends that are left go on without the frame: copy of it what they need. False: no memory for it. */
@@ -570,14 +568,24 @@ static bool check_sequence(struct produce *produce, const struct partition *part
     return false;
 }
 
-/* What Kafka asks before it appends, in its order. False: the response says why it is refused. */
+/* May this client append to the partition in this way, whatever the batch holds? */
+static enum kafka_error check_append(const struct produce *produce, const struct partition *partition)
+{
+    if (produce->acks < -1 || produce->acks > 1)
+        return KAFKA_INVALID_REQUIRED_ACKS;
+    return partition->topic->internal && !produce->internal_allowed ? KAFKA_INVALID_TOPIC_EXCEPTION : KAFKA_NONE;
+}
+
+/* What Kafka asks before it appends, in its order. What is no batch is left to the append, which refuses it. False:
+ * the response says why it is refused. */
 static bool check_partition(struct produce *produce, const struct partition *partition, const partition_data *data,
                             partition_response *response)
 {
     if (!check_transaction(produce, partition, data, response))
         return false;
-    if ((produce->acks < -1 || produce->acks > 1) && is_framed(produce, data)) {
-        refuse_partition(response, KAFKA_INVALID_REQUIRED_ACKS);
+    enum kafka_error error = is_framed(produce, data) ? check_append(produce, partition) : KAFKA_NONE;
+    if (error != KAFKA_NONE) {
+        refuse_partition(response, error);
         return false;
     }
     return check_sequence(produce, partition, data, response);
