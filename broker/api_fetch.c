@@ -146,20 +146,6 @@ static bool name_aborted(void *context, int64_t producer_id, int64_t first_offse
     return true;
 }
 
-/* A slice of committed records is no answer without what was aborted in it: either both or an error. False: no memory
- * for the list. */
-static bool read_aborted(struct fetch *fetch, struct fetch_read *read, struct log *log)
-{
-    if (fetch->isolation != ISOLATION_READ_COMMITTED || read->slice.segment == NULL)
-        return true;
-    struct aborted_naming naming = {read, &fetch->request->arena};
-    int status = log_slice_aborted(log, read->item->fetch_offset, &read->slice, name_aborted, &naming, NULL);
-    if (status < 0)
-        log_slice_release(&read->slice);
-    read->error = status == STORAGE_CANCELED ? KAFKA_NONE : kafka_error_of_storage(status);
-    return status != STORAGE_CANCELED;
-}
-
 /* What the limits of request and partition leave for this one. The limit of the request is a negative one for its first
  * partition only. */
 static int64_t bytes_left(const struct fetch *fetch, const struct fetch_read *read)
@@ -168,6 +154,21 @@ static int64_t bytes_left(const struct fetch *fetch, const struct fetch_read *re
     if (left < 0 && read != fetch->reads)
         left = 0;
     return left < read->item->max_bytes ? left : read->item->max_bytes;
+}
+
+/* A slice of committed records is no answer without what was aborted in it: either both or an error. As Kafka does,
+ * where no byte is left to read it is named too. False: no memory for the list. */
+static bool read_aborted(struct fetch *fetch, struct fetch_read *read, struct log *log)
+{
+    bool is_read = read->slice.segment != NULL || (read->error == KAFKA_NONE && bytes_left(fetch, read) == 0);
+    if (fetch->isolation != ISOLATION_READ_COMMITTED || !is_read)
+        return true;
+    struct aborted_naming naming = {read, &fetch->request->arena};
+    int status = log_slice_aborted(log, read->item->fetch_offset, &read->slice, name_aborted, &naming, NULL);
+    if (status < 0)
+        log_slice_release(&read->slice);
+    read->error = status == STORAGE_CANCELED ? KAFKA_NONE : kafka_error_of_storage(status);
+    return status != STORAGE_CANCELED;
 }
 
 /* With a negative limit Kafka fails where there is something to read. */

@@ -245,7 +245,8 @@ void log_slice_release(struct log_slice *slice);
 
 /* Call `each` with the transactions that whoever reads committed records from `offset` on has to leave out of the
  * slice, which a read at `offset` gave in this turn: producer ids with the first offset of each. False from it ends
- * that. Returns 0, STORAGE_CANCELED after a false, STORAGE_IO, or STORAGE_CORRUPT. */
+ * that. Of an empty slice they are those that Kafka names where a read may have no byte (`max_bytes` 0). Returns 0,
+ * STORAGE_CANCELED after a false, STORAGE_IO, or STORAGE_CORRUPT. */
 int log_slice_aborted(struct log *log, int64_t offset, const struct log_slice *slice,
                       bool (*each)(void *context, int64_t producer_id, int64_t first_offset), void *context,
                       struct storage_fault *fault) WARN_UNUSED;
