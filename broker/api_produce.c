@@ -444,6 +444,24 @@ static bool any_says_transactional(const struct produce *produce)
     return false;
 }
 
+/* Has some batch for a partition that exists a codec that nobody knows? */
+static bool any_has_no_codec(const struct produce *produce)
+{
+    struct record_batch batch;
+    enum kafka_error error;
+    bool found = false;
+    for (int32_t t = 0; t < produce->topics_count; t++) {
+        const topic_data *topic = &produce->topics[t];
+        for (int32_t p = 0; p < topic->partition_data_count && !found; p++) {
+            const struct kp_records *records = &topic->partition_data[p].records;
+            found = records->size > 0 && find_partition(produce, topic, topic->partition_data[p].index, &error) &&
+                    record_batch_view(&batch, records->data, (size_t)records->size) == BATCH_OK &&
+                    record_batch_codec(&batch) >= CODEC_COUNT;
+        }
+    }
+    return found;
+}
+
 /* The one producer of all batches that are part of a transaction, of those for partitions that exist. */
 static enum kafka_error find_producer(const struct produce *produce, struct producer_epoch *producer)
 {
@@ -501,10 +519,6 @@ static enum kafka_error begin_transactional(struct produce *produce)
     struct request *request = produce->request;
     const struct kp_produce_request *body = request->body;
     struct producer_epoch producer;
-    if (!any_says_transactional(produce))
-        return KAFKA_NONE;
-    if (body->transactional_id.size < 0)
-        return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     enum kafka_error error = find_producer(produce, &producer);
     if (error != KAFKA_NONE || producer.id < 0)
         return error;
@@ -515,6 +529,19 @@ static enum kafka_error begin_transactional(struct produce *produce)
     if (produce->guard.client == TRANSACTION_CLIENT_ADDS && !add_partitions(produce))
         produce->failure = NO_MEMORY;
     return KAFKA_NONE;
+}
+
+/* What Kafka says of the request as a whole. For versions that do not know zstd it looks at the codec of each batch
+ * first, and fails inside at one that is none. */
+static enum kafka_error begin(struct produce *produce)
+{
+    const struct kp_produce_request *body = produce->request->body;
+    bool is_transactional = any_says_transactional(produce);
+    if (is_transactional && body->transactional_id.size < 0)
+        return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+    if (!zstd_allowed(produce) && any_has_no_codec(produce))
+        return KAFKA_UNKNOWN_SERVER_ERROR;
+    return is_transactional ? begin_transactional(produce) : KAFKA_NONE;
 }
 
 /* A producer of the second protocol that the log does not know begins with sequence 0: it has not been forgotten, its
@@ -768,7 +795,7 @@ void api_produce(struct request *request)
         request_close(request, NO_MEMORY);
         return;
     }
-    enum kafka_error error = begin_transactional(produce);
+    enum kafka_error error = begin(produce);
     if (error != KAFKA_NONE)
         refuse_all(produce, error);
     go_on(produce);
