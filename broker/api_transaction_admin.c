@@ -137,7 +137,7 @@ static void fail_all(struct kp_write_txn_markers_response *response)
                 response->markers[m].topics[t].partitions[p].error_code = KAFKA_UNKNOWN_SERVER_ERROR;
 }
 
-/* Markers without partitions are not in the answer. */
+/* Markers without partitions are not in the answer, but where the request fails as a whole. */
 static void answer_markers(struct request *request, struct marking *marking)
 {
     struct kp_write_txn_markers_response *response = &marking->response;
@@ -145,7 +145,7 @@ static void answer_markers(struct request *request, struct marking *marking)
     if (marking->failed)
         fail_all(response);
     for (int32_t i = 0; i < response->markers_count; i++)
-        if (response->markers[i].topics_count > 0)
+        if (marking->failed || response->markers[i].topics_count > 0)
             response->markers[count++] = response->markers[i];
     response->markers_count = count;
     request_respond(request, response);
