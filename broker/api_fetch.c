@@ -67,11 +67,12 @@ struct fetch {
     bool names_kept;          /* those of the items without a session are copies */
     struct fetch_read *reads; /* by position; room for reads_max */
     int32_t reads_count, reads_max;
-    int32_t session_epoch; /* when the reading began: with another one the items may be others */
-    struct long_work work; /* the reading, in later turns */
-    bool waited;           /* it was parked for more */
-    bool must_answer;      /* an error or a diverging epoch was met */
-    int64_t bytes;         /* that were read */
+    const struct fetch_read *first; /* whose partition is known; NULL: none yet */
+    int32_t session_epoch;          /* when the reading began: with another one the items may be others */
+    struct long_work work;          /* the reading, in later turns */
+    bool waited;                    /* it was parked for more */
+    bool must_answer;               /* an error or a diverging epoch was met */
+    int64_t bytes;                  /* that were read */
     struct purgatory_wait wait;
 };
 
@@ -174,12 +175,12 @@ static bool name_aborted(void *context, int64_t producer_id, int64_t first_offse
     return true;
 }
 
-/* What the limits of request and partition leave for this one. The limit of the request is a negative one for its first
- * partition only. */
+/* What the limits of request and partition leave for this one. The limit of the request is a negative one for the first
+ * partition that is read only. */
 static int64_t bytes_left(const struct fetch *fetch, const struct fetch_read *read)
 {
     int64_t left = fetch->max_bytes - fetch->bytes;
-    if (left < 0 && read != fetch->reads)
+    if (left < 0 && read != fetch->first)
         left = 0;
     return left < read->item->max_bytes ? left : read->item->max_bytes;
 }
@@ -221,6 +222,8 @@ static bool read_item(struct fetch *fetch, struct fetch_read *read, struct fetch
                                 .diverging_epoch = -1,
                                 .diverging_end_offset = -1};
     struct partition *partition = begin_item(fetch, read);
+    if (fetch->first == NULL && read->part == PART_READ)
+        fetch->first = read;
     if (partition == NULL)
         return true;
     read->leader_epoch = partition_leader_epoch(partition);
@@ -275,6 +278,7 @@ static bool begin_reading(struct fetch *fetch)
             return false;
         fetch->reads_max = fetch->items_count;
     }
+    fetch->first = NULL;
     fetch->bytes = 0;
     fetch->must_answer = false;
     return true;
