@@ -544,15 +544,6 @@ static enum kafka_error begin(struct produce *produce)
     return is_transactional ? begin_transactional(produce) : KAFKA_NONE;
 }
 
-/* A producer of the second protocol that the log does not know begins with sequence 0: it has not been forgotten, its
- * first batches are missing. */
-static enum kafka_error check_first_sequence(const struct partition *partition, const struct record_batch *batch)
-{
-    struct log_producer known;
-    bool is_new = log_find_producer(partition->log, batch->producer_id, &known, NULL) == 0;
-    return is_new && batch->base_sequence != 0 ? KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER : KAFKA_NONE;
-}
-
 /* Where Kafka answers with a sentence of its own. */
 static const char *transaction_sentence(enum kafka_error error)
 {
@@ -579,20 +570,13 @@ static bool check_transaction(struct produce *produce, const struct partition *p
     return error == KAFKA_NONE;
 }
 
-/* False: the response says that the batch cannot be the producer's first one there. */
-static bool check_sequence(struct produce *produce, const struct partition *partition, const partition_data *data,
-                           partition_response *response)
+/* A producer of the second protocol that the log does not know begins with sequence 0: it has not been forgotten, its
+ * first batches are missing. */
+static bool is_new_from_zero(const struct produce *produce, const partition_data *data)
 {
     struct record_batch batch;
-    if (!produce->is_transactional || produce->guard.client != TRANSACTION_CLIENT_ADDS ||
-        !view_transactional(produce, &batch, data))
-        return true;
-    enum kafka_error error = check_first_sequence(partition, &batch);
-    if (error == KAFKA_NONE)
-        return true;
-    refuse_partition(response, error);
-    response->log_start_offset = log_start_offset(partition->log);
-    return false;
+    return produce->is_transactional && produce->guard.client == TRANSACTION_CLIENT_ADDS &&
+           view_transactional(produce, &batch, data);
 }
 
 /* May this client append to the partition in this way, whatever the batch holds? */
@@ -611,11 +595,9 @@ static bool check_partition(struct produce *produce, const struct partition *par
     if (!check_transaction(produce, partition, data, response))
         return false;
     enum kafka_error error = is_framed(produce, data) ? check_append(produce, partition) : KAFKA_NONE;
-    if (error != KAFKA_NONE) {
+    if (error != KAFKA_NONE)
         refuse_partition(response, error);
-        return false;
-    }
-    return check_sequence(produce, partition, data, response);
+    return error == KAFKA_NONE;
 }
 
 /* ---- one after the other -------------------------------------------------------------------------------------------- */
@@ -650,6 +632,7 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
         .size_bytes = from->records.size < 0 ? 0 : (size_t)from->records.size,
         .origin = LOG_APPEND_CLIENT,
         .zstd_allowed = zstd_allowed(produce),
+        .new_from_zero = is_new_from_zero(produce, from),
         .leader_epoch = partition_leader_epoch(partition),
         .now_ms = broker->env->now(broker->env).wall_ms,
         .arena = &request->arena,

@@ -166,7 +166,8 @@ struct log_append {
     uint8_t *bytes; /* one batch; base offset, leader epoch and, where a rule says so, more is written into it */
     size_t size_bytes;
     enum log_append_origin origin;
-    bool zstd_allowed; /* false: zstd is STORAGE_BATCH_CODEC (Produce below version 7) */
+    bool zstd_allowed;  /* false: zstd is STORAGE_BATCH_CODEC (Produce below version 7) */
+    bool new_from_zero; /* a producer that the log does not know has to begin with sequence 0 */
     int32_t leader_epoch;
     int64_t now_ms;      /* wall clock */
     struct arena *arena; /* where the verdict's record errors go; NULL: they are not wanted */
