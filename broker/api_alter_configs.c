@@ -195,7 +195,8 @@ static struct outcome check_operations(struct request *request,
     return ACCEPTED;
 }
 
-/* Kafka's brokers look at operations on brokers, and its controller, which knows no better answer, at the others. */
+/* Kafka's brokers look at operations on brokers, and its controller at the others: it fails inside, for all that it was
+ * asked to change at once. */
 static struct outcome check_known_operations(const struct kp_incremental_alter_configs_request_resources *resource)
 {
     bool by_broker = resource->resource_type == RESOURCE_BROKER || resource->resource_type == RESOURCE_BROKER_LOGGER;
@@ -208,18 +209,22 @@ static struct outcome check_known_operations(const struct kp_incremental_alter_c
     return ACCEPTED;
 }
 
+/* What is said of the resource before any is changed. */
+static struct outcome check_resource(const struct change *change)
+{
+    int8_t type = change->resource->resource_type;
+    struct outcome outcome = check_operations(change->request, change->resource);
+    bool logger = type == RESOURCE_BROKER_LOGGER && !change->replaces;
+    bool known = resource_kind_find(type) || type == RESOURCE_TOPIC || type == RESOURCE_BROKER || logger;
+    if (outcome.error == KAFKA_NONE && !known)
+        outcome = refused(KAFKA_INVALID_REQUEST, "Resources of this type have no settings to be changed so.");
+    return outcome.error == KAFKA_NONE ? check_known_operations(change->resource) : outcome;
+}
+
 static struct outcome alter_resource(const struct change *change)
 {
     int8_t type = change->resource->resource_type;
     const struct resource_kind *kind = resource_kind_find(type);
-    struct outcome outcome = check_operations(change->request, change->resource);
-    bool logger = type == RESOURCE_BROKER_LOGGER && !change->replaces;
-    if (outcome.error == KAFKA_NONE && !kind && type != RESOURCE_TOPIC && type != RESOURCE_BROKER && !logger)
-        outcome = refused(KAFKA_INVALID_REQUEST, "Resources of this type have no settings to be changed so.");
-    if (outcome.error == KAFKA_NONE)
-        outcome = check_known_operations(change->resource);
-    if (outcome.error != KAFKA_NONE)
-        return outcome;
     return kind                      ? alter_kind(change, kind)
            : type == RESOURCE_TOPIC  ? alter_topic(change)
            : type == RESOURCE_BROKER ? alter_broker(change)
@@ -257,6 +262,26 @@ static bool *mark_repeated(struct arena *arena, const struct kp_incremental_alte
     return repeated;
 }
 
+/* Check all resources, and change those that pass. */
+static void change_resources(struct change *change,
+                             const struct kp_incremental_alter_configs_request_resources *resources, int32_t count,
+                             const bool *repeated, struct outcome *outcomes)
+{
+    bool fails = false;
+    for (int32_t i = 0; i < count; i++) {
+        change->resource = &resources[i];
+        outcomes[i] = repeated[i] ? refused(KAFKA_INVALID_REQUEST, "A resource is named more than once.")
+                                  : check_resource(change);
+        fails |= outcomes[i].error == KAFKA_UNKNOWN_SERVER_ERROR;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        bool by_controller = resources[i].resource_type != RESOURCE_BROKER_LOGGER;
+        change->resource = &resources[i];
+        if (outcomes[i].error == KAFKA_NONE)
+            outcomes[i] = fails && by_controller ? refused(KAFKA_UNKNOWN_SERVER_ERROR, NULL) : alter_resource(change);
+    }
+}
+
 /* Change all resources, and commit what that takes, unless the request only validates. The outcomes are in the order of
  * the resources. NULL: no memory. */
 static struct outcome *alter_resources(struct request *request,
@@ -267,14 +292,11 @@ static struct outcome *alter_resources(struct request *request,
     const bool *repeated = mark_repeated(&request->arena, resources, (size_t)count);
     enum kafka_error error = KAFKA_NONE;
     struct metadata_batch batch;
+    struct change change = {.request = request, .replaces = replaces, .validate_only = validate_only, .batch = &batch};
     if (!outcomes || !repeated)
         return NULL;
     controller_begin(request->broker, &batch);
-    for (int32_t i = 0; i < count; i++) {
-        const struct change change = {request, &resources[i], replaces, validate_only, &batch};
-        outcomes[i] = repeated[i] ? refused(KAFKA_INVALID_REQUEST, "A resource is named more than once.")
-                                  : alter_resource(&change);
-    }
+    change_resources(&change, resources, count, repeated, outcomes);
     if (validate_only)
         metadata_batch_release(&batch);
     else

@@ -12,6 +12,13 @@
 
 #include <string.h>
 
+#define ALL_TYPES (RESOURCE_TOPIC | RESOURCE_BROKER | RESOURCE_BROKER_LOGGER | RESOURCE_CLIENT_METRICS | RESOURCE_GROUP)
+
+static bool is_one_type(int type)
+{
+    return type > 0 && (type & ~ALL_TYPES) == 0 && (type & (type - 1)) == 0;
+}
+
 /* ---- DescribeConfigs ------------------------------------------------------------------------------------------------ */
 
 struct description {
@@ -19,6 +26,7 @@ struct description {
     const struct kp_describe_configs_request *body;
     const struct kp_describe_configs_request_resources *resource; /* the one at hand */
     struct kp_describe_configs_response_results *result;
+    bool knows_types; /* of all resources */
     bool out_of_memory;
 };
 
@@ -195,8 +203,19 @@ static struct outcome describe_logger(struct description *description)
     return ACCEPTED;
 }
 
+/* As Kafka's, the request as a whole is invalid when one of its resources has no known type. */
+static bool knows_types(const struct kp_describe_configs_request *body)
+{
+    bool known = true;
+    for (int32_t i = 0; i < body->resources_count; i++)
+        known = known && is_one_type(body->resources[i].resource_type);
+    return known;
+}
+
 static struct outcome describe_resource(struct description *description)
 {
+    if (!description->knows_types)
+        return refused(KAFKA_INVALID_REQUEST, "A resource is of a type that has no settings.");
     const struct resource_kind *kind = resource_kind_find(description->resource->resource_type);
     if (kind != NULL)
         return describe_kind(description, kind);
@@ -205,16 +224,15 @@ static struct outcome describe_resource(struct description *description)
         return describe_topic(description);
     case RESOURCE_BROKER:
         return describe_broker(description);
-    case RESOURCE_BROKER_LOGGER:
-        return describe_logger(description);
     default:
-        return refused(KAFKA_INVALID_REQUEST, "Resources of this type have no settings.");
+        return describe_logger(description);
     }
 }
 
 void api_describe_configs(struct request *request)
 {
-    struct description description = {.request = request, .body = request->body};
+    struct description description = {
+        .request = request, .body = request->body, .knows_types = knows_types(request->body)};
     size_t count = (size_t)description.body->resources_count;
     struct kp_describe_configs_response response = kp_describe_configs_response_default;
     response.results = arena_calloc(&request->arena, count, sizeof *response.results);
@@ -278,13 +296,6 @@ static void list_type(struct listing *listing, enum resource_type type)
         list_resource(listing, type, listing->node_id);
     else
         list_configured(listing, type);
-}
-
-#define ALL_TYPES (RESOURCE_TOPIC | RESOURCE_BROKER | RESOURCE_BROKER_LOGGER | RESOURCE_CLIENT_METRICS | RESOURCE_GROUP)
-
-static bool is_one_type(int type)
-{
-    return type > 0 && (type & ~ALL_TYPES) == 0 && (type & (type - 1)) == 0;
 }
 
 /* Which types are asked for: version 0 knows client metrics alone, and no list means all. False: one of them is none

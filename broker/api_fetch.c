@@ -30,6 +30,15 @@
 
 typedef struct kp_fetch_response_responses_partitions_aborted_transactions aborted_transaction;
 
+/* Where an item is told in the answer to a request that is not answered later: as Kafka does, behind all that was read
+ * the ids that never had a name, then what has one and is not there. */
+enum fetch_part {
+    PART_READ,
+    PART_NAMELESS,
+    PART_UNKNOWN,
+    FETCH_PARTS,
+};
+
 /* An item with what was read of it. */
 struct fetch_read {
     struct fetch_item *item;
@@ -38,8 +47,8 @@ struct fetch_read {
     int32_t leader_epoch; /* -1: the partition is not known */
     int32_t diverging_epoch;
     int64_t diverging_end_offset; /* -1: not diverging */
-    bool unknown;                 /* topic or partition, since before the request */
-    bool too_large;               /* the first batch, for what the limits leave, though they leave some */
+    enum fetch_part part;
+    bool too_large; /* the first batch, for what the limits leave, though they leave some */
     struct log_slice slice;
     aborted_transaction *aborted; /* which a reader of committed records has to leave out of the slice */
     int32_t aborted_count, aborted_capacity;
@@ -58,11 +67,12 @@ struct fetch {
     bool names_kept;          /* those of the items without a session are copies */
     struct fetch_read *reads; /* by position; room for reads_max */
     int32_t reads_count, reads_max;
-    int32_t session_epoch; /* when the reading began: with another one the items may be others */
-    struct long_work work; /* the reading, in later turns */
-    bool waited;           /* it was parked for more */
-    bool must_answer;      /* an error or a diverging epoch was met */
-    int64_t bytes;         /* that were read */
+    const struct fetch_read *first; /* whose partition is known; NULL: none yet */
+    int32_t session_epoch;          /* when the reading began: with another one the items may be others */
+    struct long_work work;          /* the reading, in later turns */
+    bool waited;                    /* it was parked for more */
+    bool must_answer;               /* an error or a diverging epoch was met */
+    int64_t bytes;                  /* that were read */
     struct purgatory_wait wait;
 };
 
@@ -79,23 +89,42 @@ static enum kafka_error error_of_unknown_id(const struct catalog *catalog, const
                                                                : KAFKA_INCONSISTENT_TOPIC_ID;
 }
 
-static struct partition *find_partition(const struct fetch *fetch, const struct fetch_item *item,
-                                        enum kafka_error *error)
-{
-    const struct catalog *catalog = fetch->request->broker->catalog;
-    struct topic *topic =
-        fetch->by_id ? catalog_topic_by_id(catalog, item->topic_id) : catalog_topic(catalog, item->topic);
-    struct partition *partition = topic == NULL ? NULL : topic_partition(topic, item->partition);
-    if (partition == NULL)
-        *error = topic == NULL && fetch->by_id ? error_of_unknown_id(catalog, item) : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    return partition;
-}
-
 /* Keep which name the id of the session's item stands for: the topic may go, and another one get its name. */
 static void note_name(struct fetch_session *session, struct fetch_item *item, const struct topic *topic)
 {
     if (session->uses_topic_ids && topic != NULL)
         fetch_session_note_name(session, item, topic->name);
+}
+
+static struct topic *find_topic(const struct fetch *fetch, const struct fetch_item *item)
+{
+    const struct catalog *catalog = fetch->request->broker->catalog;
+    return fetch->by_id ? catalog_topic_by_id(catalog, item->topic_id) : catalog_topic(catalog, item->topic);
+}
+
+static struct partition *find_partition(const struct fetch *fetch, const struct fetch_item *item)
+{
+    return topic_partition(find_topic(fetch, item), item->partition);
+}
+
+/* The partition that is to be read. NULL: read->error says why, and read->part where in the answer. */
+static struct partition *begin_item(const struct fetch *fetch, struct fetch_read *read)
+{
+    struct fetch_item *item = read->item;
+    const struct topic *topic = find_topic(fetch, item);
+    struct partition *partition = find_partition(fetch, item);
+    if (topic != NULL)
+        item->was_known = true;
+    if (fetch->session != NULL)
+        note_name(fetch->session, item, topic);
+    if (partition != NULL)
+        return partition;
+    bool unknown_id = topic == NULL && fetch->by_id;
+    read->error =
+        unknown_id ? error_of_unknown_id(fetch->request->broker->catalog, item) : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    if (!fetch->waited && read->error != KAFKA_INCONSISTENT_TOPIC_ID)
+        read->part = read->error == KAFKA_UNKNOWN_TOPIC_ID ? PART_NAMELESS : PART_UNKNOWN;
+    return NULL;
 }
 
 /* KIP-320: does the consumer's last epoch end before its offset in our log? Then it read what was lost. */
@@ -146,11 +175,22 @@ static bool name_aborted(void *context, int64_t producer_id, int64_t first_offse
     return true;
 }
 
-/* A slice of committed records is no answer without what was aborted in it: either both or an error. False: no memory
- * for the list. */
+/* What the limits of request and partition leave for this one. The limit of the request is a negative one for the first
+ * partition that is read only. */
+static int64_t bytes_left(const struct fetch *fetch, const struct fetch_read *read)
+{
+    int64_t left = fetch->max_bytes - fetch->bytes;
+    if (left < 0 && read != fetch->first)
+        left = 0;
+    return left < read->item->max_bytes ? left : read->item->max_bytes;
+}
+
+/* A slice of committed records is no answer without what was aborted in it: either both or an error. As Kafka does,
+ * where no byte is left to read it is named too. False: no memory for the list. */
 static bool read_aborted(struct fetch *fetch, struct fetch_read *read, struct log *log)
 {
-    if (fetch->isolation != ISOLATION_READ_COMMITTED || read->slice.segment == NULL)
+    bool is_read = read->slice.segment != NULL || (read->error == KAFKA_NONE && bytes_left(fetch, read) == 0);
+    if (fetch->isolation != ISOLATION_READ_COMMITTED || !is_read)
         return true;
     struct aborted_naming naming = {read, &fetch->request->arena};
     int status = log_slice_aborted(log, read->item->fetch_offset, &read->slice, name_aborted, &naming, NULL);
@@ -158,16 +198,6 @@ static bool read_aborted(struct fetch *fetch, struct fetch_read *read, struct lo
         log_slice_release(&read->slice);
     read->error = status == STORAGE_CANCELED ? KAFKA_NONE : kafka_error_of_storage(status);
     return status != STORAGE_CANCELED;
-}
-
-/* What the limits of request and partition leave for this one. The limit of the request is a negative one for its first
- * partition only. */
-static int64_t bytes_left(const struct fetch *fetch, const struct fetch_read *read)
-{
-    int64_t left = fetch->max_bytes - fetch->bytes;
-    if (left < 0 && read != fetch->reads)
-        left = 0;
-    return left < read->item->max_bytes ? left : read->item->max_bytes;
 }
 
 /* With a negative limit Kafka fails where there is something to read. */
@@ -191,14 +221,11 @@ static bool read_item(struct fetch *fetch, struct fetch_read *read, struct fetch
                                 .leader_epoch = -1,
                                 .diverging_epoch = -1,
                                 .diverging_end_offset = -1};
-    struct partition *partition = find_partition(fetch, item, &read->error);
-    if (partition == NULL) {
-        read->unknown = !fetch->waited && read->error != KAFKA_INCONSISTENT_TOPIC_ID;
+    struct partition *partition = begin_item(fetch, read);
+    if (fetch->first == NULL && read->part == PART_READ)
+        fetch->first = read;
+    if (partition == NULL)
         return true;
-    }
-    item->was_known = true;
-    if (fetch->session != NULL)
-        note_name(fetch->session, item, partition->topic);
     read->leader_epoch = partition_leader_epoch(partition);
     read->error = partition_check_epoch(partition, item->current_leader_epoch);
     if (read->error == KAFKA_NONE && fetch->replica_id != REPLICA_CONSUMER && fetch->replica_id != REPLICA_DEBUG)
@@ -251,6 +278,7 @@ static bool begin_reading(struct fetch *fetch)
             return false;
         fetch->reads_max = fetch->items_count;
     }
+    fetch->first = NULL;
     fetch->bytes = 0;
     fetch->must_answer = false;
     return true;
@@ -318,7 +346,7 @@ static void fill_partition(const struct fetch *fetch, struct fetch_read *read,
     bool committed = fetch->isolation == ISOLATION_READ_COMMITTED && read->error == KAFKA_NONE && !read->too_large &&
                      read->diverging_end_offset < 0; /* then nothing was read */
     answer->aborted_transactions = read->aborted;
-    answer->aborted_transactions_count = committed || read->unknown ? read->aborted_count : -1;
+    answer->aborted_transactions_count = committed || read->part != PART_READ ? read->aborted_count : -1;
     bool leader_wanted = read->error == KAFKA_FENCED_LEADER_EPOCH || read->error == KAFKA_NOT_LEADER_OR_FOLLOWER;
     if (leader_wanted && fetch->request->header.api_version >= 16) { /* KIP-951 */
         answer->current_leader.leader_id = node_id;
@@ -384,10 +412,10 @@ static bool fill_response(struct fetch *fetch, struct kp_fetch_response *respons
     bool names_leader = false;
     const struct fetch_item *previous = NULL;
     struct kp_fetch_response_responses *topic = NULL;
-    int32_t passes = fetch->must_answer ? 2 : 1; /* first what was read, then what is unknown, as Kafka */
+    int32_t passes = fetch->must_answer ? FETCH_PARTS : 1;
     for (int32_t i = 0; i < passes * fetch->items_count; i++) {
         struct fetch_read *read = &fetch->reads[i % fetch->items_count];
-        if (read->unknown != (i >= fetch->items_count) || (fetch->session != NULL && !tells_news(read)))
+        if ((int32_t)read->part != i / fetch->items_count || (fetch->session != NULL && !tells_news(read)))
             continue;
         if (previous == NULL || !same_topic(previous, read->item)) {
             topic = &topics[response->responses_count++];
@@ -487,8 +515,7 @@ static bool ready(const struct fetch *fetch)
     int32_t count = fetch->session == NULL ? fetch->items_count : fetch->session->items_count;
     for (int32_t i = 0; i < count; i++) {
         item = next_item(fetch, i, item);
-        enum kafka_error error;
-        struct partition *partition = find_partition(fetch, item, &error);
+        struct partition *partition = find_partition(fetch, item);
         if (partition == NULL || item->fetch_offset < log_start_offset(partition->log) ||
             item->fetch_offset > log_end_offset(partition->log) || log_is_offline(partition->log) ||
             log_reads_older_segment(partition->log, item->fetch_offset, fetch->isolation))
@@ -550,8 +577,7 @@ static bool park(struct fetch *fetch)
     purgatory_begin(&fetch->wait, broker, broker->env->now(broker->env).mono_ms + fetch->max_wait_ms, watches,
                     fetch_retry);
     for (int32_t i = 0; i < fetch->items_count; i++) {
-        enum kafka_error error;
-        struct partition *partition = find_partition(fetch, fetch->reads[i].item, &error);
+        struct partition *partition = find_partition(fetch, fetch->reads[i].item);
         if (partition != NULL)
             purgatory_watch(&fetch->wait, partition);
     }

@@ -280,9 +280,7 @@ static struct partition *find_partition(const struct produce *produce, const top
     *error = KAFKA_NONE;
     if (partition == NULL)
         *error = topic == NULL && by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    else if (topic->internal && !produce->internal_allowed)
-        *error = KAFKA_INVALID_TOPIC_EXCEPTION;
-    return *error == KAFKA_NONE ? partition : NULL;
+    return partition;
 }
 
 /* The appends that are left go on without the frame: copy of it what they need. False: no memory for it. */
@@ -446,6 +444,24 @@ static bool any_says_transactional(const struct produce *produce)
     return false;
 }
 
+/* Has some batch for a partition that exists a codec that nobody knows? */
+static bool any_has_no_codec(const struct produce *produce)
+{
+    struct record_batch batch;
+    enum kafka_error error;
+    bool found = false;
+    for (int32_t t = 0; t < produce->topics_count; t++) {
+        const topic_data *topic = &produce->topics[t];
+        for (int32_t p = 0; p < topic->partition_data_count && !found; p++) {
+            const struct kp_records *records = &topic->partition_data[p].records;
+            found = records->size > 0 && find_partition(produce, topic, topic->partition_data[p].index, &error) &&
+                    record_batch_view(&batch, records->data, (size_t)records->size) == BATCH_OK &&
+                    record_batch_codec(&batch) >= CODEC_COUNT;
+        }
+    }
+    return found;
+}
+
 /* The one producer of all batches that are part of a transaction, of those for partitions that exist. */
 static enum kafka_error find_producer(const struct produce *produce, struct producer_epoch *producer)
 {
@@ -503,10 +519,6 @@ static enum kafka_error begin_transactional(struct produce *produce)
     struct request *request = produce->request;
     const struct kp_produce_request *body = request->body;
     struct producer_epoch producer;
-    if (!any_says_transactional(produce))
-        return KAFKA_NONE;
-    if (body->transactional_id.size < 0)
-        return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     enum kafka_error error = find_producer(produce, &producer);
     if (error != KAFKA_NONE || producer.id < 0)
         return error;
@@ -519,13 +531,17 @@ static enum kafka_error begin_transactional(struct produce *produce)
     return KAFKA_NONE;
 }
 
-/* A producer of the second protocol that the log does not know begins with sequence 0: it has not been forgotten, its
- * first batches are missing. */
-static enum kafka_error check_first_sequence(const struct partition *partition, const struct record_batch *batch)
+/* What Kafka says of the request as a whole. For versions that do not know zstd it looks at the codec of each batch
+ * first, and fails inside at one that is none. */
+static enum kafka_error begin(struct produce *produce)
 {
-    struct log_producer known;
-    bool is_new = log_find_producer(partition->log, batch->producer_id, &known, NULL) == 0;
-    return is_new && batch->base_sequence != 0 ? KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER : KAFKA_NONE;
+    const struct kp_produce_request *body = produce->request->body;
+    bool is_transactional = any_says_transactional(produce);
+    if (is_transactional && body->transactional_id.size < 0)
+        return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+    if (!zstd_allowed(produce) && any_has_no_codec(produce))
+        return KAFKA_UNKNOWN_SERVER_ERROR;
+    return is_transactional ? begin_transactional(produce) : KAFKA_NONE;
 }
 
 /* Where Kafka answers with a sentence of its own. */
@@ -554,33 +570,34 @@ static bool check_transaction(struct produce *produce, const struct partition *p
     return error == KAFKA_NONE;
 }
 
-/* False: the response says that the batch cannot be the producer's first one there. */
-static bool check_sequence(struct produce *produce, const struct partition *partition, const partition_data *data,
-                           partition_response *response)
+/* A producer of the second protocol that the log does not know begins with sequence 0: it has not been forgotten, its
+ * first batches are missing. */
+static bool is_new_from_zero(const struct produce *produce, const partition_data *data)
 {
     struct record_batch batch;
-    if (!produce->is_transactional || produce->guard.client != TRANSACTION_CLIENT_ADDS ||
-        !view_transactional(produce, &batch, data))
-        return true;
-    enum kafka_error error = check_first_sequence(partition, &batch);
-    if (error == KAFKA_NONE)
-        return true;
-    refuse_partition(response, error);
-    response->log_start_offset = log_start_offset(partition->log);
-    return false;
+    return produce->is_transactional && produce->guard.client == TRANSACTION_CLIENT_ADDS &&
+           view_transactional(produce, &batch, data);
 }
 
-/* What Kafka asks before it appends, in its order. False: the response says why it is refused. */
+/* May this client append to the partition in this way, whatever the batch holds? */
+static enum kafka_error check_append(const struct produce *produce, const struct partition *partition)
+{
+    if (produce->acks < -1 || produce->acks > 1)
+        return KAFKA_INVALID_REQUIRED_ACKS;
+    return partition->topic->internal && !produce->internal_allowed ? KAFKA_INVALID_TOPIC_EXCEPTION : KAFKA_NONE;
+}
+
+/* What Kafka asks before it appends, in its order. What is no batch is left to the append, which refuses it. False:
+ * the response says why it is refused. */
 static bool check_partition(struct produce *produce, const struct partition *partition, const partition_data *data,
                             partition_response *response)
 {
     if (!check_transaction(produce, partition, data, response))
         return false;
-    if ((produce->acks < -1 || produce->acks > 1) && is_framed(produce, data)) {
-        refuse_partition(response, KAFKA_INVALID_REQUIRED_ACKS);
-        return false;
-    }
-    return check_sequence(produce, partition, data, response);
+    enum kafka_error error = is_framed(produce, data) ? check_append(produce, partition) : KAFKA_NONE;
+    if (error != KAFKA_NONE)
+        refuse_partition(response, error);
+    return error == KAFKA_NONE;
 }
 
 /* ---- one after the other -------------------------------------------------------------------------------------------- */
@@ -615,6 +632,7 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
         .size_bytes = from->records.size < 0 ? 0 : (size_t)from->records.size,
         .origin = LOG_APPEND_CLIENT,
         .zstd_allowed = zstd_allowed(produce),
+        .new_from_zero = is_new_from_zero(produce, from),
         .leader_epoch = partition_leader_epoch(partition),
         .now_ms = broker->env->now(broker->env).wall_ms,
         .arena = &request->arena,
@@ -760,7 +778,7 @@ void api_produce(struct request *request)
         request_close(request, NO_MEMORY);
         return;
     }
-    enum kafka_error error = begin_transactional(produce);
+    enum kafka_error error = begin(produce);
     if (error != KAFKA_NONE)
         refuse_all(produce, error);
     go_on(produce);

@@ -104,10 +104,10 @@ void api_elect_leaders(struct request *request)
                                 .response = kp_elect_leaders_response_default};
     if (body->topic_partitions_count == 0) /* nothing to do, so Kafka does not look at the rest */
         election.refusal = ACCEPTED;
-    else if (body->election_type != ELECTION_PREFERRED && body->election_type != ELECTION_UNCLEAN)
-        election.refusal = refused(KAFKA_INVALID_REQUEST, "There is no such type of election.");
     else if (body->timeout_ms <= 0)
         election.refusal = refused(KAFKA_REQUEST_TIMED_OUT, NULL);
+    else if (body->election_type != ELECTION_PREFERRED && body->election_type != ELECTION_UNCLEAN)
+        election.refusal = refused(KAFKA_INVALID_REQUEST, "There is no such type of election.");
     if (request->header.api_version > 0) /* version 0 has no place for it */
         election.response.error_code = (int16_t)election.refusal.error;
     if (body->topic_partitions_count < 0 ? elect_all(&election) : elect_named(&election))

@@ -25,6 +25,7 @@ struct marking {
     struct kp_write_txn_markers_response response;
     int32_t marker, topic, partition; /* of the body: the next one to write */
     int32_t answered; /* topics of the marker's answer that are complete: those without partitions have none */
+    bool failed;      /* a marker for a partition is of no producer: no further one is written */
 };
 
 static int32_t count_partitions(const struct kp_write_txn_markers_request *body)
@@ -71,6 +72,12 @@ static struct marking *begin_marking(struct request *request)
     return fits ? marking : NULL;
 }
 
+static bool is_of_producer(const marker_data *asked)
+{
+    return asked->producer_id != PRODUCER_EPOCH_NONE.id && asked->producer_epoch != PRODUCER_EPOCH_NONE.epoch;
+}
+
+/* Kafka fails inside at a marker of no producer, and answers that error for all that was asked. */
 static enum kafka_error write_marker(struct request *request, const marker_data *asked, struct kp_string name,
                                      int32_t index)
 {
@@ -82,7 +89,10 @@ static enum kafka_error write_marker(struct request *request, const marker_data 
     };
     const struct topic *topic = catalog_topic(request->broker->catalog, name);
     struct partition *partition = topic ? topic_partition(topic, index) : NULL;
-    return partition ? transaction_marker_write(request->broker, partition, &marker) : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    if (!partition)
+        return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    return is_of_producer(asked) ? transaction_marker_write(request->broker, partition, &marker)
+                                 : KAFKA_UNKNOWN_SERVER_ERROR;
 }
 
 /* Go to the next partition. False: there is none. */
@@ -111,17 +121,31 @@ static void write_next(struct request *request, struct marking *marking)
     const topic_data *data = &asked->topics[marking->topic];
     topic_response *response = &marking->response.markers[marking->marker].topics[marking->answered];
     int32_t index = data->partition_indexes[marking->partition++];
-    enum kafka_error error = write_marker(request, asked, data->name, index);
+    enum kafka_error error =
+        marking->failed ? KAFKA_UNKNOWN_SERVER_ERROR : write_marker(request, asked, data->name, index);
+    marking->failed |= error == KAFKA_UNKNOWN_SERVER_ERROR;
     response->partitions[response->partitions_count++] =
         (struct kp_write_txn_markers_response_markers_topics_partitions){index, (int16_t)error};
 }
 
-/* Markers without partitions are not in the answer. */
-static void answer_markers(struct request *request, struct kp_write_txn_markers_response *response)
+/* What was answered before the request failed. */
+static void fail_all(struct kp_write_txn_markers_response *response)
 {
+    for (int32_t m = 0; m < response->markers_count; m++)
+        for (int32_t t = 0; t < response->markers[m].topics_count; t++)
+            for (int32_t p = 0; p < response->markers[m].topics[t].partitions_count; p++)
+                response->markers[m].topics[t].partitions[p].error_code = KAFKA_UNKNOWN_SERVER_ERROR;
+}
+
+/* Markers without partitions are not in the answer, but where the request fails as a whole. */
+static void answer_markers(struct request *request, struct marking *marking)
+{
+    struct kp_write_txn_markers_response *response = &marking->response;
     int32_t count = 0;
+    if (marking->failed)
+        fail_all(response);
     for (int32_t i = 0; i < response->markers_count; i++)
-        if (response->markers[i].topics_count > 0)
+        if (marking->failed || response->markers[i].topics_count > 0)
             response->markers[count++] = response->markers[i];
     response->markers_count = count;
     request_respond(request, response);
@@ -148,7 +172,7 @@ void api_write_txn_markers(struct request *request)
         }
         write_next(request, marking);
     }
-    answer_markers(request, &marking->response);
+    answer_markers(request, marking);
 }
 
 /* ---- DescribeTransactions ------------------------------------------------------------------------------------------- */

@@ -24,7 +24,7 @@ struct fetch_item {
     int32_t last_fetched_epoch;   /* -1: not checked */
     /* what the last answer said, to tell what is new; -1 at first */
     int64_t high_watermark, log_start_offset;
-    bool was_known;        /* the partition existed once: its topic's id has had a name since */
+    bool was_known;        /* the topic existed once: its id has had a name since */
     char *known_as;        /* in a session that uses topic ids: that name; NULL: none yet */
     struct list order;     /* in session->items */
     struct hash_node node; /* in session->by_key */

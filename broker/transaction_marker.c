@@ -14,10 +14,13 @@
 #define MARKER_KEY_BYTES   4
 #define MARKER_VALUE_BYTES 6
 
-/* A marker may not end what came after it. With version 2 of the transaction protocol its epoch is above that of all
- * records of its transaction, unless it was written before and comes again. */
+/* A marker may not end what came after it, nor is a negative epoch one of a producer that is not known. With version 2
+ * of the transaction protocol its epoch is above that of all records of its transaction, unless it was written before
+ * and comes again. */
 static enum kafka_error check(const struct log_producer *known, const struct transaction_marker *marker)
 {
+    if (known == NULL)
+        return marker->producer.epoch < 0 ? KAFKA_INVALID_PRODUCER_EPOCH : KAFKA_NONE;
     bool raises = marker->version >= TRANSACTION_VERSION_EPOCH_BUMP;
     bool is_repeated = marker->producer.epoch == known->epoch && known->txn_first_offset < 0;
     if (marker->producer.epoch < known->epoch || (raises && marker->producer.epoch == known->epoch && !is_repeated))
@@ -68,9 +71,7 @@ enum kafka_error transaction_marker_write(struct broker *broker, struct partitio
 {
     struct log_producer known;
     int found = log_find_producer(partition->log, marker->producer.id, &known, NULL);
-    enum kafka_error error = found < 0    ? kafka_error_of_storage(found)
-                             : found == 0 ? KAFKA_NONE
-                                          : check(&known, marker);
+    enum kafka_error error = found < 0 ? kafka_error_of_storage(found) : check(found == 0 ? NULL : &known, marker);
     if (error == KAFKA_NONE)
         error = append(broker, partition, marker);
     if (error != KAFKA_NONE)

@@ -166,7 +166,8 @@ struct log_append {
     uint8_t *bytes; /* one batch; base offset, leader epoch and, where a rule says so, more is written into it */
     size_t size_bytes;
     enum log_append_origin origin;
-    bool zstd_allowed; /* false: zstd is STORAGE_BATCH_CODEC (Produce below version 7) */
+    bool zstd_allowed;  /* false: zstd is STORAGE_BATCH_CODEC (Produce below version 7) */
+    bool new_from_zero; /* a producer that the log does not know has to begin with sequence 0 */
     int32_t leader_epoch;
     int64_t now_ms;      /* wall clock */
     struct arena *arena; /* where the verdict's record errors go; NULL: they are not wanted */
@@ -245,7 +246,8 @@ void log_slice_release(struct log_slice *slice);
 
 /* Call `each` with the transactions that whoever reads committed records from `offset` on has to leave out of the
  * slice, which a read at `offset` gave in this turn: producer ids with the first offset of each. False from it ends
- * that. Returns 0, STORAGE_CANCELED after a false, STORAGE_IO, or STORAGE_CORRUPT. */
+ * that. Of an empty slice they are those that Kafka names where a read may have no byte (`max_bytes` 0). Returns 0,
+ * STORAGE_CANCELED after a false, STORAGE_IO, or STORAGE_CORRUPT. */
 int log_slice_aborted(struct log *log, int64_t offset, const struct log_slice *slice,
                       bool (*each)(void *context, int64_t producer_id, int64_t first_offset), void *context,
                       struct storage_fault *fault) WARN_UNUSED;

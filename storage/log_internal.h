@@ -150,6 +150,11 @@ void log_free(struct log *log);
 int log_check_producer(struct log *log, const struct record_batch *batch, struct producer_batch *duplicate,
                        struct storage_fault *fault) WARN_UNUSED;
 
+/* log_read.c: where reading a ready log at `offset` begins: *segment_number and *position of the first batch that ends
+ * at or behind it. *segment_number is segments_count when there is none. Returns 0, STORAGE_IO or STORAGE_OFFLINE. */
+int log_find_start(struct log *log, int64_t offset, int32_t *segment_number, int64_t *position,
+                   struct storage_fault *fault) WARN_UNUSED;
+
 /* log_txn.c: the first offset of a ready log that a reader of this isolation may not see. */
 int64_t log_bound(const struct log *log, enum isolation isolation);
 /* log_txn.c: enter an aborted transaction, whose marker is about to be appended to `segment` or was found in it, into

@@ -20,10 +20,8 @@
 
 /* ---- slices ---------------------------------------------------------------------------------------------------- */
 
-/* Where reading at `offset` begins: *segment_number and *position of the first batch that ends at or behind it.
- * *segment_number is segments_count when there is none. */
-static int find_start(struct log *log, int64_t offset, int32_t *segment_number, int64_t *position,
-                      struct storage_fault *fault)
+int log_find_start(struct log *log, int64_t offset, int32_t *segment_number, int64_t *position,
+                   struct storage_fault *fault)
 {
     int32_t number = log_segment_at(log, offset);
     if (number < 0)
@@ -65,7 +63,7 @@ int log_read(struct log *log, int64_t offset, int32_t max_bytes, bool at_least_o
         return 0;
     int32_t number;
     int64_t start, end;
-    error = find_start(log, offset, &number, &start, fault);
+    error = log_find_start(log, offset, &number, &start, fault);
     if (error < 0 || number == log->segments_count)
         return error;
     error = find_bound(log, number, bound, &end, fault);
@@ -348,7 +346,7 @@ int log_replay(struct log *log, int64_t offset, bool (*each)(void *context, cons
         return error;
     int32_t number;
     int64_t position;
-    error = find_start(log, offset, &number, &position, fault);
+    error = log_find_start(log, offset, &number, &position, fault);
     bool more = error == 0;
     for (; more && number < log->segments_count; number++, position = 0) {
         struct segment *segment = log->segments[number];

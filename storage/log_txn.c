@@ -51,12 +51,11 @@ int log_find_aborted(struct log *log, int64_t start_offset, int64_t end_offset,
     return 0;
 }
 
-/* Where Kafka says that a slice ends: at its first index entry behind the slice. So it names a transaction more now and
- * then, which does no harm. */
-static int end_of_slice(struct log *log, const struct log_slice *slice, int64_t *end_offset)
+/* Where Kafka says that what was read ends, which is up to `position`: at its first index entry behind that. So it
+ * names a transaction more now and then, which does no harm. */
+static int end_of_slice(struct log *log, struct segment *segment, int64_t position, int64_t *end_offset)
 {
-    struct segment *segment = slice->segment;
-    int found = offset_index_ceiling(&segment->offset_index, slice->position + slice->size_bytes, end_offset);
+    int found = offset_index_ceiling(&segment->offset_index, position, end_offset);
     if (found != 0)
         return found < 0 ? found : 0;
     int32_t next = log_segment_at(log, segment->base_offset) + 1;
@@ -75,17 +74,36 @@ static bool name_txn(void *context, const struct aborted_txn *txn)
     return naming->each(naming->context, txn->producer_id, txn->first_offset);
 }
 
+/* Where a read ends that gave `slice`, or that gave nothing, as it was to have no byte. *segment is NULL at the end of
+ * the log. */
+static int find_slice_end(struct log *log, int64_t offset, const struct log_slice *slice, struct segment **segment,
+                          int64_t *position, struct storage_fault *fault)
+{
+    *segment = slice->segment;
+    *position = slice->position + slice->size_bytes;
+    if (slice->segment != NULL || offset >= log_bound(log, ISOLATION_READ_COMMITTED))
+        return 0;
+    int32_t number;
+    int error = log_find_start(log, offset, &number, position, fault);
+    if (error == 0 && number < log->segments_count)
+        *segment = log->segments[number];
+    return error;
+}
+
 int log_slice_aborted(struct log *log, int64_t offset, const struct log_slice *slice,
                       bool (*each)(void *context, int64_t producer_id, int64_t first_offset), void *context,
                       struct storage_fault *fault)
 {
-    ASSERT(slice->segment != NULL);
     if (offset > log->last_aborted_offset) /* as in nearly all logs */
         return 0;
-    int64_t end_offset;
-    int error = end_of_slice(log, slice, &end_offset);
+    struct segment *segment;
+    int64_t position, end_offset;
+    int error = find_slice_end(log, offset, slice, &segment, &position, fault);
+    if (error < 0 || segment == NULL)
+        return error;
+    error = end_of_slice(log, segment, position, &end_offset);
     if (error < 0)
-        return log_fail_file(log, fault, "read", &slice->segment->offset_index.entries.file, error);
+        return log_fail_file(log, fault, "read", &segment->offset_index.entries.file, error);
     struct naming naming = {each, context};
     return log_find_aborted(log, offset, end_offset, name_txn, &naming, fault);
 }

@@ -171,7 +171,7 @@ bool broker_process_end(struct broker_process *broker)
 static bool launcher_run(const struct broker_process *broker, const char *word, const char *behind)
 {
     char *line = NULL;
-    bool well = asprintf(&line, "%s %s%s", broker->command, word, behind) > 0 && system(line) == 0;
+    bool well = asprintf(&line, "%s %s%s >/dev/null", broker->command, word, behind) > 0 && system(line) == 0;
     free(line);
     return well;
 }

@@ -195,7 +195,7 @@ static bool game_receive(struct game *game, struct connection *connection, struc
     memmove(connection->asked, connection->asked + 1, (size_t)connection->asked_count * sizeof *connection->asked);
     uint8_t *frame;
     size_t size;
-    switch (kafka_client_receive(&connection->client, ANSWER_TIMEOUT_MS, &frame, &size)) {
+    switch (kafka_client_receive(&connection->client, game->player->answer_timeout_ms, &frame, &size)) {
     case CLIENT_CLOSED:
         kafka_client_close(&connection->client);
         return true;
@@ -649,7 +649,11 @@ static bool game_learn_broker(struct game *game)
 
 bool player_init(struct player *player, const char *host, int32_t port, bool kafka, const char **error)
 {
-    *player = (struct player){.host = host, .port = port, .kafka = kafka, .run = (uint64_t)client_wall_ms()};
+    *player = (struct player){.host = host,
+                              .port = port,
+                              .kafka = kafka,
+                              .run = (uint64_t)client_wall_ms(),
+                              .answer_timeout_ms = ANSWER_TIMEOUT_MS};
     arena_init(&player->arena, PLAYER_ARENA_BYTES);
     names_init(&player->names, &player->arena, NULL, client_wall_ms());
     names_set(&player->names, "host", value_text(&player->arena, host));

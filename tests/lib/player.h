@@ -32,6 +32,7 @@ struct player {
     struct arena arena;             /* of those names */
     uint64_t run;                   /* in every $unique, so that a broker can be played against again */
     bool gone;                      /* no connection can be made any more */
+    int32_t answer_timeout_ms;      /* what takes longer fails; the owner may set it */
     int32_t correlation_id;
     struct kp_versions advertised[KP_APIS_COUNT];       /* by ApiVersions, by position in kp_apis; none: first > last */
     int32_t played[KP_APIS_COUNT][PLAYER_VERSIONS_MAX]; /* requests of scenarios by position in kp_apis and version */

@@ -1,12 +1,11 @@
-/* See random_scenario.h.
+/* See random_scenario.h; what scenarios are made of stands in random_tables.c.
  *
- * A scenario has two topics, $t with two partitions and $u with one, a group $g whose member $member may be there, and
- * a producer id $pid. One in three is about transactions: of the transactional id $x, with the producer id $xid.
- * Requests are made from the tables of their messages, field by field: what a field of that name may hold stands in
- * `fields` below, mostly right and sometimes a little wrong; others hold small numbers. Left out on purpose is what
- * dohle does otherwise on purpose (one partition twice, unknown isolation levels) and what waits for long, and what
- * Kafka never answers (AlterConfigs of one resource twice, AddPartitionsToTxn of no transaction). */
+ * A scenario has a theme, topics, a beginning and requests to the APIs of its theme. Requests are made from the tables
+ * of their messages, field by field: what a field of that name may hold stands in the tables, mostly right and
+ * sometimes a little wrong; places are told by their position in lists; others hold small numbers. */
 #include "random_scenario.h"
+
+#include "random_tables.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -34,233 +33,36 @@ static bool one_in(struct dice *dice, size_t count)
     return below(dice, count) == 0;
 }
 
-/* What is asked: an API as often as it stands here. What some of them do Kafka goes on with behind its answer: its
- * broker hears a moment later of changes of topics, and a transaction ends. */
-static const struct asked_api {
-    const char *name;
-    bool goes_on;
-} apis[] = {
-    {"Produce",                     false},
-    {"Produce",                     false},
-    {"Produce",                     false},
-    {"Fetch",                       false},
-    {"Fetch",                       false},
-    {"ListOffsets",                 false},
-    {"ListOffsets",                 false},
-    {"OffsetForLeaderEpoch",        false},
-    {"DeleteRecords",               false},
-    {"DescribeProducers",           false},
-    {"Metadata",                    false},
-    {"DescribeTopicPartitions",     false},
-    {"CreatePartitions",            true },
-    {"DeleteTopics",                true },
-    {"CreateTopics",                true },
-    {"DescribeConfigs",             false},
-    {"IncrementalAlterConfigs",     true },
-    {"AlterConfigs",                true },
-    {"ElectLeaders",                false},
-    {"AlterPartitionReassignments", false},
-    {"FindCoordinator",             false},
-    {"JoinGroup",                   false},
-    {"SyncGroup",                   false},
-    {"Heartbeat",                   false},
-    {"LeaveGroup",                  false},
-    {"OffsetCommit",                false},
-    {"OffsetCommit",                false},
-    {"OffsetFetch",                 false},
-    {"OffsetFetch",                 false},
-    {"OffsetDelete",                false},
-    {"DescribeGroups",              false},
-    {"DeleteGroups",                false},
-    {"InitProducerId",              false},
-    {"DescribeClientQuotas",        false},
-};
-
-/* Of a scenario about transactions. Topics stay: Kafka gives those that go their markers whenever it likes. */
-static const struct asked_api transaction_apis[] = {
-    {"Produce",              false},
-    {"Produce",              false},
-    {"Produce",              false},
-    {"AddPartitionsToTxn",   false},
-    {"AddPartitionsToTxn",   false},
-    {"AddOffsetsToTxn",      false},
-    {"TxnOffsetCommit",      false},
-    {"TxnOffsetCommit",      false},
-    {"EndTxn",               true },
-    {"EndTxn",               true },
-    {"InitProducerId",       true },
-    {"DescribeTransactions", false},
-    {"DescribeProducers",    false},
-    {"Fetch",                false},
-    {"Fetch",                false},
-    {"ListOffsets",          false},
-    {"DeleteRecords",        false},
-    {"OffsetCommit",         false},
-    {"OffsetFetch",          false},
-    {"OffsetFetch",          false},
-    {"OffsetDelete",         false},
-    {"DeleteGroups",         false},
-};
-
-#define CHOICES_MAX 10
-
-/* What fields of that name hold, as texts; `usual` of them much more often than the others. */
-static const struct field_choices {
-    const char *api; /* NULL: any */
-    const char *field;
-    size_t usual;
-    const char *choices[CHOICES_MAX];
-} fields[] = {
-    {NULL,                      "transactional_id",              1, {"null"}                                                                       },
-    {NULL,                      "acks",                          2, {"-1", "1", "2"}                                                               },
-    {NULL,                      "timeout_ms",                    1, {"5000"}                                                                       },
-    {NULL,                      "max_wait_ms",                   1, {"0"}                                                                          },
-    {NULL,                      "min_bytes",                     1, {"1", "0", "-1", "1000"}                                                       },
-    {NULL,                      "max_bytes",                     1, {"1000000", "100"}                                                             },
-    {NULL,                      "partition_max_bytes",           1, {"1000000", "100", "1", "0", "-1"}                                             },
-    {NULL,                      "isolation_level",               2, {"0", "1"}                                                                     },
-    {NULL,                      "session_id",                    1, {"0", "0", "77"}                                                               },
-    {NULL,                      "session_epoch",                 1, {"-1", "-1", "0", "3"}                                                         },
-    {NULL,                      "forgotten_topics_data",         1, {"[]"}                                                                         },
-    {NULL,                      "replica_directory_id",          1, {"\"AAAAAAAAAAAAAAAAAAAAAA\""}                                                 },
-    {NULL,                      "rack_id",                       1, {"\"\"", "\"r\""}                                                              },
-    {NULL,                      "replica_id",                    1, {"-1"}                                                                         },
-    {NULL,                      "replica_state",                 1, {"{replica_id: -1, replica_epoch: -1}"}                                        },
-    {NULL,                      "cluster_id",                    1, {"null"}                                                                       },
-    {NULL,                      "fetch_offset",                  3, {"0", "1", "2", "5", "-1", "-2", "9223372036854775807"}                        },
-    {"DeleteRecords",           "offset",                        3, {"0", "1", "-1", "2", "9", "-2"}                                               },
-    {NULL,                      "log_start_offset",              1, {"-1", "0"}                                                                    },
-    {NULL,                      "current_leader_epoch",          2, {"-1", "0", "1", "-2"}                                                         },
-    {NULL,                      "last_fetched_epoch",            2, {"-1", "0", "1"}                                                               },
-    {NULL,                      "leader_epoch",                  1, {"0", "-1", "1", "2147483647"}                                                 },
-    {"ListOffsets",             "timestamp",                     4, {"-1", "-2", "$t0", "$t0+5", "-3", "-4", "-5", "-6", "-7", "0"}                },
-    {"Produce",
-     "records",                                                  5,
-     {"[{records: [\"a\"]}]", "[{records: [\"a\", {key: \"k\", value: null, timestamp: $t0+5}]}]",
-      "[{codec: \"gzip\", records: [\"a\", \"b\", \"c\"]}]", "[{codec: \"lz4\", records: [{size: 300, count: 3}]}]",
-      "[{producer_id: $pid, producer_epoch: 0, base_sequence: 0, records: [\"a\"]}]",
-      "[{producer_id: $pid, producer_epoch: 0, base_sequence: 1, records: [\"a\", \"b\"]}]", "[{records: []}]",
-      "[{crc_delta: 1, records: [\"a\"]}]", "[{codec: \"zstd\", records: [\"a\"]}]",
-      "[{producer_id: $pid, producer_epoch: 1, base_sequence: 3, records: [\"a\"]}]"}                                                              },
-    {"CreatePartitions",        "count",                         2, {"3", "2", "1", "0", "-1"}                                                     },
-    {NULL,                      "assignments",                   1, {"null", "[]"}                                                                 },
-    {"CreateTopics",            "assignments",                   1, {"[]"}                                                                         },
-    {"CreateTopics",
-     "name",                                                     2,
-     {"\"$unique-made\"", "\"$unique-new\"", "$t", "\"\"", "\"a b\"", "\"..\"", "\"$unique.made\""}                                                },
-    {"CreateTopics",            "num_partitions",                2, {"1", "2", "-1", "0", "-2"}                                                    },
-    {"CreateTopics",            "replication_factor",            2, {"1", "-1", "2", "0", "-2"}                                                    },
-    {"CreateTopics",
-     "configs",                                                  2,
-     {"[]", "[{name: \"retention.ms\", value: \"1000\"}]", "[{name: \"retention.ms\", value: \"x\"}]",
-      "[{name: \"none\", value: \"1\"}]", "[{name: \"cleanup.policy\", value: \"compact,delete\"}]",
-      "[{name: \"retention.ms\", value: null}]"}                                                                                                   },
-    {NULL,                      "resource_type",                 1, {"2"}                                                                          },
-    {NULL,                      "configuration_keys",            1, {"[\"retention.ms\", \"cleanup.policy\", \"none\"]", "[\"max.message.bytes\"]"}},
-    {"IncrementalAlterConfigs",
-     "configs",                                                  4,
-     {"[{name: \"retention.ms\", config_operation: 0, value: \"100000\"}]",
-      "[{name: \"retention.ms\", config_operation: 1}]",
-      "[{name: \"cleanup.policy\", config_operation: 2, value: \"compact\"}]",
-      "[{name: \"cleanup.policy\", config_operation: 3, value: \"delete\"}]",
-      "[{name: \"max.message.bytes\", config_operation: 0, value: \"-1\"}]",
-      "[{name: \"max.message.bytes\", config_operation: 2, value: \"5\"}]", "[{name: \"none\", config_operation: 1}]",
-      "[{name: \"segment.bytes\", config_operation: 0, value: null}]", "[]",
-      "[{name: \"compression.type\", config_operation: 0, value: \"brotli\"}]"}                                                                    },
-    {"AlterConfigs",
-     "configs",                                                  2,
-     {"[{name: \"retention.ms\", value: \"100000\"}]", "[]", "[{name: \"retention.ms\", value: null}]",
-      "[{name: \"none\", value: \"1\"}]", "[{name: \"segment.ms\", value: \"0\"}]"}                                                                },
-    {"ElectLeaders",            "election_type",                 2, {"0", "1", "2"}                                                                },
-    {NULL,                      "replicas",                      1, {"[1]", "null", "[1, 1]", "[2]", "[]"}                                         },
-    {NULL,                      "key_type",                      1, {"0", "2", "3"}                                                                },
-    {NULL,                      "key",                           1, {"$g", "\"\""}                                                                 },
-    {NULL,                      "coordinator_keys",              1, {"$g", "\"\""}                                                                 },
-    {NULL,                      "group_id",                      3, {"$g", "$g", "$g", "\"$unique-other\"", "\"\""}                                },
-    {NULL,                      "groups_names",                  2, {"$g", "\"$unique-other\"", "\"\""}                                            },
-    {"DescribeGroups",          "groups",                        2, {"$g", "\"$unique-other\"", "\"\""}                                            },
-    {NULL,                      "member_id",                     2, {"$member", "$member", "\"\"", "\"nobody\""}                                   },
-    {NULL,                      "group_instance_id",             3, {"null", "null", "null", "\"i\""}                                              },
-    {NULL,                      "generation_id",                 2, {"1", "1", "-1", "0", "2"}                                                     },
-    {NULL,                      "generation_id_or_member_epoch", 2, {"-1", "1", "0", "2", "-2"}                                                    },
-    {NULL,                      "member_epoch",                  1, {"-1", "0", "1"}                                                               },
-    {NULL,                      "session_timeout_ms",            1, {"10000", "1", "2000000000"}                                                   },
-    {NULL,                      "rebalance_timeout_ms",          1, {"300"}                                                                        },
-    {NULL,                      "protocol_type",                 2, {"\"consumer\"", "\"consumer\"", "\"connect\"", "\"\""}                        },
-    {NULL,                      "protocol_name",                 2, {"\"range\"", "\"range\"", "\"other\""}                                        },
-    {NULL,
-     "protocols",                                                1,
-     {"[{name: \"range\", metadata: {version: 0, topics: [$t]}}]", "[]", "[{name: \"other\", metadata: x\"00\"}]"}                                 },
-    {"SyncGroup",               "assignments",                   2, {"[]", "[{member_id: $member, assignment: x\"0001\"}]"}                        },
-    {NULL,                      "members",                       2, {"[{member_id: $member}]", "[{member_id: \"nobody\"}]", "[]"}                  },
-    {NULL,                      "committed_offset",              3, {"0", "5", "9", "-1", "9223372036854775807"}                                   },
-    {NULL,                      "committed_metadata",            3, {"\"\"", "\"m\"", "null"}                                                      },
-    {NULL,                      "retention_time_ms",             1, {"-1", "100000"}                                                               },
-    {"InitProducerId",          "producer_id",                   2, {"-1", "-1", "$pid"}                                                           },
-    {"InitProducerId",          "producer_epoch",                2, {"-1", "-1", "0"}                                                              },
-    {NULL,                      "transaction_timeout_ms",        1, {"60000"}                                                                      },
-    {"DescribeClientQuotas",
-     "components",                                               2,
-     {"[{entity_type: \"user\", match_type: 0, match: \"$unique-x\"}]",
-      "[{entity_type: \"client-id\", match_type: 0, match: \"$unique-x\"}]", "[{entity_type: \"none\", match_type: 2}]",
-      "[{entity_type: \"ip\", match_type: 0, match: \"1.2.3.4\"}]",
-      "[{entity_type: \"ip\", match_type: 3, match: null}]"}                                                                                       },
-    {"Metadata",                "allow_auto_topic_creation",     1, {"false"}                                                                      },
-    {"DescribeTopicPartitions", "response_partition_limit",      1, {"2000", "1", "0", "-1"}                                                       },
-    {"DescribeTopicPartitions", "cursor",                        1, {"null"}                                                                       },
-};
-
-/* What they hold rather in a scenario about transactions. */
-static const struct field_choices transaction_fields[] = {
-    {NULL,             "transactional_id",              1, {"$x", "\"\"", "\"$unique-other\""}},
-    {NULL,             "transactional_ids",             1, {"$x", "\"\"", "\"$unique-other\""}},
-    {NULL,             "v3_and_below_transactional_id", 1, {"$x", "\"\"", "\"$unique-other\""}},
-    {NULL,             "producer_id",                   1, {"$xid", "$pid", "-1"}             },
-    {NULL,             "v3_and_below_producer_id",      1, {"$xid", "$pid", "-1"}             },
-    {NULL,             "producer_epoch",                2, {"0", "0", "1", "2", "-1"}         },
-    {NULL,             "v3_and_below_producer_epoch",   2, {"0", "0", "1", "2", "-1"}         },
-    {"InitProducerId", "producer_id",                   1, {"-1", "$xid", "$pid"}             },
-    {"InitProducerId", "producer_epoch",                1, {"-1", "0", "1"}                   },
-    {"Produce",
-     "records",                                         3,
-     {"[{producer_id: $xid, producer_epoch: 0, base_sequence: 0, attributes: 16, records: [\"a\"]}]",
-      "[{producer_id: $xid, producer_epoch: 0, base_sequence: 0, attributes: 16, records: [\"a\"]}]",
-      "[{producer_id: $xid, producer_epoch: 1, base_sequence: 0, attributes: 16, records: [\"b\", \"c\"]}]",
-      "[{producer_id: $xid, producer_epoch: 0, base_sequence: 1, attributes: 16, records: [\"a\", \"b\"]}]",
-      "[{producer_id: $xid, producer_epoch: 2, base_sequence: 0, attributes: 16, records: [\"a\"]}]",
-      "[{producer_id: $xid, producer_epoch: 0, base_sequence: 1, records: [\"a\"]}]", "[{records: [\"a\"]}]",
-      "[{producer_id: $pid, producer_epoch: 0, base_sequence: 0, attributes: 16, records: [\"a\"]}]",
-      "[{attributes: 16, records: [\"a\"]}]",
-      "[{producer_id: $pid, producer_epoch: 0, base_sequence: 0, records: [\"a\"]}]"}         },
-};
-
 struct making {
     FILE *file;
     struct dice dice;
-    bool transaction;
-    const char *api;
+    const struct theme *theme;
+    const struct asked_api *asked;
+    const struct api_rule *rule;
     int16_t version;
+    int16_t session_version; /* of the requests of the fetch session */
+    int32_t session_epoch;   /* the next one */
+    bool is_next_of_session; /* the request is what the session waits for */
+    bool by_name, by_id;     /* how the topic of the struct at hand is told, where it may be told in both ways */
 };
 
-/* The row of the API itself goes before the one of any. */
-static const struct field_choices *find_choices(const struct field_choices *rows, size_t count, const char *api,
-                                                const char *field)
+/* Of the row's choices, mostly a usual one. */
+static const char *choose(struct making *making, const struct field_choices *row)
 {
-    const struct field_choices *found = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(rows[i].field, field) != 0)
-            continue;
-        if (rows[i].api ? strcmp(rows[i].api, api) == 0 : !found)
-            found = &rows[i];
-    }
-    return found;
+    size_t count = 0;
+    while (count < RANDOM_CHOICES_MAX && row->choices[count])
+        count++;
+    return row->choices[below(&making->dice, one_in(&making->dice, 5) ? count : row->usual)];
 }
 
 static const struct field_choices *choices_of(const struct making *making, const char *field)
 {
-    const struct field_choices *choices =
-        making->transaction ? find_choices(transaction_fields, COUNT_OF(transaction_fields), making->api, field) : NULL;
-    return choices ? choices : find_choices(fields, COUNT_OF(fields), making->api, field);
+    return random_choices(making->theme, making->asked ? making->asked->name : "", field);
+}
+
+static void put_choice(struct making *making, const char *field)
+{
+    fputs(choose(making, choices_of(making, field)), making->file);
 }
 
 static bool is_one_of(const char *name, const char *const *names, size_t count)
@@ -271,33 +73,72 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
     return false;
 }
 
-/* Of the item at `position` of its list: no topic and no partition comes twice. False: the field is none of these. */
+/* ---- fields ------------------------------------------------------------------------------------------------------- */
+
+/* Kafka fails inside when a Fetch names two partitions by the zero id. */
+static void put_topic_id(struct making *making, int32_t position)
+{
+    static const char *const zero = "\"AAAAAAAAAAAAAAAAAAAAAA\"", *const unknown = "\"AAAAAAAAAAAAAAAAAAAABA\"";
+    bool zero_too = strcmp(making->asked->name, "Fetch") != 0;
+    if (!making->by_id || (zero_too && one_in(&making->dice, 24)))
+        fputs(zero, making->file);
+    else if (!position && one_in(&making->dice, 12))
+        fputs(unknown, making->file);
+    else
+        fputs(position ? "$u_id" : "$t_id", making->file);
+}
+
+static void put_topic_name(struct making *making, int32_t position)
+{
+    static const char *const wrong[] = {"\"$unique-none\"", "\"\"", "\"a b\""};
+    if (!making->by_name)
+        fputs("null", making->file);
+    else if (one_in(&making->dice, 12))
+        fputs(wrong[position ? 0 : below(&making->dice, 2) + 1], making->file);
+    else
+        fputs(position ? "$u" : "$t", making->file);
+}
+
+/* Of the item at `position` of its list: no topic and no partition comes twice, unless the API's rule has it. False:
+ * the field is none of these. */
 static bool put_place(struct making *making, const struct kp_field *field, int32_t position)
 {
     static const char *const topics[] = {"topic", "name", "topic_names", "topics", "resource_name"};
     static const char *const partitions[] = {"partition",         "partition_index", "index",       "partition_indexes",
                                              "partition_indices", "partitions",      "partition_id"};
-    if (field->type == KP_UUID) {
-        fputs(!position && one_in(&making->dice, 12) ? "\"AAAAAAAAAAAAAAAAAAAABA\""
-              : position                             ? "$u_id"
-                                                     : "$t_id",
-              making->file);
-        return true;
-    }
-    if (field->type == KP_STRING && is_one_of(field->name, topics, COUNT_OF(topics))) {
-        static const char *const wrong[] = {"\"$unique-none\"", "\"\"", "\"a b\""};
-        fputs(one_in(&making->dice, 12) ? wrong[position ? 0 : below(&making->dice, 2) + 1]
-              : position                ? "$u"
-                                        : "$t",
-              making->file);
-        return true;
-    }
-    if (field->type == KP_INT32 && is_one_of(field->name, partitions, COUNT_OF(partitions))) {
-        static const int32_t wrong[] = {7, -1};
+    static const int32_t wrong[] = {7, -1};
+    if (making->rule->repeats && position && one_in(&making->dice, 8))
+        position--;
+    if (field->type == KP_UUID)
+        put_topic_id(making, position);
+    else if (field->type == KP_STRING && is_one_of(field->name, topics, COUNT_OF(topics)))
+        put_topic_name(making, position);
+    else if (field->type == KP_INT32 && is_one_of(field->name, partitions, COUNT_OF(partitions)))
         fprintf(making->file, "%d", one_in(&making->dice, 12) ? wrong[position % 2] : position);
-        return true;
+    else
+        return false;
+    return true;
+}
+
+static void put_batches(struct making *making)
+{
+    static const char *const odd[] = {"[]", "[x\"00\"]"};
+    if (one_in(&making->dice, 40)) {
+        fputs(odd[below(&making->dice, COUNT_OF(odd))], making->file);
+        return;
     }
-    return false;
+    int32_t count = one_in(&making->dice, 20) ? 2 : 1;
+    for (int32_t i = 0; i < count; i++) {
+        fputs(i ? ", {" : "[{", making->file);
+        put_choice(making, "batch.codec");
+        put_choice(making, "batch.producer");
+        put_choice(making, "batch.attributes");
+        put_choice(making, "batch.damage");
+        fputs("records: ", making->file);
+        put_choice(making, "batch.records");
+        fputc('}', making->file);
+    }
+    fputc(']', making->file);
 }
 
 static void put_struct(struct making *making, const struct kp_schema *schema, int32_t position);
@@ -306,11 +147,7 @@ static void put_one(struct making *making, const struct kp_field *field, const s
                     int32_t position)
 {
     if (choices) {
-        size_t count = 0;
-        while (count < CHOICES_MAX && choices->choices[count])
-            count++;
-        size_t bound = one_in(&making->dice, 5) ? count : choices->usual;
-        fputs(choices->choices[below(&making->dice, bound)], making->file);
+        fputs(choose(making, choices), making->file);
         return;
     }
     if (put_place(making, field, position))
@@ -329,7 +166,7 @@ static void put_one(struct making *making, const struct kp_field *field, const s
         fputs("x\"00\"", making->file);
         break;
     case KP_RECORDS:
-        fputs("[]", making->file);
+        put_batches(making);
         break;
     default:
         fprintf(making->file, "%d", (int)below(&making->dice, 4) - 1);
@@ -337,8 +174,24 @@ static void put_one(struct making *making, const struct kp_field *field, const s
     }
 }
 
+/* What goes by the request as a whole. False: the field does not. */
+static bool put_of_request(struct making *making, const struct kp_field *field)
+{
+    if (making->asked->unanswered && strcmp(field->name, "acks") == 0)
+        fputc('0', making->file);
+    else if (making->is_next_of_session && strcmp(field->name, "session_id") == 0)
+        fputs("$session", making->file);
+    else if (making->is_next_of_session && strcmp(field->name, "session_epoch") == 0)
+        fprintf(making->file, "%d", making->session_epoch++);
+    else
+        return false;
+    return true;
+}
+
 static void put_field(struct making *making, const struct kp_field *field, int32_t position)
 {
+    if (put_of_request(making, field))
+        return;
     const struct field_choices *choices = choices_of(making, field->name);
     bool whole = choices && (choices->choices[0][0] == '[' || strcmp(choices->choices[0], "null") == 0);
     if (!field->array || whole) {
@@ -349,7 +202,8 @@ static void put_field(struct making *making, const struct kp_field *field, int32
         fputs("null", making->file);
         return;
     }
-    bool one = strcmp(field->name, "transactions") == 0; /* no two may be the same, and Kafka never answers to none */
+    /* no two may be the same, and Kafka never answers to no transaction, nor always to two markers of one producer */
+    bool one = strcmp(field->name, "transactions") == 0 || strcmp(field->name, "markers") == 0;
     int32_t count = one ? 1 : one_in(&making->dice, 12) ? 0 : one_in(&making->dice, 4) ? 2 : 1;
     fputc('[', making->file);
     for (int32_t i = 0; i < count; i++) {
@@ -360,10 +214,27 @@ static void put_field(struct making *making, const struct kp_field *field, int32
     fputc(']', making->file);
 }
 
+/* A topic that may be told by name or by id is told in one way, and seldom in both. */
+static void choose_telling(struct making *making, const struct kp_schema *schema)
+{
+    bool has_id = false, has_nullable_name = false;
+    for (uint16_t i = 0; i < schema->fields_count; i++) {
+        const struct kp_field *field = &schema->fields[i];
+        has_id |= field->type == KP_UUID && kp_versions_has(field->versions, making->version);
+        has_nullable_name |= strcmp(field->name, "name") == 0 && kp_versions_has(field->nullable, making->version);
+    }
+    making->by_name = making->by_id = true;
+    if (!has_id || !has_nullable_name || one_in(&making->dice, 10))
+        return;
+    making->by_id = one_in(&making->dice, 2);
+    making->by_name = !making->by_id;
+}
+
 /* The topic of an item is told by its position there, so that its partitions are of that topic. */
 static void put_struct(struct making *making, const struct kp_schema *schema, int32_t position)
 {
     const char *between = "";
+    choose_telling(making, schema);
     fputc('{', making->file);
     for (uint16_t i = 0; i < schema->fields_count; i++) {
         const struct kp_field *field = &schema->fields[i];
@@ -376,30 +247,76 @@ static void put_struct(struct making *making, const struct kp_schema *schema, in
     fputc('}', making->file);
 }
 
+/* ---- steps -------------------------------------------------------------------------------------------------------- */
+
+static int16_t random_version(struct making *making, struct kp_versions versions)
+{
+    return (int16_t)(versions.first + (int16_t)below(&making->dice, (size_t)(versions.last - versions.first) + 1));
+}
+
+static void put_request(struct making *making, const struct kp_api *api, struct kp_versions versions)
+{
+    bool is_fetch = api->key == KP_API_FETCH;
+    making->is_next_of_session = making->theme->in_session && is_fetch && !one_in(&making->dice, 5);
+    making->version = making->is_next_of_session ? making->session_version : random_version(making, versions);
+    fprintf(making->file, "  %s%s%s v%d ", one_in(&making->dice, 4) ? "B: " : "",
+            making->asked->unanswered ? "send " : "", api->name, making->version);
+    put_struct(making, api->request, 0);
+    fputs(making->asked->unanswered ? " unanswered\n" : "\n", making->file);
+    if (making->rule->picks)
+        fputs(making->rule->picks, making->file);
+    if (making->asked->goes_on)
+        fputs("  pass 300 ms\n", making->file);
+}
+
+/* One step, of whatever API of the theme; false when the broker does not serve it. */
+static bool put_step(struct making *making, const struct kp_versions *advertised)
+{
+    making->asked = &making->theme->apis[below(&making->dice, making->theme->apis_count)];
+    making->rule = random_api_rule(making->asked->name);
+    const struct kp_api *api = player_api(making->asked->name);
+    struct kp_versions versions = advertised[api - kp_apis];
+    if (versions.first < api->versions.first)
+        versions.first = api->versions.first;
+    if (versions.first < making->rule->first_version)
+        versions.first = making->rule->first_version;
+    if (versions.first <= versions.last)
+        put_request(making, api, versions);
+    return versions.first <= versions.last;
+}
+
+static const struct theme *choose_theme(struct dice *dice)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < random_themes_count; i++)
+        sum += random_themes[i].weight;
+    size_t at = below(dice, sum);
+    const struct theme *theme = random_themes;
+    for (; at >= theme->weight; theme++)
+        at -= theme->weight;
+    return theme;
+}
+
 static void put_beginning(struct making *making, uint64_t seed)
 {
+    fprintf(making->file, "scenario random-%s-%" PRIu64 "\n", making->theme->name, seed);
+    put_choice(making, "scenario.topics");
+    fputs("  group g\n"
+          "  InitProducerId {transactional_id: null}\n"
+          "    bind pid = producer_id\n",
+          making->file);
+    put_choice(making, "scenario.opening");
+    if (!making->theme->in_session)
+        return;
+    static const struct kp_versions with_sessions = {7, 18};
+    making->session_version = random_version(making, with_sessions);
+    making->session_epoch = 1;
     fprintf(making->file,
-            "scenario random-%" PRIu64 "\n"
-            "  topic t partitions 2\n"
-            "  topic u\n"
-            "  group g\n"
-            "  InitProducerId {transactional_id: null}\n"
-            "    bind pid = producer_id\n",
-            seed);
-    if (making->transaction)
-        fputs("  transaction x\n"
-              "  InitProducerId {transactional_id: $x, transaction_timeout_ms: 60000}\n"
-              "    bind xid = producer_id\n",
-              making->file);
-    if (one_in(&making->dice, 2))
-        fputs("  let member = \"nobody\"\n", making->file);
-    else
-        fputs(
-            "  JoinGroup v3 {group_id: $g, session_timeout_ms: 10000, rebalance_timeout_ms: 300,\n"
-            "      protocol_type: \"consumer\", protocols: [{name: \"range\", metadata: {version: 0, topics: [$t]}}]}\n"
-            "    bind member = member_id\n"
-            "  SyncGroup v3 {group_id: $g, generation_id: 1, member_id: $member, assignments: []}\n",
-            making->file);
+            "  Fetch v%d {session_epoch: 0, topics: [{topic: $t, topic_id: $t_id, partitions: [\n"
+            "      {partition: 0, partition_max_bytes: 100000}, {partition: 1, partition_max_bytes: 100000}]},\n"
+            "      {topic: $u, topic_id: $u_id, partitions: [{partition: 0, partition_max_bytes: 100000}]}]}\n"
+            "    bind session = session_id\n",
+            making->session_version);
 }
 
 char *random_scenario(uint64_t seed, int32_t steps, const struct kp_versions advertised[KP_APIS_COUNT])
@@ -409,30 +326,16 @@ char *random_scenario(uint64_t seed, int32_t steps, const struct kp_versions adv
     struct making making = {.file = open_memstream(&text, &size), .dice = {seed}};
     if (!making.file)
         abort();
-    making.transaction = one_in(&making.dice, 3);
+    making.theme = choose_theme(&making.dice);
     put_beginning(&making, seed);
+    size_t restart_at = making.theme->restarts && one_in(&making.dice, 12) ? 1 + below(&making.dice, (size_t)steps) : 0;
     while (steps > 0) {
-        const struct asked_api *asked = making.transaction
-                                            ? &transaction_apis[below(&making.dice, COUNT_OF(transaction_apis))]
-                                            : &apis[below(&making.dice, COUNT_OF(apis))];
-        const struct kp_api *api = player_api(asked->name);
-        struct kp_versions versions = advertised[api - kp_apis];
-        if (versions.first < api->versions.first)
-            versions.first = api->versions.first;
-        if (api->key == KP_API_METADATA)
-            versions.first = 4; /* before that each makes the topics that it asks for, in Kafka a moment later */
-        if (api->key == KP_API_CREATE_TOPICS && versions.last > 4)
-            versions.last = 4; /* later ones tell settings, of which Kafka sets one for all brokers */
-        if (versions.first > versions.last)
-            continue;
-        making.api = api->name;
-        making.version =
-            (int16_t)(versions.first + (int16_t)below(&making.dice, (size_t)(versions.last - versions.first) + 1));
-        fprintf(making.file, "  %s v%d ", api->name, making.version);
-        put_struct(&making, api->request, 0);
-        fputs(asked->goes_on ? "\n  pass 300 ms\n" : "\n", making.file);
-        steps--;
+        if ((size_t)steps == restart_at)
+            fputs(one_in(&making.dice, 2) ? "  restart\n" : "  kill\n  start\n", making.file);
+        steps -= put_step(&making, advertised);
     }
+    if (making.theme->closing)
+        fputs(making.theme->closing, making.file);
     if (fclose(making.file) != 0)
         abort();
     return text;

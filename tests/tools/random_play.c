@@ -1,6 +1,9 @@
 /* Plays random scenarios against dohle and Apache Kafka side by side and compares their answers.
  *
- *     random_play --dohle HOST:PORT --kafka HOST:PORT [--seed N] [--count N] [--steps N]
+ *     random_play --dohle COMMAND --kafka HOST:PORT --launcher COMMAND --data FOLDER [--seed N] [--count N] [--steps N]
+ *     random_play --show [--seed N] [--count N] [--steps N]        prints the scenarios and plays none
+ *
+ * dohle is started by COMMAND; Kafka runs, and is stopped and started by the launcher: both as conformance.c has them.
  *
  * Seeds N, N+1... make scenarios of so many requests each (tests/lib/random_scenario.h). One that is answered
  * differently, and differently again when it is played once more, is made shorter as long as it still differs: steps
@@ -9,6 +12,7 @@
  *
  * Exit 0: no difference. 1: some. 2: it could not be played. tests/conformance/random starts both brokers. */
 #include "../lib/answer_rules.h"
+#include "../lib/broker_process.h"
 #include "../lib/player.h"
 #include "../lib/random_scenario.h"
 #include "../lib/value_text.h"
@@ -17,11 +21,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define STEPS_DEFAULT 12
-#define COUNT_DEFAULT 50
-#define TEXT_WIDTH    120
+#define STEPS_DEFAULT     12
+#define COUNT_DEFAULT     50
+#define TEXT_WIDTH        120
+#define ANSWER_TIMEOUT_MS 4000 /* nothing that is asked waits as long */
+#define TOLD_MAX          12   /* differences of one scenario: enough to see the pattern */
 
 struct side {
+    struct broker_process broker;
     char *host;
     struct player player;
 };
@@ -37,6 +44,7 @@ static void fail(const char *what)
     exit(2);
 }
 
+/* side->broker runs at the address. */
 static void side_open(struct side *side, const char *address, bool kafka)
 {
     side->host = xstrdup(address);
@@ -47,12 +55,15 @@ static void side_open(struct side *side, const char *address, bool kafka)
     *colon = '\0';
     if (!player_init(&side->player, side->host, (int32_t)strtol(colon + 1, NULL, 10), kafka, &error))
         fail(error);
+    side->player.process = &side->broker.process;
+    side->player.answer_timeout_ms = ANSWER_TIMEOUT_MS;
 }
 
 static void side_close(struct side *side)
 {
     player_release(&side->player);
     free(side->host);
+    broker_process_end(&side->broker);
 }
 
 /* ---- comparing --------------------------------------------------------------------------------------------------- */
@@ -81,7 +92,7 @@ static void note_difference(void *context, const char *path, const struct value 
     if (answer_tells_more(comparison->outcome->api, path, wanted, got) || is_cut_batch(wanted, got))
         return;
     comparison->differences++;
-    if (comparison->tell)
+    if (comparison->tell && comparison->differences <= TOLD_MAX)
         printf("# %s (step %d): %s: Kafka %s, dohle %s\n", comparison->outcome->api, comparison->outcome->number, path,
                shown(comparison, wanted), shown(comparison, got));
 }
@@ -130,8 +141,14 @@ static bool still_differs(struct sides *sides, const struct scenario *scenario)
     return play_both(sides, scenario, false) > 0;
 }
 
-/* Without each step in turn, the last first. */
-static void drop_steps(struct sides *sides, struct scenario *scenario)
+static bool is_of_process(const struct step *step)
+{
+    return step->kind == STEP_RESTART || step->kind == STEP_KILL || step->kind == STEP_START;
+}
+
+/* Without each step in turn, the last first, or only without those that end the broker; one that is killed is started
+ * too. */
+static void drop_steps(struct sides *sides, struct scenario *scenario, bool only_of_process)
 {
     int32_t count = 0;
     for (const struct step *step = scenario->steps; step; step = step->next)
@@ -141,17 +158,27 @@ static void drop_steps(struct sides *sides, struct scenario *scenario)
         for (int32_t i = 0; i < at; i++)
             link = &(*link)->next;
         struct step *without = *link;
-        *link = without->next;
+        if (without->kind == STEP_START || (only_of_process && !is_of_process(without)))
+            continue;
+        *link = without->kind == STEP_KILL ? without->next->next : without->next;
         if (!still_differs(sides, scenario))
             *link = without;
     }
 }
 
 /* Does the member say what is asked about? Without it items would be about the same, and dohle answers each of two that
- * are. */
+ * are. Others stay because without them no answer comes, or time decides which. */
 static bool is_place(const char *key)
 {
-    static const char *const places[] = {"name", "topic", "partition", "index", "group", "resource_name"};
+    static const char *const places[] = {"name",
+                                         "topic",
+                                         "partition",
+                                         "index",
+                                         "group",
+                                         "resource_name",
+                                         "acks",
+                                         "rebalance_timeout_ms",
+                                         "session_timeout_ms"};
     for (size_t i = 0; key && i < COUNT_OF(places); i++)
         if (strncmp(key, places[i], strlen(places[i])) == 0 || strstr(key, "_index"))
             return true;
@@ -187,39 +214,80 @@ static void drop_items(struct sides *sides, const struct scenario *scenario, str
 
 static void make_shorter(struct sides *sides, struct scenario *scenario)
 {
-    drop_steps(sides, scenario);
+    drop_steps(sides, scenario, true); /* they take the longest */
+    drop_steps(sides, scenario, false);
     for (struct step *step = scenario->steps; step; step = step->next)
-        if (step->kind == STEP_REQUEST)
+        if (step->kind == STEP_REQUEST || step->kind == STEP_SEND)
             drop_items(sides, scenario, step->value);
-    drop_steps(sides, scenario);
+    drop_steps(sides, scenario, false);
 }
 
+static void print_setup(const struct step *step, struct arena *arena)
+{
+    printf("  topic %s", step->name);
+    if (step->number > 1)
+        printf(" partitions %" PRId64, step->number);
+    if (step->value)
+        printf(" configs %s", value_print(arena, step->value, 0, 0));
+    printf("\n");
+}
+
+static void print_request(const struct step *step, int column, struct arena *arena)
+{
+    column += printf("%s%s ", step->kind == STEP_SEND ? "send " : "", step->api);
+    if (step->version >= 0)
+        column += printf("v%d ", step->version);
+    printf("%s%s\n", value_print(arena, step->value, column, TEXT_WIDTH), step->unanswered ? " unanswered" : "");
+}
+
+/* In the language of scenario.h, as far as random scenarios have it. */
 static void print_step(const struct step *step, struct arena *arena)
 {
+    bool on_connection = step->connection && strcmp(step->connection, "main") != 0;
+    int column = 0;
+    if (step->kind != STEP_TOPIC)
+        column = printf(on_connection ? "  %s: " : "  ", step->connection);
     switch (step->kind) {
     case STEP_TOPIC:
-        printf(step->number > 1 ? "  topic %s partitions %" PRId64 "\n" : "  topic %s\n", step->name, step->number);
+        print_setup(step, arena);
         break;
     case STEP_GROUP:
-        printf("  group %s\n", step->name);
+        printf("group %s\n", step->name);
         break;
     case STEP_TRANSACTION:
-        printf("  transaction %s\n", step->name);
+        printf("transaction %s\n", step->name);
         break;
     case STEP_LET:
-        printf("  let %s = %s\n", step->name, value_print(arena, step->value, 0, 0));
+        printf("let %s = %s\n", step->name, value_print(arena, step->value, 0, 0));
         break;
     case STEP_PASS:
-        printf("  pass %" PRId64 " ms\n", step->number);
+        printf("pass %" PRId64 " ms\n", step->number);
         break;
-    default: {
-        int column = step->version < 0 ? printf("  %s ", step->api) : printf("  %s v%d ", step->api, step->version);
-        printf("%s\n", value_print(arena, step->value, column, TEXT_WIDTH));
+    case STEP_WAITING:
+        printf("waiting\n");
+        break;
+    case STEP_RECEIVE:
+        printf("receive\n");
+        break;
+    case STEP_RESTART:
+        printf("restart\n");
+        break;
+    case STEP_KILL:
+        printf("kill\n");
+        break;
+    case STEP_START:
+        printf("start\n");
+        break;
+    default:
+        print_request(step, column, arena);
     }
-    }
-    for (const struct step_note *note = step->notes; note; note = note->next)
+    for (const struct step_note *note = step->notes; note; note = note->next) {
         if (note->kind == NOTE_BIND)
             printf("    bind %s = %s\n", note->name, note->path);
+        if (note->kind == NOTE_PICK)
+            printf("    pick %s where %s %s %s\n", note->path, note->name,
+                   note->value->type == VALUE_LIST ? "in" : "begins", value_print(arena, note->value, 0, 0));
+    }
 }
 
 /* One seed. True: both answered alike. */
@@ -234,6 +302,7 @@ static bool play_seed(struct sides *sides, uint64_t seed, int32_t steps)
         fail(error);
     bool same = !still_differs(sides, scenario) || !still_differs(sides, scenario);
     if (!same) {
+        fprintf(stderr, "random_play: seed %" PRIu64 " differs\n", seed);
         make_shorter(sides, scenario);
         printf("\nscenario %s\n", scenario->name);
         for (const struct step *step = scenario->steps; step; step = step->next)
@@ -246,37 +315,68 @@ static bool play_seed(struct sides *sides, uint64_t seed, int32_t steps)
     return same;
 }
 
+/* In the versions that dohle would advertise, were it all APIs. */
+static void show_seeds(uint64_t seed, int32_t count, int32_t steps)
+{
+    struct kp_versions versions[KP_APIS_COUNT];
+    for (size_t i = 0; i < KP_APIS_COUNT; i++)
+        versions[i] = kp_apis[i].versions;
+    for (int32_t i = 0; i < count; i++) {
+        char *text = random_scenario(seed + (uint64_t)i, steps, versions);
+        puts(text);
+        free(text);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"dohle", required_argument, NULL, 'd'},
-        {"kafka", required_argument, NULL, 'k'},
-        {"seed",  required_argument, NULL, 's'},
-        {"count", required_argument, NULL, 'c'},
-        {"steps", required_argument, NULL, 'n'},
-        {NULL,    0,                 NULL, 0  },
+        {"dohle",    required_argument, NULL, 'd'},
+        {"kafka",    required_argument, NULL, 'k'},
+        {"launcher", required_argument, NULL, 'l'},
+        {"data",     required_argument, NULL, 'f'},
+        {"seed",     required_argument, NULL, 's'},
+        {"count",    required_argument, NULL, 'c'},
+        {"steps",    required_argument, NULL, 'n'},
+        {"show",     no_argument,       NULL, 'w'},
+        {NULL,       0,                 NULL, 0  },
     };
-    const char *dohle = NULL, *kafka = NULL;
+    const char *dohle = NULL, *kafka = NULL, *launcher = NULL, *data = NULL, *error = NULL;
     uint64_t seed = 1;
+    bool show = false;
     int32_t count = COUNT_DEFAULT, steps = STEPS_DEFAULT, differ = 0;
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (option == 'd')
             dohle = optarg;
         else if (option == 'k')
             kafka = optarg;
+        else if (option == 'l')
+            launcher = optarg;
+        else if (option == 'f')
+            data = optarg;
         else if (option == 's')
             seed = strtoull(optarg, NULL, 10);
         else if (option == 'c')
             count = (int32_t)strtol(optarg, NULL, 10);
         else if (option == 'n')
             steps = (int32_t)strtol(optarg, NULL, 10);
+        else if (option == 'w')
+            show = true;
         else
             return 2;
     }
-    if (!dohle || !kafka || optind < argc)
-        fail("usage: random_play --dohle HOST:PORT --kafka HOST:PORT [--seed N] [--count N] [--steps N]");
+    if (show) {
+        show_seeds(seed, count, steps);
+        return 0;
+    }
+    if (!dohle || !kafka || !launcher || !data || optind < argc)
+        fail("usage: random_play --dohle COMMAND --kafka HOST:PORT --launcher COMMAND --data FOLDER [--seed N] "
+             "[--count N] [--steps N]");
     struct sides *sides = xcalloc(1, sizeof *sides);
-    side_open(&sides->dohle, dohle, false);
+    if (!broker_process_start_child(&sides->dohle.broker, dohle, NULL, &error))
+        fail(error);
+    broker_process_use_launcher(&sides->kafka.broker, launcher, data);
+    side_open(&sides->dohle, sides->dohle.broker.address, false);
     side_open(&sides->kafka, kafka, true);
     sides->kafka.player.run = sides->dohle.player.run; /* the same names, for topics that stay */
     for (int32_t i = 0; i < count; i++)
