@@ -19,8 +19,7 @@
 #define PICK_OWN(path, field) "    pick " path " where " field " begins \"$unique\"\n"
 
 /* Of all topics there are others' too. */
-#define PICK_ASKED                                                                                                     \
-    "    pick topics where name in [null, \"\", \"a b\", \"$unique-none\", \"$unique-made\", $t, $u]\n"
+#define PICK_ASKED "    pick topics where name in [null, \"\", \"a b\", \"$unique-none\", \"$unique-made\", $t, $u]\n"
 
 #define SETTINGS                                                                                                       \
     "[\"cleanup.policy\", \"retention.ms\", \"max.message.bytes\", \"compression.type\", \"interval.ms\", "            \
@@ -249,11 +248,11 @@ const struct field_choices random_fields[] = {
     /* quotas */
     {"DescribeClientQuotas", "components", 2, {
         "[{entity_type: \"user\", match_type: 0, match: \"$unique-x\"}]",
-        "[{entity_type: \"client-id\", match_type: 0, match: \"$unique-x\"}]",
+        "[{entity_type: \"client-id\", match_type: 0, match: \"$unique-c\"}]",
         "[{entity_type: \"none\", match_type: 2}]",
         "[{entity_type: \"ip\", match_type: 0, match: \"1.2.3.4\"}]",
         "[{entity_type: \"ip\", match_type: 3, match: null}]",
-        "[{entity_type: \"user\", match_type: 0, match: \"$unique-x\"}, "
+        "[{entity_type: \"user\", match_type: 0, match: \"$unique-b\"}, "
         "{entity_type: \"client-id\", match_type: 0, match: \"$unique-y\"}]",
         "[{entity_type: \"user\", match_type: 0, match: \"$unique-x\"}, "
         "{entity_type: \"user\", match_type: 0, match: \"$unique-x\"}]",
@@ -656,7 +655,8 @@ static const struct field_choices admin_fields[] = {
     {"PushTelemetry", "client_instance_id", 1, {"\"8AAAAAAAQACAAAAAAAAAAg\"", "\"AAAAAAAAAAAAAAAAAAAAAA\""}},
     {"PushTelemetry", "compression_type", 2, {"0", "4", "5", "-1"}},
     {"ListConfigResources", "resource_types", 2, {"[16, 32]", "[2]", "[32]", "[]", "[1]", "[2, 2]"}},
-    {"AlterClientQuotas", "entity", 3, { /* those that are told by name have names of their own, as the answer has no order */
+    /* names of their own, as answers have no order */
+    {"AlterClientQuotas", "entity", 3, {
         "[{entity_type: \"user\", entity_name: \"$unique-x\"}]",
         "[{entity_type: \"client-id\", entity_name: \"$unique-c\"}]",
         "[{entity_type: \"user\", entity_name: \"$unique-b\"}, "
