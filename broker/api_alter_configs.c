@@ -221,10 +221,25 @@ static struct outcome check_resource(const struct change *change)
     return outcome.error == KAFKA_NONE ? check_known_operations(change->resource) : outcome;
 }
 
+/* Kafka's controller sees that what is appended to is a list before it looks at what has it. */
+static bool appends_to_lists(const struct kp_incremental_alter_configs_request_resources *resource)
+{
+    bool topic = resource->resource_type == RESOURCE_TOPIC, good = true;
+    for (int32_t i = 0; i < resource->configs_count && good; i++) {
+        int8_t operation = resource->configs[i].config_operation;
+        bool appends = operation == CONFIG_APPEND || operation == CONFIG_SUBTRACT;
+        good = !appends || (topic && topic_config_is_list(resource->configs[i].name));
+    }
+    return good;
+}
+
 static struct outcome alter_resource(const struct change *change)
 {
     int8_t type = change->resource->resource_type;
     const struct resource_kind *kind = resource_kind_find(type);
+    if ((kind || type == RESOURCE_TOPIC) && !appends_to_lists(change->resource))
+        return refused(KAFKA_INVALID_CONFIG,
+                       "A setting is no list: it can be set, not appended to or subtracted from.");
     return kind                      ? alter_kind(change, kind)
            : type == RESOURCE_TOPIC  ? alter_topic(change)
            : type == RESOURCE_BROKER ? alter_broker(change)

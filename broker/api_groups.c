@@ -34,17 +34,17 @@ static void answer(struct group_call *call, const void *response)
     request_respond(request, response);
 }
 
-/* Before version 7 the protocol's name cannot be null. */
+/* Before version 7 the protocol's name cannot be null, and from there on Kafka says null for an empty one too. */
 static void answer_join(struct group_call *call, const void *answered)
 {
     const struct waiting *waiting = CONTAINER_OF(call, struct waiting, call);
     const struct kp_join_group_response *joined = answered;
-    if (!joined || joined->protocol_name.size >= 0 || waiting->request->header.api_version >= 7) {
+    if (!joined || joined->protocol_name.size > 0) {
         answer(call, joined);
         return;
     }
     struct kp_join_group_response response = *joined;
-    response.protocol_name = KP_EMPTY_STRING;
+    response.protocol_name = waiting->request->header.api_version < 7 ? KP_EMPTY_STRING : KP_NULL_STRING;
     answer(call, &response);
 }
 

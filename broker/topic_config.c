@@ -221,6 +221,12 @@ static char *current_list(const struct topic_overrides *overrides, const struct 
                                                                                     : xstrdup(definition->default_text);
 }
 
+bool topic_config_is_list(struct kp_string name)
+{
+    int setting = topic_config_find(name);
+    return setting >= 0 && topic_config_definitions[setting].type == CONFIG_LIST;
+}
+
 bool topic_overrides_alter(struct topic_overrides *overrides, enum config_operation operation, struct kp_string name,
                            struct kp_string value, char *error)
 {
@@ -241,9 +247,10 @@ bool topic_overrides_alter(struct topic_overrides *overrides, enum config_operat
         return fail(error, "%s is no list: its value can be set, not appended to or subtracted from", definition->name);
     }
     char *text = copy_string(value);
-    struct config_value parsed;
+    struct config_value parsed = {0};
     char why[CONFIG_ERROR_SIZE];
-    if (text == NULL || !config_value_parse(definition->type, definition->allowed, text, &parsed, why)) {
+    bool any_goes = text != NULL && operation == CONFIG_SUBTRACT; /* what is not in the list stays out of it */
+    if (!any_goes && (text == NULL || !config_value_parse(definition->type, definition->allowed, text, &parsed, why))) {
         bool no_text = text == NULL;
         fail(error, "Invalid value %.200s for %s: %.200s", no_text ? "null" : text, definition->name,
              no_text ? "must be text" : why);
@@ -254,7 +261,7 @@ bool topic_overrides_alter(struct topic_overrides *overrides, enum config_operat
         topic_overrides_set(overrides, definition->name, text);
     } else {
         char *old = current_list(overrides, definition);
-        char *changed = config_list_change(old, parsed.text, operation == CONFIG_APPEND);
+        char *changed = config_list_change(old, any_goes ? text : parsed.text, operation == CONFIG_APPEND);
         topic_overrides_set(overrides, definition->name, changed);
         free(old);
         free(changed);

@@ -24,6 +24,8 @@ extern const int topic_config_definitions_count;
 
 /* The row of a name, -1 when Kafka has no such topic setting. */
 int topic_config_find(struct kp_string name);
+/* Is it a setting of topics whose value is a list? */
+bool topic_config_is_list(struct kp_string name);
 
 /* ---- what a topic overrides -------------------------------------------------------------------------------------- */
 

@@ -18,6 +18,9 @@
 
 #define PICK_OWN(path, field) "    pick " path " where " field " begins \"$unique\"\n"
 
+/* Of all topics there are others' too. */
+#define PICK_ASKED "    pick topics where name in [null, \"\", \"a b\", \"$unique-none\", \"$unique-made\", $t, $u]\n"
+
 #define SETTINGS                                                                                                       \
     "[\"cleanup.policy\", \"retention.ms\", \"max.message.bytes\", \"compression.type\", \"interval.ms\", "            \
     "\"metrics\", \"match\", \"consumer.session.timeout.ms\", \"share.auto.offset.reset\"]\n"
@@ -25,9 +28,9 @@
 /* clang-format off */
 
 static const struct api_rule api_rules[] = {
-    /* before that each makes the topics that it asks for, in Kafka a moment later; topics of all are others' too */
-    {"Metadata", 4, true,
-        "    pick topics where name in [null, \"\", \"a b\", \"$unique-none\", \"$unique-made\", $t, $u]\n"},
+    /* before that each makes the topics that it asks for, in Kafka a moment later */
+    {"Metadata", 4, true, PICK_ASKED},
+    {"DescribeTopicPartitions", 0, true, PICK_ASKED},
     /* of the settings that they tell Kafka sets one for all brokers */
     {"CreateTopics", 2, true, "    pick topics[].configs where name in " SETTINGS},
     {"DescribeConfigs", 0, true, "    pick results[].configs where name in " SETTINGS},
@@ -47,12 +50,10 @@ static const struct api_rule api_rules[] = {
     {"OffsetForLeaderEpoch", 0, true, NULL},
     {"DeleteRecords", 0, true, NULL},
     {"DescribeProducers", 0, true, NULL},
-    {"DescribeTopicPartitions", 0, true, NULL},
     {"CreatePartitions", 0, true, NULL},
     {"DeleteTopics", 0, true, NULL},
     {"OffsetFetch", 0, true, NULL},
     {"OffsetDelete", 0, true, NULL},
-    {"AddPartitionsToTxn", 0, true, NULL},
     {"ElectLeaders", 0, true, NULL},
 };
 
@@ -247,11 +248,11 @@ const struct field_choices random_fields[] = {
     /* quotas */
     {"DescribeClientQuotas", "components", 2, {
         "[{entity_type: \"user\", match_type: 0, match: \"$unique-x\"}]",
-        "[{entity_type: \"client-id\", match_type: 0, match: \"$unique-x\"}]",
+        "[{entity_type: \"client-id\", match_type: 0, match: \"$unique-c\"}]",
         "[{entity_type: \"none\", match_type: 2}]",
         "[{entity_type: \"ip\", match_type: 0, match: \"1.2.3.4\"}]",
         "[{entity_type: \"ip\", match_type: 3, match: null}]",
-        "[{entity_type: \"user\", match_type: 0, match: \"$unique-x\"}, "
+        "[{entity_type: \"user\", match_type: 0, match: \"$unique-b\"}, "
         "{entity_type: \"client-id\", match_type: 0, match: \"$unique-y\"}]",
         "[{entity_type: \"user\", match_type: 0, match: \"$unique-x\"}, "
         "{entity_type: \"user\", match_type: 0, match: \"$unique-x\"}]",
@@ -654,15 +655,16 @@ static const struct field_choices admin_fields[] = {
     {"PushTelemetry", "client_instance_id", 1, {"\"8AAAAAAAQACAAAAAAAAAAg\"", "\"AAAAAAAAAAAAAAAAAAAAAA\""}},
     {"PushTelemetry", "compression_type", 2, {"0", "4", "5", "-1"}},
     {"ListConfigResources", "resource_types", 2, {"[16, 32]", "[2]", "[32]", "[]", "[1]", "[2, 2]"}},
+    /* names of their own, as answers have no order */
     {"AlterClientQuotas", "entity", 3, {
         "[{entity_type: \"user\", entity_name: \"$unique-x\"}]",
-        "[{entity_type: \"client-id\", entity_name: \"$unique-x\"}]",
-        "[{entity_type: \"user\", entity_name: \"$unique-x\"}, "
+        "[{entity_type: \"client-id\", entity_name: \"$unique-c\"}]",
+        "[{entity_type: \"user\", entity_name: \"$unique-b\"}, "
         "{entity_type: \"client-id\", entity_name: \"$unique-y\"}]",
         "[]", "[{entity_type: \"none\", entity_name: \"x\"}]", "[{entity_type: \"user\", entity_name: \"\"}]",
         "[{entity_type: \"ip\", entity_name: \"1.2.3.4\"}]",
-        "[{entity_type: \"user\", entity_name: \"$unique-x\"}, {entity_type: \"ip\", entity_name: \"1.2.3.4\"}]",
-        "[{entity_type: \"user\", entity_name: \"$unique-x\"}, {entity_type: \"user\", entity_name: \"$unique-y\"}]",
+        "[{entity_type: \"user\", entity_name: \"$unique-i\"}, {entity_type: \"ip\", entity_name: \"1.2.3.4\"}]",
+        "[{entity_type: \"user\", entity_name: \"$unique-t\"}, {entity_type: \"user\", entity_name: \"$unique-y\"}]",
         "[{entity_type: \"client-id\", entity_name: \"$unique-y\"}, {entity_type: \"user\", entity_name: null}]"}},
     {"AlterClientQuotas", "ops", 4, {
         "[{key: \"producer_byte_rate\", value: 1048576.0}]", "[{key: \"consumer_byte_rate\", value: 2.5}]",

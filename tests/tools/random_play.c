@@ -147,7 +147,7 @@ static bool is_of_process(const struct step *step)
 }
 
 /* Without each step in turn, the last first, or only without those that end the broker; one that is killed is started
- * too. */
+ * too. What is waited for stays: else steps of two connections would race. */
 static void drop_steps(struct sides *sides, struct scenario *scenario, bool only_of_process)
 {
     int32_t count = 0;
@@ -158,7 +158,8 @@ static void drop_steps(struct sides *sides, struct scenario *scenario, bool only
         for (int32_t i = 0; i < at; i++)
             link = &(*link)->next;
         struct step *without = *link;
-        if (without->kind == STEP_START || (only_of_process && !is_of_process(without)))
+        if (without->kind == STEP_START || without->kind == STEP_WAITING ||
+            (only_of_process && !is_of_process(without)))
             continue;
         *link = without->kind == STEP_KILL ? without->next->next : without->next;
         if (!still_differs(sides, scenario))
