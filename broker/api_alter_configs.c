@@ -116,6 +116,8 @@ static struct outcome alter_broker(const struct change *change)
                                        item->name, item->value, &request->arena);
     }
     if (outcome.error == KAFKA_NONE)
+        outcome = dynamic_config_check(request->broker->config, &after);
+    if (outcome.error == KAFKA_NONE)
         outcome = check_insync(change, before, &after);
     if (outcome.error == KAFKA_NONE)
         add_differences(change, before, &after);

@@ -102,6 +102,7 @@ struct config {
     int64_t connections_max_idle_ms; /* negative: never */
     int32_t max_connections;
     int32_t max_connections_per_ip;
+    const char *max_connections_per_ip_overrides; /* see connection_quotas.h */
     int32_t max_connection_creation_rate;
     int32_t quota_window_num, quota_window_size_seconds;
     int32_t controller_quota_window_num, controller_quota_window_size_seconds;

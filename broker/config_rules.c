@@ -163,48 +163,11 @@ static bool check_idle(const struct config *config, char *error)
 
 /* ---- connections of an address ----------------------------------------------------------------------------------- */
 
-/* HOST:COUNT, with spaces around either. */
-static bool is_override(const char *item, size_t size)
-{
-    const char *colon = memrchr(item, ':', size);
-    if (colon == NULL) {
-        return false;
-    }
-    const char *host_end = colon;
-    while (host_end > item && isspace((unsigned char)host_end[-1])) {
-        host_end--;
-    }
-    for (const char *at = item; at < host_end; at++) {
-        if (!isalnum((unsigned char)*at) && strchr("-%._:", *at) == NULL) {
-            return false;
-        }
-    }
-    char count[32];
-    struct config_value value;
-    char error[CONFIG_ERROR_SIZE];
-    snprintf(count, sizeof count, "%.*s", (int)(size - (size_t)(colon + 1 - item)), colon + 1);
-    if (!config_value_parse(CONFIG_INT, NULL, count, &value, error)) {
-        return false;
-    }
-    free(value.text);
-    return true;
-}
-
 static bool check_connections_per_ip(const struct config *config, char *error)
 {
-    static const char name[] = "max.connections.per.ip.overrides";
-    const char *overrides = config_text_of(config, name);
-    if (config->max_connections_per_ip == 0 && *overrides == '\0') {
-        return config_fail(config, "max.connections.per.ip", error, "must be at least 1, or %s must be set", name);
-    }
-    const char *item;
-    size_t size;
-    while (config_list_next(&overrides, &item, &size)) {
-        if (!is_override(item, size)) {
-            return config_fail(config, name, error, "\"%.*s\" is not HOST:COUNT", (int)size, item);
-        }
-    }
-    return true;
+    return config->max_connections_per_ip > 0 || *config->max_connections_per_ip_overrides != '\0' ||
+           config_fail(config, "max.connections.per.ip", error,
+                       "must be at least 1, or max.connections.per.ip.overrides must be set");
 }
 
 /* ---- roles and the controllers ----------------------------------------------------------------------------------- */

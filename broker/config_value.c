@@ -129,6 +129,49 @@ static bool throttled_replicas_allowed(const char *list)
     return true;
 }
 
+/* An int with nothing but spaces around it. */
+static bool is_int(const char *text, size_t size)
+{
+    char copy[32];
+    struct config_value value;
+    char error[CONFIG_ERROR_SIZE];
+    if (size >= sizeof copy) {
+        return false;
+    }
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    if (!config_value_parse(CONFIG_INT, NULL, copy, &value, error)) {
+        return false;
+    }
+    free(value.text);
+    return true;
+}
+
+/* Nothing, or items of a host and a number with the last colon between them, and spaces around either. */
+static bool counts_of_hosts_allowed(const char *list)
+{
+    const char *item;
+    size_t size;
+    while (config_list_next(&list, &item, &size)) {
+        const char *colon = memrchr(item, ':', size);
+        if (colon == NULL || !is_int(colon + 1, size - (size_t)(colon + 1 - item))) {
+            return false;
+        }
+        while (isspace((unsigned char)*item)) {
+            item++;
+        }
+        while (item < colon && isspace((unsigned char)colon[-1])) {
+            colon--;
+        }
+        for (; item < colon; item++) {
+            if (!isalnum((unsigned char)*item) && strchr("-%._:", *item) == NULL) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool text_allowed(enum config_type type, const char *allowed, const char *text)
 {
     if (allowed == NULL) {
@@ -139,6 +182,9 @@ static bool text_allowed(enum config_type type, const char *allowed, const char 
     }
     if (*allowed == '*') {
         return throttled_replicas_allowed(text);
+    }
+    if (*allowed == 'H') {
+        return counts_of_hosts_allowed(text);
     }
     if (type != CONFIG_LIST) {
         return choice_allows(allowed, text, strlen(text));

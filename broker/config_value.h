@@ -11,7 +11,8 @@
  *     "[...] in any case"
  *     "[...], not empty"       at least one of these
  *     "not empty"              a string or list with something in it
- *     "* or PARTITION:BROKER,..."  throttled replicas */
+ *     "* or PARTITION:BROKER,..."  throttled replicas
+ *     "HOST:COUNT,..."         connections of addresses */
 #ifndef DOHLE_BROKER_CONFIG_VALUE_H
 #define DOHLE_BROKER_CONFIG_VALUE_H
 

@@ -828,7 +828,7 @@ void conn_accept(struct server *server, struct server_socket *socket, const char
     int32_t port = address_text(&address, host, sizeof host);
     snprintf(conn->peer.remote, sizeof conn->peer.remote, strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host, port);
     conn->address = server_address_get(server, &address);
-    if (conn->address->count > server->broker->config->max_connections_per_ip)
+    if (conn->address->count > connection_quotas_most_of(server->broker->config, conn->address->bytes))
         refusal = "its address has too many connections (max.connections.per.ip)";
     if (refusal != NULL) {
         conn_close(conn, refusal);

@@ -37,6 +37,26 @@ bool ip_address_parse(struct kp_string name, uint8_t address[IP_ADDRESS_BYTES])
            inet_pton(AF_INET, strcmp(text, "localhost") == 0 ? "127.0.0.1" : text, address + 12) == 1;
 }
 
+int32_t connection_quotas_most_of(const struct config *config, const uint8_t address[IP_ADDRESS_BYTES])
+{
+    const char *rest = config->max_connections_per_ip_overrides;
+    int32_t most = config->max_connections_per_ip;
+    const char *item;
+    size_t size;
+    while (config_list_next(&rest, &item, &size)) {
+        uint8_t of[IP_ADDRESS_BYTES];
+        const char *colon = memrchr(item, ':', size), *end = colon;
+        while (*item == ' ')
+            item++;
+        while (end > item && end[-1] == ' ')
+            end--;
+        if (ip_address_parse((struct kp_string){item, (int32_t)(end - item)}, of) &&
+            memcmp(of, address, sizeof of) == 0)
+            most = (int32_t)strtol(colon + 1, NULL, 10);
+    }
+    return most;
+}
+
 void connection_quotas_init(struct connection_quotas *quotas, const struct config *config,
                             const struct client_quotas *values, uint64_t seed)
 {

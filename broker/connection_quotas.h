@@ -4,7 +4,9 @@
  *
  * Above a limit of the broker or of a listener the connection waits until the rate is back at it, and the listener
  * takes no other meanwhile; above that of its address it is not served, and closed after as long. Neither is longer
- * than one window. Pure; times are monotonic. */
+ * than one window. Pure; times are monotonic.
+ *
+ * And how many of one address are open at once. */
 #ifndef DOHLE_BROKER_CONNECTION_QUOTAS_H
 #define DOHLE_BROKER_CONNECTION_QUOTAS_H
 
@@ -17,6 +19,10 @@
 /* The address that a name stands for, "localhost" or the text of one. False: it is neither. Names that have to be asked
  * for are not resolved. */
 bool ip_address_parse(struct kp_string name, uint8_t address[IP_ADDRESS_BYTES]) WARN_UNUSED;
+
+/* The most connections of one client address: what max.connections.per.ip.overrides says of it, the last when it is there
+ * twice, or else max.connections.per.ip. */
+int32_t connection_quotas_most_of(const struct config *config, const uint8_t address[IP_ADDRESS_BYTES]);
 
 struct connection_quotas {
     const struct config *config;

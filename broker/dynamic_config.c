@@ -57,7 +57,6 @@ static bool is_too_little(const char *name, int64_t number)
         {"log.cleaner.threads",            1                  },
         {"max.connection.creation.rate",   1                  },
         {"max.connections",                1                  },
-        {"max.connections.per.ip",         1                  },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (strcmp(name, rows[i].name) == 0)
@@ -129,6 +128,19 @@ static struct outcome set_known(const struct config *config, struct topic_overri
     free(parsed.text);
     return wrong == NULL ? ACCEPTED
                          : refused(KAFKA_INVALID_REQUEST, arena_printf(arena, "%s %s", definition->name, wrong));
+}
+
+struct outcome dynamic_config_check(const struct config *config, const struct topic_overrides *overrides)
+{
+    static const char name[] = "max.connections.per.ip.overrides";
+    const char *most = topic_overrides_get(overrides, "max.connections.per.ip");
+    const char *of_addresses = topic_overrides_get(overrides, name);
+    if (of_addresses == NULL)
+        of_addresses = config->settings[config_find(kp_string_of(name))].layers[CONFIG_LAYERS - 1];
+    if (most == NULL || strtol(most, NULL, 10) != 0 || (of_addresses != NULL && *of_addresses != '\0'))
+        return ACCEPTED;
+    return refused(KAFKA_INVALID_REQUEST, "max.connections.per.ip must be at least 1 where no address has a number of "
+                                          "its own in max.connections.per.ip.overrides.");
 }
 
 struct outcome dynamic_config_alter(const struct config *config, struct topic_overrides *overrides,

@@ -12,4 +12,7 @@ struct outcome dynamic_config_alter(const struct config *config, struct topic_ov
                                     enum config_operation operation, struct kp_string name, struct kp_string value,
                                     struct arena *arena);
 
+/* Do the dynamic values of one broker or of all fit together, with what is set at the start? */
+struct outcome dynamic_config_check(const struct config *config, const struct topic_overrides *overrides);
+
 #endif

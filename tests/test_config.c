@@ -284,8 +284,6 @@ static void contradictions_name_setting_and_origin(void **state)
          "100, or negative for no limit"                                                                                                          },
         {"max.connections.per.ip",                   "0",
          "here: max.connections.per.ip=0: must be at least 1, or max.connections.per.ip.overrides must be set"                                    },
-        {"max.connections.per.ip.overrides",         "a:1,b",
-         "here: max.connections.per.ip.overrides=a:1,b: \"b\" is not HOST:COUNT"                                                                  },
         {"controller.quorum.voters",                 "2@a:1",
          "here: controller.quorum.voters=2@a:1: node.id, which is 1, must be among them"                                                          },
         {"cordoned.log.dirs",                        "/x",

@@ -726,6 +726,14 @@ static void an_address_has_a_number_of_connections(void **state)
     assert_takes_two(test);
 }
 
+static void an_address_may_have_a_number_of_its_own(void **state)
+{
+    struct test *test = *state;
+    test->broker.config.max_connections_per_ip = 5;
+    test->broker.config.max_connections_per_ip_overrides = "::1:7,nowhere:1, 127.0.0.1 : 2,10.0.0.1:0";
+    assert_takes_two(test);
+}
+
 static void the_broker_has_a_number_of_connections(void **state)
 {
     struct test *test = *state;
@@ -840,6 +848,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(batches_that_arrive_together_are_written_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stream_of_large_frames_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(an_address_has_a_number_of_connections, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_may_have_a_number_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(the_broker_has_a_number_of_connections, setup, teardown),
         cmocka_unit_test_setup_teardown(who_is_quiet_for_too_long_is_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(connections_above_the_rate_wait, setup, teardown),

@@ -83,7 +83,6 @@ static void what_cannot_be_done_while_running_is_refused(void **state)
         {"log.roll.ms",                         "0"                    },
         {"log.roll.jitter.ms",                  "-1"                   },
         {"max.connections",                     "0"                    },
-        {"max.connections.per.ip",              "0"                    },
         {"max.connection.creation.rate",        "0"                    },
         {"log.cleaner.threads",                 "0"                    },
         {"log.cleaner.dedupe.buffer.size",      "1048576"              },
