@@ -20,8 +20,8 @@
  * for are not resolved. */
 bool ip_address_parse(struct kp_string name, uint8_t address[IP_ADDRESS_BYTES]) WARN_UNUSED;
 
-/* The most connections of one client address: what max.connections.per.ip.overrides says of it, the last when it is there
- * twice, or else max.connections.per.ip. */
+/* The most connections of one client address: what max.connections.per.ip.overrides says of it, the last when it is
+ * there twice, or else max.connections.per.ip. */
 int32_t connection_quotas_most_of(const struct config *config, const uint8_t address[IP_ADDRESS_BYTES]);
 
 struct connection_quotas {
