@@ -55,7 +55,6 @@ static const struct api_rule api_rules[] = {
     {"OffsetCommit", 0, true, NULL},
     {"TxnOffsetCommit", 0, true, NULL},
     {"OffsetFetch", 0, true, NULL},
-    {"OffsetDelete", 0, true, NULL},
     {"ElectLeaders", 0, true, NULL},
 };
 
