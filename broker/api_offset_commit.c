@@ -8,6 +8,7 @@
  * version 4 the client has told it with AddOffsetsToTxn, from version 5 on it is told here. A client that says which
  * member it commits for is held to that (KIP-447). */
 #include "api.h"
+#include "asked_names.h"
 #include "broker.h"
 #include "coord/classic_group.h"
 #include "coord/offsets.h"
@@ -190,16 +191,90 @@ static void fail_written(struct request *request, commit_answer *answers, int32_
 }
 
 /* Topics with something to refuse first, then the others; of those without partitions only unknown ones. */
-static int32_t order_answers(const commit_answer *answers, const bool *refused, int32_t count, commit_answer *ordered)
+static int32_t order_answers(const commit_answer *answers, const int32_t *refused, int32_t count,
+                             commit_answer *ordered)
 {
     int32_t kept = 0;
     for (int pass = 0; pass < 2; pass++) {
         for (int32_t t = 0; t < count; t++) {
-            if ((refused[t] || answers[t].partitions_count > 0) && refused[t] == (pass == 0))
+            bool is_refused = refused[t] >= 0;
+            if ((is_refused || answers[t].partitions_count > 0) && is_refused == (pass == 0))
                 ordered[kept++] = answers[t];
         }
     }
     return kept;
+}
+
+static struct kp_string told_as(const struct commit *commit, const commit_topic *asked)
+{
+    return commit->by_id ? (struct kp_string){(const char *)asked->topic_id.bytes, sizeof asked->topic_id.bytes}
+                         : asked->name;
+}
+
+/* How an answer comes to name topics once that the request names more often. */
+struct merging {
+    struct asked_names names;
+    commit_answer **merged; /* by the place of the topic among the names; NULL: not in the answer yet */
+    int32_t *capacities;    /* its partitions in the whole request */
+};
+
+static bool begin_merging(const struct commit *commit, struct merging *merging)
+{
+    struct arena *arena = &commit->request->arena;
+    size_t count = (size_t)commit->topics_count;
+    uint64_t seed;
+    commit->request->broker->env->random(commit->request->broker->env, &seed, sizeof seed);
+    merging->merged = arena_calloc(arena, count, sizeof *merging->merged);
+    merging->capacities = arena_calloc(arena, count, sizeof *merging->capacities);
+    if (!merging->merged || !merging->capacities || !asked_names_init(&merging->names, arena, count, seed))
+        return false;
+    for (size_t t = 0; t < count && request_pause(commit->request, 1); t++) {
+        struct kp_string name = told_as(commit, &commit->topics[t]);
+        asked_names_note(&merging->names, name);
+        merging->capacities[asked_names_place(&merging->names, name)] += commit->topics[t].partitions_count;
+    }
+    return true;
+}
+
+/* Put `count` partitions of an entry behind what the answer has of its topic. False: no memory. */
+static bool merge(const struct commit *commit, struct merging *merging, const commit_topic *asked,
+                  const struct kp_offset_commit_response_topics_partitions *partitions, int32_t count,
+                  commit_answer *ordered, int32_t *kept)
+{
+    int32_t place = asked_names_place(&merging->names, told_as(commit, asked));
+    commit_answer *answer = merging->merged[place];
+    if (!answer) {
+        answer = merging->merged[place] = &ordered[(*kept)++];
+        *answer = (commit_answer){.name = asked->name, .topic_id = asked->topic_id};
+        answer->partitions =
+            arena_calloc(&commit->request->arena, (size_t)merging->capacities[place], sizeof *answer->partitions);
+    }
+    for (int32_t i = 0; i < count && answer->partitions; i++)
+        answer->partitions[answer->partitions_count++] = partitions[i];
+    return answer->partitions != NULL;
+}
+
+/* As order_answers(), with each topic once: so Kafka answers when something was refused. -1: no memory, or no answer is
+ * wanted. */
+static int32_t merge_answers(const struct commit *commit, const commit_answer *answers, const int32_t *refused,
+                             commit_answer *ordered)
+{
+    struct merging merging;
+    int32_t kept = 0;
+    if (!begin_merging(commit, &merging))
+        return -1;
+    bool fits = true;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int32_t t = 0; t < commit->topics_count && fits && request_pause(commit->request, 1); t++) {
+            int32_t first = pass == 0 || refused[t] < 0 ? 0 : refused[t];
+            int32_t count = (pass == 0 ? refused[t] : answers[t].partitions_count - first);
+            bool is_told = pass == 0 ? refused[t] >= 0 : count > 0;
+            fits = !is_told ||
+                   merge(commit, &merging, &commit->topics[t], answers[t].partitions + first, count, ordered, &kept);
+        }
+    }
+    asked_names_release(&merging.names);
+    return fits && !commit->request->abandoned ? kept : -1;
 }
 
 static void write_offsets(struct commit *commit, commit_answer *answers)
@@ -238,7 +313,8 @@ static commit_answer *commit_offsets(struct commit *commit, int32_t *answers_cou
     size_t count = (size_t)commit->topics_count;
     commit_answer *answers = arena_alloc(arena, count * sizeof *answers);
     commit_answer *ordered = arena_alloc(arena, count * sizeof *answers);
-    bool *refused = arena_alloc(arena, count * sizeof *refused), any_valid = false;
+    int32_t *refused = arena_alloc(arena, count * sizeof *refused); /* partitions of each topic; -1: it is known */
+    bool any_valid = false, any_refused = false;
     bool *missing = arena_alloc(arena, count_partitions(commit) * sizeof *missing);
     if (!answers || !ordered || !refused || !missing)
         return NULL;
@@ -247,15 +323,19 @@ static commit_answer *commit_offsets(struct commit *commit, int32_t *answers_cou
         if (!begin_topic(commit->request, &commit->topics[t], &answers[t]))
             return NULL;
         any_valid |= refuse_missing(commit, &commit->topics[t], &answers[t], missing) > 0;
-        refused[t] = answers[t].partitions_count > 0 || !find_topic(commit, &commit->topics[t]);
+        bool unknown = answers[t].partitions_count > 0 || !find_topic(commit, &commit->topics[t]);
+        refused[t] = unknown ? answers[t].partitions_count : -1;
+        any_refused |= unknown;
         missing += commit->topics[t].partitions_count;
     }
     if (commit->request->abandoned)
         return NULL;
     if (any_valid)
         write_offsets(commit, answers);
-    *answers_count = order_answers(answers, refused, commit->topics_count, ordered);
-    return ordered;
+    *answers_count = any_refused && commit->topics_count > 1
+                         ? merge_answers(commit, answers, refused, ordered)
+                         : order_answers(answers, refused, commit->topics_count, ordered);
+    return *answers_count >= 0 ? ordered : NULL;
 }
 
 void api_offset_commit(struct request *request)

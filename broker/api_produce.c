@@ -430,18 +430,22 @@ static bool view_transactional(const struct produce *produce, struct record_batc
     return says_transactional(batch, data) && batch->producer_id >= 0 && is_framed(produce, data);
 }
 
-/* Does some batch say that it is part of a transaction, wherever it is for? */
-static bool any_says_transactional(const struct produce *produce)
+/* Does some batch say that it is part of a transaction, wherever it is for? False: before one does, there is one that
+ * Kafka cannot step over. */
+static bool find_transactional(const struct produce *produce, bool *found)
 {
     struct record_batch batch;
+    *found = false;
     for (int32_t t = 0; t < produce->topics_count; t++) {
         const topic_data *topic = &produce->topics[t];
-        for (int32_t p = 0; p < topic->partition_data_count; p++) {
-            if (says_transactional(&batch, &topic->partition_data[p]))
-                return true;
+        for (int32_t p = 0; p < topic->partition_data_count && !*found; p++) {
+            const struct kp_records *records = &topic->partition_data[p].records;
+            if (records->size > 0 && batch_is_corrupt(records->data, (size_t)records->size))
+                return false;
+            *found = says_transactional(&batch, &topic->partition_data[p]);
         }
     }
-    return false;
+    return true;
 }
 
 /* Has some batch for a partition that exists a codec that nobody knows? */
@@ -536,7 +540,9 @@ static enum kafka_error begin_transactional(struct produce *produce)
 static enum kafka_error begin(struct produce *produce)
 {
     const struct kp_produce_request *body = produce->request->body;
-    bool is_transactional = any_says_transactional(produce);
+    bool is_transactional;
+    if (!find_transactional(produce, &is_transactional))
+        return KAFKA_CORRUPT_MESSAGE;
     if (is_transactional && body->transactional_id.size < 0)
         return KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     if (!zstd_allowed(produce) && any_has_no_codec(produce))
@@ -749,6 +755,19 @@ static bool make_response(struct produce *produce)
     return true;
 }
 
+/* Where Kafka's answer to a whole request has a sentence. */
+static const char *request_sentence(enum kafka_error error)
+{
+    switch (error) {
+    case KAFKA_INVALID_PRODUCER_ID_MAPPING:
+        return "Its batches of a transaction are of several producers.";
+    case KAFKA_CORRUPT_MESSAGE:
+        return "Some of the records do not begin with a record batch.";
+    default:
+        return NULL;
+    }
+}
+
 /* An error for the whole request: say so of every partition. */
 static void refuse_all(struct produce *produce, enum kafka_error error)
 {
@@ -756,8 +775,7 @@ static void refuse_all(struct produce *produce, enum kafka_error error)
         partition_response *response = next_response(produce);
         response->index = produce->topics[produce->topic].partition_data[produce->partition].index;
         refuse_partition(response, error);
-        if (error == KAFKA_INVALID_PRODUCER_ID_MAPPING)
-            response->error_message = kp_string_of("Its batches of a transaction are of several producers.");
+        response->error_message = kp_string_of(request_sentence(error));
     }
 }
 

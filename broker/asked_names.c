@@ -16,15 +16,30 @@ void asked_names_release(struct asked_names *names)
     hash_map_release(&names->map);
 }
 
+static struct asked_name *find(const struct asked_names *names, struct kp_string name, uint64_t *hash)
+{
+    *hash = hash_bytes(&names->map, name.data, name.size > 0 ? (size_t)name.size : 0);
+    for (struct hash_node *node = hash_map_first(&names->map, *hash); node; node = hash_node_next(node)) {
+        struct asked_name *item = CONTAINER_OF(node, struct asked_name, node);
+        if (kp_string_equal(item->name, name))
+            return item;
+    }
+    return NULL;
+}
+
 bool asked_names_note(struct asked_names *names, struct kp_string name)
 {
-    uint64_t hash = hash_bytes(&names->map, name.data, name.size > 0 ? (size_t)name.size : 0);
-    for (struct hash_node *node = hash_map_first(&names->map, hash); node; node = hash_node_next(node)) {
-        if (kp_string_equal(CONTAINER_OF(node, struct asked_name, node)->name, name))
-            return false;
-    }
+    uint64_t hash;
+    if (find(names, name, &hash) != NULL)
+        return false;
     struct asked_name *item = &names->items[names->count++];
     *item = (struct asked_name){.name = name};
     hash_map_insert(&names->map, &item->node, hash);
     return true;
+}
+
+int32_t asked_names_place(const struct asked_names *names, struct kp_string name)
+{
+    uint64_t hash;
+    return (int32_t)(find(names, name, &hash) - names->items);
 }

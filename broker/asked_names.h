@@ -23,5 +23,7 @@ bool asked_names_init(struct asked_names *names, struct arena *arena, size_t cou
 void asked_names_release(struct asked_names *names);
 /* Note the name, which is borrowed. False: it was there before. */
 bool asked_names_note(struct asked_names *names, struct kp_string name);
+/* How many names were noted before this one was; it was. */
+int32_t asked_names_place(const struct asked_names *names, struct kp_string name);
 
 #endif

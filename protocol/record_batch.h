@@ -212,6 +212,8 @@ void batch_validate(struct batch_verdict *verdict, uint8_t *bytes, size_t size, 
 /* Is there one whole batch with magic 2, and none behind it, in a codec that may be used? Else batch_validate() refuses
  * it, and looks no further. */
 bool batch_is_framed(const uint8_t *bytes, size_t size, bool zstd_allowed);
+/* Do the bytes begin with what no batch of any format begins with? Kafka cannot even step over that. */
+bool batch_is_corrupt(const uint8_t *bytes, size_t size);
 
 /* A record that is written again is held in memory, so it may not be larger than what a client could have sent without
  * compression: Kafka's default of socket.request.max.bytes. */

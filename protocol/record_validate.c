@@ -87,6 +87,12 @@ bool batch_is_framed(const uint8_t *bytes, size_t size, bool zstd_allowed)
     return check_frame(&verdict, bytes, size, zstd_allowed);
 }
 
+bool batch_is_corrupt(const uint8_t *bytes, size_t size)
+{
+    size_t frame_bytes;
+    return frame_at(bytes, size, &frame_bytes) == FRAME_CORRUPT;
+}
+
 /* ---- 2. and 3. batch and header -------------------------------------------------------------------------------- */
 
 static bool check_header(struct batch_verdict *verdict, const struct record_batch *batch,

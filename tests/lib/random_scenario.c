@@ -203,7 +203,8 @@ static void put_field(struct making *making, const struct kp_field *field, int32
         return;
     }
     /* no two may be the same, and Kafka never answers to no transaction, nor always to two markers of one producer */
-    bool one = strcmp(field->name, "transactions") == 0 || strcmp(field->name, "markers") == 0;
+    static const char *const alone[] = {"transactions", "markers", "feature_updates"};
+    bool one = is_one_of(field->name, alone, COUNT_OF(alone));
     int32_t count = one ? 1 : one_in(&making->dice, 12) ? 0 : one_in(&making->dice, 4) ? 2 : 1;
     fputc('[', making->file);
     for (int32_t i = 0; i < count; i++) {

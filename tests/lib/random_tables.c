@@ -52,8 +52,9 @@ static const struct api_rule api_rules[] = {
     {"DescribeProducers", 0, true, NULL},
     {"CreatePartitions", 0, true, NULL},
     {"DeleteTopics", 0, true, NULL},
+    {"OffsetCommit", 0, true, NULL},
+    {"TxnOffsetCommit", 0, true, NULL},
     {"OffsetFetch", 0, true, NULL},
-    {"OffsetDelete", 0, true, NULL},
     {"ElectLeaders", 0, true, NULL},
 };
 
