@@ -351,19 +351,20 @@ static void clear_assignments(struct classic_group *classic)
 }
 
 /* Is it more than a record of the group may have? Then it is not even copied. */
-static bool assigns_too_much(const struct kp_sync_group_request *request)
+static bool assigns_too_much(const struct group *group, const struct kp_sync_group_request *request)
 {
+    const struct coord_host *host = group->groups->host;
     size_t bytes = 0;
     for (int32_t i = 0; i < request->assignments_count; i++)
         bytes += request->assignments[i].assignment.size > 0 ? (size_t)request->assignments[i].assignment.size : 0;
-    return bytes > COORDINATOR_BATCH_BYTES_MAX;
+    return bytes > host->batch_bytes_max(host);
 }
 
 /* The leader's assignment counts for all once it is in the log. */
 static void assign(struct group *group, const struct kp_sync_group_request *request)
 {
     struct classic_group *classic = &group->classic;
-    bool too_much = assigns_too_much(request);
+    bool too_much = assigns_too_much(group, request);
     clear_assignments(classic);
     for (int32_t i = 0; i < request->assignments_count && !too_much; i++) {
         struct group_member *member = find_member(classic, request->assignments[i].member_id);
