@@ -373,6 +373,8 @@ static void appended(struct produce *produce, struct partition *partition, const
     fill_response(produce, partition, append, status, response);
     if (status != STORAGE_OK)
         return;
+    if (produce->is_transactional)
+        unverified_forget(&produce->request->broker->unverified, partition, append->batch.producer_id);
     purgatory_wake(produce->request->broker, partition);
     if (log_wants_flush(partition->log) && !wait_for_flush(produce, partition->log, response))
         produce->failure = NO_MEMORY;
@@ -571,18 +573,26 @@ static bool check_transaction(struct produce *produce, const struct partition *p
     if (!produce->is_transactional || !view_transactional(produce, &batch, data))
         return true;
     enum kafka_error error = transaction_guard_check(&produce->guard, partition);
+    if (error != KAFKA_NONE)
+        unverified_note(&produce->request->broker->unverified, partition, &batch);
     refuse_partition(response, error);
     response->error_message = kp_string_of(transaction_sentence(error));
     return error == KAFKA_NONE;
 }
 
-/* A producer of the second protocol that the log does not know begins with sequence 0: it has not been forgotten, its
- * first batches are missing. */
-static bool is_new_from_zero(const struct produce *produce, const partition_data *data)
+/* Where a producer that the log does not know begins at the latest. With the second protocol that is sequence 0: it has
+ * not been forgotten, its first batches are missing. Before, no later than what was refused there. */
+static void bound_first(const struct produce *produce, const struct partition *partition, const partition_data *data,
+                        struct log_append *append)
 {
     struct record_batch batch;
-    return produce->is_transactional && produce->guard.client == TRANSACTION_CLIENT_ADDS &&
-           view_transactional(produce, &batch, data);
+    if (!produce->is_transactional || !view_transactional(produce, &batch, data))
+        return;
+    append->first_sequence_max =
+        produce->guard.client == TRANSACTION_CLIENT_ADDS
+            ? 0
+            : unverified_lowest(&produce->request->broker->unverified, partition, batch.producer_id);
+    append->first_bounded = append->first_sequence_max >= 0;
 }
 
 /* May this client append to the partition in this way, whatever the batch holds? */
@@ -638,12 +648,12 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
         .size_bytes = from->records.size < 0 ? 0 : (size_t)from->records.size,
         .origin = LOG_APPEND_CLIENT,
         .zstd_allowed = zstd_allowed(produce),
-        .new_from_zero = is_new_from_zero(produce, from),
         .leader_epoch = partition_leader_epoch(partition),
         .now_ms = broker->env->now(broker->env).wall_ms,
         .arena = &request->arena,
     };
     struct log_append *used = &append;
+    bound_first(produce, partition, from, &append);
     if (verdict != NULL) {
         append.origin = LOG_APPEND_VALIDATED;
         append.verdict = *verdict;

@@ -167,7 +167,8 @@ struct log_append {
     size_t size_bytes;
     enum log_append_origin origin;
     bool zstd_allowed;  /* false: zstd is STORAGE_BATCH_CODEC (Produce below version 7) */
-    bool new_from_zero; /* a producer that the log does not know has to begin with sequence 0 */
+    bool first_bounded; /* a producer that the log does not know has to begin with this sequence at the latest: */
+    int32_t first_sequence_max;
     int32_t leader_epoch;
     int64_t now_ms;      /* wall clock */
     struct arena *arena; /* where the verdict's record errors go; NULL: they are not wanted */

@@ -81,6 +81,8 @@ static const struct row rows[] = {
      COMMITTED_OFFSETS_BYTES_MAX, "INVALID_COMMIT_OFFSET_SIZE; with time: offsets.retention.minutes"},
     {"transactional ids and partitions of their transactions", CONSTANT(TRANSACTIONS_BYTES_MAX), NULL,
      TRANSACTIONS_BYTES_MAX, "POLICY_VIOLATION; with time: transactional.id.expiration.ms"},
+    {"batches of transactions that were refused: lowest sequences", CONSTANT(UNVERIFIED_MAX), NULL,
+     UNVERIFIED_MAX * 112, "the oldest is forgotten"},
     {"a change of groups, offsets or transactions, while it is written", CONSTANT(COORDINATOR_BATCH_BYTES_MAX), NULL,
      5 * COORDINATOR_BATCH_BYTES_MAX, "UNKNOWN_SERVER_ERROR, as above max.message.bytes"},
     {"partitions", CONSTANT(PARTITIONS_MAX), NULL,
