@@ -81,8 +81,6 @@ static_assert(REQUESTS_BYTES_MAX >= 2 * REQUEST_ARENA_BYTES_MAX,
 #else
 #define WRITE_CHUNK_BYTES KIB(64)
 #endif
-/* Connections to which answers are sent in a turn that has no time left; a small answer takes ten microseconds. */
-#define FLUSHED_AT_ONCE 32
 /* What one connection sends before the others have their turn; less when the turn has no time left, as with an answer
  * of a thousand slices. */
 #define SEND_BYTES_PER_TURN MIB(4)

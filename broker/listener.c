@@ -319,8 +319,8 @@ static void take_late(struct server *server)
     }
 }
 
-/* At the end of each turn: write what was answered, to the first who are to have something at least. Those that become
- * writable again while this goes on wait for the next turn. */
+/* At the end of each turn: write what was answered. Those that become writable again while this goes on wait for the
+ * next turn. */
 static void flush_output(struct loop *loop)
 {
     struct server *server = loop->server;
@@ -328,9 +328,7 @@ static void flush_output(struct loop *loop)
     struct list end;
     list_init(&end);
     list_append(&server->writable, &end);
-    for (int flushed = 0; server->writable.next != &end; flushed++) {
-        if (flushed >= FLUSHED_AT_ONCE && !turn_has_time(&loop->turn))
-            break;
+    while (server->writable.next != &end) {
         struct conn *conn = CONTAINER_OF(server->writable.next, struct conn, writable);
         list_remove(&conn->writable);
         conn_flush(conn);
