@@ -53,8 +53,13 @@ class Session:
             self.client = self.start_client()
 
     def spare_client(self):
-        """One more process of the client, started or kept."""
-        return self._idle.pop() if self._idle else self.start_client()
+        """One more process of the client: one that was kept, and has not ended in an assertion of its library, or a new one."""
+        while self._idle:
+            client = self._idle.pop()
+            if not client.has_ended():
+                return client
+            client.kill()
+        return self.start_client()
 
     def keep_client(self, client):
         """The next one who wants a spare client takes this one, which is idle."""
