@@ -112,7 +112,7 @@ static struct partition *begin_item(const struct fetch *fetch, struct fetch_read
 {
     struct fetch_item *item = read->item;
     const struct topic *topic = find_topic(fetch, item);
-    struct partition *partition = find_partition(fetch, item);
+    struct partition *partition = topic_partition(topic, item->partition);
     if (topic != NULL)
         item->was_known = true;
     if (fetch->session != NULL)
