@@ -319,8 +319,8 @@ static void take_late(struct server *server)
     }
 }
 
-/* At the end of each turn: write what was answered. Those that become writable again while this goes on wait for the
- * next turn. */
+/* At the end of each turn: take who came late in it, and write what was answered. Those that become writable again
+ * while this goes on wait for the next turn. */
 static void flush_output(struct loop *loop)
 {
     struct server *server = loop->server;

@@ -113,10 +113,20 @@ static void run(struct coroutine *coroutine)
 
 /* ---- outside -------------------------------------------------------------------------------------------------------- */
 
-static void end_work_if_idle(struct parts *parts)
+static struct request *first_waiting(struct parts *parts)
 {
-    if (parts->request == NULL && list_empty(&parts->waiting))
+    return CONTAINER_OF(parts->waiting.next, struct request, waits_for_parts);
+}
+
+/* The work goes by the name of who is next; without anybody it ends. */
+static void see_who_is_next(struct parts *parts)
+{
+    if (parts->request != NULL)
+        return;
+    if (list_empty(&parts->waiting))
         long_work_end(&parts->work);
+    else
+        parts->work.name = first_waiting(parts)->api->name;
 }
 
 static void finish(struct parts *parts)
@@ -132,17 +142,16 @@ static void go_on(struct long_work *work)
 {
     struct parts *parts = CONTAINER_OF(work, struct parts, work);
     if (parts->request == NULL) {
-        struct request *next = CONTAINER_OF(parts->waiting.next, struct request, waits_for_parts);
+        struct request *next = first_waiting(parts);
         list_remove(&next->waits_for_parts);
         request_unpark(next);
         request_hold(next); /* it lives until finish(), whatever happens */
         parts->request = next;
-        work->name = next->api->name;
     }
     coroutine_go_on(&parts->coroutine);
     if (!parts->coroutine.active)
         finish(parts);
-    end_work_if_idle(parts);
+    see_who_is_next(parts);
 }
 
 void parts_abandon(struct request *request)
@@ -155,7 +164,7 @@ void parts_abandon(struct request *request)
         ASSERT(!parts->coroutine.active);
         finish(parts);
     }
-    end_work_if_idle(parts);
+    see_who_is_next(parts);
 }
 
 void parts_begin(struct request *request)
