@@ -28,6 +28,19 @@ static size_t below(struct dice *dice, size_t bound)
     return (size_t)(roll(dice) % bound);
 }
 
+/* The place of one of `count` rows of `row_bytes`, each of which comes as often as its weight says; that of the first
+ * row is at `weight`. */
+static size_t by_weight(struct dice *dice, const size_t *weight, size_t row_bytes, size_t count)
+{
+    const char *first = (const char *)weight;
+    size_t sum = 0, chosen = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += *(const size_t *)(first + i * row_bytes);
+    for (size_t at = below(dice, sum); at >= *(const size_t *)(first + chosen * row_bytes); chosen++)
+        at -= *(const size_t *)(first + chosen * row_bytes);
+    return chosen;
+}
+
 static bool one_in(struct dice *dice, size_t count)
 {
     return below(dice, count) == 0;
@@ -273,7 +286,8 @@ static void put_request(struct making *making, const struct kp_api *api, struct 
 /* One step, of whatever API of the theme; false when the broker does not serve it. */
 static bool put_step(struct making *making, const struct kp_versions *advertised)
 {
-    making->asked = &making->theme->apis[below(&making->dice, making->theme->apis_count)];
+    const struct asked_api *apis = making->theme->apis;
+    making->asked = &apis[by_weight(&making->dice, &apis->weight, sizeof *apis, making->theme->apis_count)];
     making->rule = random_api_rule(making->asked->name);
     const struct kp_api *api = player_api(making->asked->name);
     struct kp_versions versions = advertised[api - kp_apis];
@@ -284,18 +298,6 @@ static bool put_step(struct making *making, const struct kp_versions *advertised
     if (versions.first <= versions.last)
         put_request(making, api, versions);
     return versions.first <= versions.last;
-}
-
-static const struct theme *choose_theme(struct dice *dice)
-{
-    size_t sum = 0;
-    for (size_t i = 0; i < random_themes_count; i++)
-        sum += random_themes[i].weight;
-    size_t at = below(dice, sum);
-    const struct theme *theme = random_themes;
-    for (; at >= theme->weight; theme++)
-        at -= theme->weight;
-    return theme;
 }
 
 static void put_beginning(struct making *making, uint64_t seed)
@@ -327,7 +329,8 @@ char *random_scenario(uint64_t seed, int32_t steps, const struct kp_versions adv
     struct making making = {.file = open_memstream(&text, &size), .dice = {seed}};
     if (!making.file)
         abort();
-    making.theme = choose_theme(&making.dice);
+    const struct theme *themes = random_themes;
+    making.theme = &themes[by_weight(&making.dice, &themes->weight, sizeof *themes, random_themes_count)];
     put_beginning(&making, seed);
     size_t restart_at = making.theme->restarts && one_in(&making.dice, 12) ? 1 + below(&making.dice, (size_t)steps) : 0;
     while (steps > 0) {

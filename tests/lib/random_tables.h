@@ -16,9 +16,10 @@ struct field_choices {
     const char *choices[RANDOM_CHOICES_MAX]; /* behind the last: NULL */
 };
 
-/* An API of a theme, asked as often as it stands there. */
+/* An API of a theme. */
 struct asked_api {
     const char *name;
+    size_t weight;   /* how often it is asked, beside the others */
     bool goes_on;    /* Kafka goes on with it behind its answer: its broker hears of a topic, a transaction ends */
     bool unanswered; /* it is to say so: Produce with acks 0 */
 };
