@@ -33,6 +33,35 @@ bool config_list_next(const char **rest, const char **item, size_t *size)
     return true;
 }
 
+bool config_host_count_next(const char **rest, struct config_host_count *item)
+{
+    const char *text;
+    size_t size;
+    if (!config_list_next(rest, &text, &size)) {
+        return false;
+    }
+    const char *colon = memrchr(text, ':', size);
+    if (colon == NULL) {
+        *item = (struct config_host_count){
+            {NULL, -1           },
+            {text, (int32_t)size}
+        };
+        return true;
+    }
+    const char *begin = text, *end = colon;
+    while (begin < end && isspace((unsigned char)*begin)) {
+        begin++;
+    }
+    while (begin < end && isspace((unsigned char)end[-1])) {
+        end--;
+    }
+    *item = (struct config_host_count){
+        {begin,     (int32_t)(end - begin)              },
+        {colon + 1, (int32_t)(text + size - (colon + 1))}
+    };
+    return true;
+}
+
 bool config_list_has(const char *list, const char *item, size_t size)
 {
     const char *rest = list;
@@ -150,21 +179,14 @@ static bool is_int(const char *text, size_t size)
 /* Nothing, or items of a host and a number with the last colon between them, and spaces around either. */
 static bool counts_of_hosts_allowed(const char *list)
 {
-    const char *item;
-    size_t size;
-    while (config_list_next(&list, &item, &size)) {
-        const char *colon = memrchr(item, ':', size);
-        if (colon == NULL || !is_int(colon + 1, size - (size_t)(colon + 1 - item))) {
+    struct config_host_count item;
+    while (config_host_count_next(&list, &item)) {
+        if (item.host.size < 0 || !is_int(item.count.data, (size_t)item.count.size)) {
             return false;
         }
-        while (isspace((unsigned char)*item)) {
-            item++;
-        }
-        while (item < colon && isspace((unsigned char)colon[-1])) {
-            colon--;
-        }
-        for (; item < colon; item++) {
-            if (!isalnum((unsigned char)*item) && strchr("-%._:", *item) == NULL) {
+        for (int32_t i = 0; i < item.host.size; i++) {
+            char letter = item.host.data[i];
+            if (!isalnum((unsigned char)letter) && strchr("-%._:", letter) == NULL) {
                 return false;
             }
         }

@@ -16,7 +16,7 @@
 #ifndef DOHLE_BROKER_CONFIG_VALUE_H
 #define DOHLE_BROKER_CONFIG_VALUE_H
 
-#include "../protocol/base.h"
+#include "../protocol/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,6 +60,13 @@ bool config_list_has(const char *list, const char *item, size_t size);
 /* Step through a canonical list: *item becomes the next one, *size its length, *rest what follows. False at the end.
  * Start with *rest = list. */
 bool config_list_next(const char **rest, const char **item, size_t *size);
+/* One of the items of a list "HOST:COUNT,...": the host without spaces around it, which may have colons itself; the
+ * count as it stands there. host.size is -1 when there is no colon. Both point into the list. */
+struct config_host_count {
+    struct kp_string host, count;
+};
+/* The same steps as config_list_next(). */
+bool config_host_count_next(const char **rest, struct config_host_count *item);
 /* Does `text`, a list as it was written, name an item twice? False when it is no list. */
 bool config_list_repeats(const char *text);
 /* The canonical list `list` with the items of `change` appended that it lacks, or without them. From malloc. */

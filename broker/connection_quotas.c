@@ -41,18 +41,11 @@ int32_t connection_quotas_most_of(const struct config *config, const uint8_t add
 {
     const char *rest = config->max_connections_per_ip_overrides;
     int32_t most = config->max_connections_per_ip;
-    const char *item;
-    size_t size;
-    while (config_list_next(&rest, &item, &size)) {
+    struct config_host_count item;
+    while (config_host_count_next(&rest, &item)) {
         uint8_t of[IP_ADDRESS_BYTES];
-        const char *colon = memrchr(item, ':', size), *end = colon;
-        while (*item == ' ')
-            item++;
-        while (end > item && end[-1] == ' ')
-            end--;
-        if (ip_address_parse((struct kp_string){item, (int32_t)(end - item)}, of) &&
-            memcmp(of, address, sizeof of) == 0)
-            most = (int32_t)strtol(colon + 1, NULL, 10);
+        if (ip_address_parse(item.host, of) && memcmp(of, address, sizeof of) == 0)
+            most = (int32_t)strtol(item.count.data, NULL, 10);
     }
     return most;
 }

@@ -730,7 +730,7 @@ static void an_address_may_have_a_number_of_its_own(void **state)
 {
     struct test *test = *state;
     test->broker.config.max_connections_per_ip = 5;
-    test->broker.config.max_connections_per_ip_overrides = "::1:7,nowhere:1, 127.0.0.1 : 2,10.0.0.1:0";
+    test->broker.config.max_connections_per_ip_overrides = "::1:7,nowhere:1, 127.0.0.1\t: 2,10.0.0.1:0";
     assert_takes_two(test);
 }
 
