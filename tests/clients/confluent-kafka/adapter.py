@@ -274,8 +274,11 @@ class ConfluentKafka(adapter.GroupMember):
             for partition in owned:
                 commits[partition] = self._committed(consumer, topic, partition)
 
+        def revoked(_consumer, _partitions):
+            owned.clear()  # the group lets a member commit what another one owns by now
+
         count, said = 0, 0
-        consumer.subscribe([topic], on_assign=assigned)
+        consumer.subscribe([topic], on_assign=assigned, on_revoke=revoked)
         while not adapter.told():
             consumer.poll(0.01)
             for partition in owned:
