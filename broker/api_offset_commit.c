@@ -17,9 +17,18 @@
 #include "outcome.h"
 #include "transaction_guard.h"
 
+#define METADATA_BYTES_AT_ONCE 64 /* their characters are counted in about the time of another partition */
+
 typedef struct kp_offset_commit_request_topics commit_topic;
 typedef struct kp_offset_commit_request_topics_partitions commit_partition;
 typedef struct kp_offset_commit_response_topics commit_answer;
+
+/* What is known of a partition of the request before the group is asked. */
+enum finding {
+    FINE,
+    MISSING, /* was refused, whatever came meanwhile */
+    METADATA_TOO_LARGE
+};
 
 /* A commit on its way. */
 struct commit {
@@ -33,8 +42,8 @@ struct commit {
     enum kafka_error no_group;       /* for members of a group that is not there */
     struct transaction_guard *guard; /* of the transaction that it is part of; NULL: of none */
     struct coord_batch batch;
-    size_t new_bytes; /* what the records cost in memory */
-    bool *missing;    /* of all partitions of the request: was refused, whatever came meanwhile */
+    size_t new_bytes;        /* what the records cost in memory */
+    unsigned char *findings; /* enum finding, of all partitions of the request */
 };
 
 static const struct topic *find_topic(const struct commit *commit, const commit_topic *asked)
@@ -102,9 +111,6 @@ static enum kafka_error commit_one(struct commit *commit, const struct topic *to
     const struct broker *broker = commit->request->broker;
     struct kp_string name = kp_string_of(topic->name);
     int64_t now_ms = commit->batch.timestamp_ms;
-    if (asked->committed_metadata.size >= 0 &&
-        java_length(asked->committed_metadata) > broker->config->offset_metadata_max_bytes)
-        return KAFKA_OFFSET_METADATA_TOO_LARGE;
     struct committed_offset offset = {
         .partition = asked->partition_index,
         .leader_epoch = asked->committed_leader_epoch,
@@ -139,18 +145,31 @@ static enum kafka_error unknown_topic(const struct commit *commit)
     return commit->by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
-/* Refuse what does not exist, and note it from `missing` on. Returns the number of the others. */
+static enum finding look_at(const struct commit *commit, const struct topic *topic, const commit_partition *asked)
+{
+    if (!topic_partition(topic, asked->partition_index))
+        return MISSING;
+    if (asked->committed_metadata.size < 0) /* there is none, so it fits even where not even an empty one does */
+        return FINE;
+    int32_t max = commit->request->broker->config->offset_metadata_max_bytes;
+    return java_length(asked->committed_metadata) > max ? METADATA_TOO_LARGE : FINE;
+}
+
+/* Refuse what does not exist. `findings`: of the topic's partitions. Returns the number of the others. */
 static int32_t refuse_missing(const struct commit *commit, const commit_topic *asked, commit_answer *answer,
-                              bool *missing)
+                              unsigned char *findings)
 {
     const struct topic *topic = find_topic(commit, asked);
     int32_t valid = 0;
-    for (int32_t i = 0; i < asked->partitions_count && request_pause(commit->request, 1); i++) {
+    for (int32_t i = 0; i < asked->partitions_count; i++) {
+        int32_t metadata_bytes = asked->partitions[i].committed_metadata.size;
+        if (!request_pause(commit->request, 1 + (metadata_bytes < 0 ? 0 : metadata_bytes / METADATA_BYTES_AT_ONCE)))
+            break;
         int32_t index = asked->partitions[i].partition_index;
         if (request_is_in_parts(commit->request))
             topic = find_topic(commit, asked);
-        missing[i] = !topic_partition(topic, index);
-        if (missing[i])
+        findings[i] = (unsigned char)look_at(commit, topic, &asked->partitions[i]);
+        if (findings[i] == MISSING)
             add_outcome(answer, index, topic ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : unknown_topic(commit));
         else
             valid++;
@@ -160,21 +179,22 @@ static int32_t refuse_missing(const struct commit *commit, const commit_topic *a
 
 /* Commit what does exist, or note the refusal for it. Nobody may work in between, but when nothing will be written. */
 static void commit_topic_partitions(struct commit *commit, const commit_topic *asked, commit_answer *answer,
-                                    const bool *missing, enum kafka_error refusal)
+                                    const unsigned char *findings, enum kafka_error refusal)
 {
     const struct topic *topic = find_topic(commit, asked);
     bool nothing_written = refusal != KAFKA_NONE;
     for (int32_t i = 0; i < asked->partitions_count; i++) {
         const commit_partition *partition = &asked->partitions[i];
         enum kafka_error error = refusal;
-        if (missing[i])
+        if (findings[i] == MISSING)
             continue;
         nothing_written = nothing_written || commit->batch.too_large;
         if (nothing_written && !request_pause(commit->request, 1))
             break;
         if (!nothing_written)
-            error = topic_partition(topic, partition->partition_index) ? commit_one(commit, topic, partition)
-                                                                       : unknown_topic(commit);
+            error = findings[i] == METADATA_TOO_LARGE                     ? KAFKA_OFFSET_METADATA_TOO_LARGE
+                    : !topic_partition(topic, partition->partition_index) ? unknown_topic(commit)
+                                                                          : commit_one(commit, topic, partition);
         add_outcome(answer, partition->partition_index, error);
     }
 }
@@ -287,10 +307,10 @@ static void write_offsets(struct commit *commit, commit_answer *answers)
         commit->batch.producer_epoch = commit->guard->producer.epoch;
     }
     enum kafka_error refusal = check(commit, &shard);
-    const bool *missing = commit->missing;
+    const unsigned char *findings = commit->findings;
     for (int32_t t = 0; t < commit->topics_count; t++) {
-        commit_topic_partitions(commit, &commit->topics[t], &answers[t], missing, refusal);
-        missing += commit->topics[t].partitions_count;
+        commit_topic_partitions(commit, &commit->topics[t], &answers[t], findings, refusal);
+        findings += commit->topics[t].partitions_count;
     }
     enum kafka_error error = groups_commit(coordinator->groups, shard, &commit->batch);
     coordinator_hold(coordinator->executor, shard, commit->request);
@@ -315,18 +335,18 @@ static commit_answer *commit_offsets(struct commit *commit, int32_t *answers_cou
     commit_answer *ordered = arena_alloc(arena, count * sizeof *answers);
     int32_t *refused = arena_alloc(arena, count * sizeof *refused); /* partitions of each topic; -1: it is known */
     bool any_valid = false, any_refused = false;
-    bool *missing = arena_alloc(arena, count_partitions(commit) * sizeof *missing);
-    if (!answers || !ordered || !refused || !missing)
+    unsigned char *findings = arena_alloc(arena, count_partitions(commit));
+    if (!answers || !ordered || !refused || !findings)
         return NULL;
-    commit->missing = missing;
+    commit->findings = findings;
     for (size_t t = 0; t < count && request_pause(commit->request, 1); t++) {
         if (!begin_topic(commit->request, &commit->topics[t], &answers[t]))
             return NULL;
-        any_valid |= refuse_missing(commit, &commit->topics[t], &answers[t], missing) > 0;
+        any_valid |= refuse_missing(commit, &commit->topics[t], &answers[t], findings) > 0;
         bool unknown = answers[t].partitions_count > 0 || !find_topic(commit, &commit->topics[t]);
         refused[t] = unknown ? answers[t].partitions_count : -1;
         any_refused |= unknown;
-        missing += commit->topics[t].partitions_count;
+        findings += commit->topics[t].partitions_count;
     }
     if (commit->request->abandoned)
         return NULL;

@@ -352,6 +352,36 @@ static void offsets_are_told_in_parts_though_groups_go_meanwhile(void **state)
     assert_int_equal(response.groups[NAMES - 1].topics_count, 0);
 }
 
+/* Few partitions may be as much as many: the characters of their metadata are counted. */
+static void metadata_of_commits_is_read_in_parts(void **state)
+{
+    enum { PARTITIONS = 100, METADATA_BYTES = 32000 };
+    struct test *test = *state;
+    open_groups(test);
+    char *metadata = xcalloc(1, METADATA_BYTES);
+    struct kp_offset_commit_request_topics_partitions partitions[PARTITIONS];
+    for (int32_t i = 0; i < PARTITIONS; i++)
+        partitions[i] = (struct kp_offset_commit_request_topics_partitions){
+            .partition_index = i % 2,
+            .committed_leader_epoch = -1,
+            .committed_metadata = {metadata, i == 0 ? 1 : METADATA_BYTES},
+        };
+    struct kp_offset_commit_request_topics topic = {
+        .name = test->names[3000], .partitions = partitions, .partitions_count = PARTITIONS};
+    struct kp_offset_commit_request request = kp_offset_commit_request_default;
+    struct kp_offset_commit_response response;
+    request.group_id = test->names[1];
+    request.topics = &topic;
+    request.topics_count = 1;
+    int32_t id = test_peer_send(&test->peer, KP_API_OFFSET_COMMIT, 8, &request);
+    assert_true(turns_until(test, &test->peer, KP_API_OFFSET_COMMIT, 8, id, &response) >= PARTITIONS / 8);
+    assert_int_equal(response.topics[0].partitions_count, PARTITIONS);
+    for (int32_t i = 0; i < PARTITIONS; i++)
+        assert_int_equal(response.topics[0].partitions[i].error_code,
+                         i == 0 ? KAFKA_NONE : KAFKA_OFFSET_METADATA_TOO_LARGE);
+    free(metadata);
+}
+
 static void groups_are_deleted_in_parts(void **state)
 {
     struct test *test = *state;
@@ -490,6 +520,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_topics_are_told_in_parts_though_they_change_meanwhile, setup, teardown),
         cmocka_unit_test_setup_teardown(logs_are_loaded_in_parts_though_their_topic_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(offsets_are_told_in_parts_though_groups_go_meanwhile, setup, teardown),
+        cmocka_unit_test_setup_teardown(metadata_of_commits_is_read_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_are_deleted_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_are_described_and_found_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hundred_thousand_names_are_answered_and_little_is_kept, setup, teardown),
