@@ -8,12 +8,12 @@
  * version 4 the client has told it with AddOffsetsToTxn, from version 5 on it is told here. A client that says which
  * member it commits for is held to that (KIP-447). */
 #include "api.h"
-#include "asked_names.h"
 #include "broker.h"
 #include "coord/classic_group.h"
 #include "coord/offsets.h"
 #include "group_coordinator.h"
 #include "limits.h"
+#include "offset_answers.h"
 #include "outcome.h"
 #include "transaction_guard.h"
 
@@ -21,7 +21,6 @@
 
 typedef struct kp_offset_commit_request_topics commit_topic;
 typedef struct kp_offset_commit_request_topics_partitions commit_partition;
-typedef struct kp_offset_commit_response_topics commit_answer;
 
 /* What is known of a partition of the request before the group is asked. */
 enum finding {
@@ -127,17 +126,11 @@ static enum kafka_error commit_one(struct commit *commit, const struct topic *to
 }
 
 /* An answer entry for the topic, with room for all its partitions. False: no memory. */
-static bool begin_topic(struct request *request, const commit_topic *asked, commit_answer *answer)
+static bool begin_topic(struct request *request, const commit_topic *asked, offset_answer *answer)
 {
-    *answer = (commit_answer){.name = asked->name, .topic_id = asked->topic_id};
+    *answer = (offset_answer){.name = asked->name, .topic_id = asked->topic_id};
     answer->partitions = arena_alloc(&request->arena, (size_t)asked->partitions_count * sizeof *answer->partitions);
     return answer->partitions != NULL;
-}
-
-static void add_outcome(commit_answer *answer, int32_t partition, enum kafka_error error)
-{
-    answer->partitions[answer->partitions_count++] =
-        (struct kp_offset_commit_response_topics_partitions){partition, (int16_t)error};
 }
 
 static enum kafka_error unknown_topic(const struct commit *commit)
@@ -156,7 +149,7 @@ static enum finding look_at(const struct commit *commit, const struct topic *top
 }
 
 /* Refuse what does not exist. `findings`: of the topic's partitions. Returns the number of the others. */
-static int32_t refuse_missing(const struct commit *commit, const commit_topic *asked, commit_answer *answer,
+static int32_t refuse_missing(const struct commit *commit, const commit_topic *asked, offset_answer *answer,
                               unsigned char *findings)
 {
     const struct topic *topic = find_topic(commit, asked);
@@ -170,7 +163,7 @@ static int32_t refuse_missing(const struct commit *commit, const commit_topic *a
             topic = find_topic(commit, asked);
         findings[i] = (unsigned char)look_at(commit, topic, &asked->partitions[i]);
         if (findings[i] == MISSING)
-            add_outcome(answer, index, topic ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : unknown_topic(commit));
+            offset_answer_add(answer, index, topic ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : unknown_topic(commit));
         else
             valid++;
     }
@@ -178,7 +171,7 @@ static int32_t refuse_missing(const struct commit *commit, const commit_topic *a
 }
 
 /* Commit what does exist, or note the refusal for it. Nobody may work in between, but when nothing will be written. */
-static void commit_topic_partitions(struct commit *commit, const commit_topic *asked, commit_answer *answer,
+static void commit_topic_partitions(struct commit *commit, const commit_topic *asked, offset_answer *answer,
                                     const unsigned char *findings, enum kafka_error refusal)
 {
     const struct topic *topic = find_topic(commit, asked);
@@ -195,12 +188,12 @@ static void commit_topic_partitions(struct commit *commit, const commit_topic *a
             error = findings[i] == METADATA_TOO_LARGE                     ? KAFKA_OFFSET_METADATA_TOO_LARGE
                     : !topic_partition(topic, partition->partition_index) ? unknown_topic(commit)
                                                                           : commit_one(commit, topic, partition);
-        add_outcome(answer, partition->partition_index, error);
+        offset_answer_add(answer, partition->partition_index, error);
     }
 }
 
 /* Those that were to be written and could not. */
-static void fail_written(struct request *request, commit_answer *answers, int32_t count, enum kafka_error error)
+static void fail_written(struct request *request, offset_answer *answers, int32_t count, enum kafka_error error)
 {
     for (int32_t t = 0; t < count && request_pause(request, t % 16 == 0); t++) {
         for (int32_t p = 0; p < answers[t].partitions_count && request_pause(request, p % 16 == 0); p++) {
@@ -210,94 +203,7 @@ static void fail_written(struct request *request, commit_answer *answers, int32_
     }
 }
 
-/* Topics with something to refuse first, then the others; of those without partitions only unknown ones. */
-static int32_t order_answers(const commit_answer *answers, const int32_t *refused, int32_t count,
-                             commit_answer *ordered)
-{
-    int32_t kept = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int32_t t = 0; t < count; t++) {
-            bool is_refused = refused[t] >= 0;
-            if ((is_refused || answers[t].partitions_count > 0) && is_refused == (pass == 0))
-                ordered[kept++] = answers[t];
-        }
-    }
-    return kept;
-}
-
-static struct kp_string told_as(const struct commit *commit, const commit_topic *asked)
-{
-    return commit->by_id ? (struct kp_string){(const char *)asked->topic_id.bytes, sizeof asked->topic_id.bytes}
-                         : asked->name;
-}
-
-/* How an answer comes to name topics once that the request names more often. */
-struct merging {
-    struct asked_names names;
-    commit_answer **merged; /* by the place of the topic among the names; NULL: not in the answer yet */
-    int32_t *capacities;    /* its partitions in the whole request */
-};
-
-static bool begin_merging(const struct commit *commit, struct merging *merging)
-{
-    struct arena *arena = &commit->request->arena;
-    size_t count = (size_t)commit->topics_count;
-    uint64_t seed;
-    commit->request->broker->env->random(commit->request->broker->env, &seed, sizeof seed);
-    merging->merged = arena_calloc(arena, count, sizeof *merging->merged);
-    merging->capacities = arena_calloc(arena, count, sizeof *merging->capacities);
-    if (!merging->merged || !merging->capacities || !asked_names_init(&merging->names, arena, count, seed))
-        return false;
-    for (size_t t = 0; t < count && request_pause(commit->request, 1); t++) {
-        struct kp_string name = told_as(commit, &commit->topics[t]);
-        asked_names_note(&merging->names, name);
-        merging->capacities[asked_names_place(&merging->names, name)] += commit->topics[t].partitions_count;
-    }
-    return true;
-}
-
-/* Put `count` partitions of an entry behind what the answer has of its topic. False: no memory. */
-static bool merge(const struct commit *commit, struct merging *merging, const commit_topic *asked,
-                  const struct kp_offset_commit_response_topics_partitions *partitions, int32_t count,
-                  commit_answer *ordered, int32_t *kept)
-{
-    int32_t place = asked_names_place(&merging->names, told_as(commit, asked));
-    commit_answer *answer = merging->merged[place];
-    if (!answer) {
-        answer = merging->merged[place] = &ordered[(*kept)++];
-        *answer = (commit_answer){.name = asked->name, .topic_id = asked->topic_id};
-        answer->partitions =
-            arena_calloc(&commit->request->arena, (size_t)merging->capacities[place], sizeof *answer->partitions);
-    }
-    for (int32_t i = 0; i < count && answer->partitions; i++)
-        answer->partitions[answer->partitions_count++] = partitions[i];
-    return answer->partitions != NULL;
-}
-
-/* As order_answers(), with each topic once: so Kafka answers when something was refused. -1: no memory, or no answer is
- * wanted. */
-static int32_t merge_answers(const struct commit *commit, const commit_answer *answers, const int32_t *refused,
-                             commit_answer *ordered)
-{
-    struct merging merging;
-    int32_t kept = 0;
-    if (!begin_merging(commit, &merging))
-        return -1;
-    bool fits = true;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int32_t t = 0; t < commit->topics_count && fits && request_pause(commit->request, 1); t++) {
-            int32_t first = pass == 0 || refused[t] < 0 ? 0 : refused[t];
-            int32_t count = (pass == 0 ? refused[t] : answers[t].partitions_count - first);
-            bool is_told = pass == 0 ? refused[t] >= 0 : count > 0;
-            fits = !is_told ||
-                   merge(commit, &merging, &commit->topics[t], answers[t].partitions + first, count, ordered, &kept);
-        }
-    }
-    asked_names_release(&merging.names);
-    return fits && !commit->request->abandoned ? kept : -1;
-}
-
-static void write_offsets(struct commit *commit, commit_answer *answers)
+static void write_offsets(struct commit *commit, offset_answer *answers)
 {
     struct group_coordinator *coordinator = commit->request->broker->groups;
     int32_t shard = 0;
@@ -327,14 +233,14 @@ static size_t count_partitions(const struct commit *commit)
 }
 
 /* Commit, and tell the outcome by topics. NULL: no memory, or no answer is wanted. */
-static commit_answer *commit_offsets(struct commit *commit, int32_t *answers_count)
+static offset_answer *commit_offsets(struct commit *commit, int32_t *answers_count)
 {
     struct arena *arena = &commit->request->arena;
     size_t count = (size_t)commit->topics_count;
-    commit_answer *answers = arena_alloc(arena, count * sizeof *answers);
-    commit_answer *ordered = arena_alloc(arena, count * sizeof *answers);
+    offset_answer *answers = arena_alloc(arena, count * sizeof *answers);
+    offset_answer *ordered = arena_alloc(arena, count * sizeof *answers);
     int32_t *refused = arena_alloc(arena, count * sizeof *refused); /* partitions of each topic; -1: it is known */
-    bool any_valid = false, any_refused = false;
+    bool any_valid = false;
     unsigned char *findings = arena_alloc(arena, count_partitions(commit));
     if (!answers || !ordered || !refused || !findings)
         return NULL;
@@ -345,16 +251,14 @@ static commit_answer *commit_offsets(struct commit *commit, int32_t *answers_cou
         any_valid |= refuse_missing(commit, &commit->topics[t], &answers[t], findings) > 0;
         bool unknown = answers[t].partitions_count > 0 || !find_topic(commit, &commit->topics[t]);
         refused[t] = unknown ? answers[t].partitions_count : -1;
-        any_refused |= unknown;
         findings += commit->topics[t].partitions_count;
     }
     if (commit->request->abandoned)
         return NULL;
     if (any_valid)
         write_offsets(commit, answers);
-    *answers_count = any_refused && commit->topics_count > 1
-                         ? merge_answers(commit, answers, refused, ordered)
-                         : order_answers(answers, refused, commit->topics_count, ordered);
+    *answers_count =
+        offset_answers_order(commit->request, answers, refused, commit->topics_count, commit->by_id, ordered);
     return *answers_count >= 0 ? ordered : NULL;
 }
 
@@ -411,7 +315,7 @@ static commit_topic *convert_topics(struct request *request)
 }
 
 /* False: no memory. */
-static bool convert_answers(struct request *request, const commit_answer *answers, int32_t count,
+static bool convert_answers(struct request *request, const offset_answer *answers, int32_t count,
                             struct kp_txn_offset_commit_response *response)
 {
     response->topics = arena_calloc(&request->arena, (size_t)count, sizeof *response->topics);
@@ -459,7 +363,7 @@ void api_txn_offset_commit(struct request *request)
         .guard = &guard,
     };
     int32_t count = 0;
-    const commit_answer *answers = commit.topics ? commit_offsets(&commit, &count) : NULL;
+    const offset_answer *answers = commit.topics ? commit_offsets(&commit, &count) : NULL;
     if (answers && convert_answers(request, answers, count, &response))
         request_respond(request, &response);
     else

@@ -6,6 +6,8 @@
 #include "coord/classic_group.h"
 #include "coord/offsets.h"
 #include "group_coordinator.h"
+#include "limits.h"
+#include "offset_answers.h"
 #include "outcome.h"
 
 #include <string.h>
@@ -259,12 +261,10 @@ static enum kafka_error check_delete(struct request *request, struct group **gro
     return (*group)->classic.state != CLASSIC_EMPTY && !consumers ? KAFKA_NON_EMPTY_GROUP : KAFKA_NONE;
 }
 
-typedef struct kp_offset_delete_response_topics deleted_topic;
-
 /* Delete what exists, or (`missing`) refuse what does not. */
 static void delete_topic_offsets(struct request *request, const struct group *group,
                                  const struct kp_offset_delete_request_topics *asked, bool missing,
-                                 struct coord_batch *batch, deleted_topic *answer)
+                                 struct coord_batch *batch, offset_answer *answer)
 {
     const struct topic *topic = catalog_topic(request->broker->catalog, asked->name);
     bool subscribed = classic_group_subscribes(group, asked->name);
@@ -279,48 +279,71 @@ static void delete_topic_offsets(struct request *request, const struct group *gr
         if (error == KAFKA_NONE &&
             (offsets_find(group, asked->name, partition) || offsets_pending(group, asked->name, partition)))
             offsets_add_removal(batch, group->id, asked->name, partition);
-        answer->partitions[answer->partitions_count++] =
-            (struct kp_offset_delete_response_topics_partitions){partition, (int16_t)error};
+        offset_answer_add(answer, partition, error);
     }
 }
 
-/* Answer entries for all topics, in the order of Kafka: those with something to refuse first. False: no memory. */
-static bool delete_offsets(struct request *request, struct group *group, int32_t shard,
-                           struct kp_offset_delete_response *response)
+/* Delete, and tell the outcome by topics of the request; `refused` as offset_answers_order() has it. NULL: no memory.
+ */
+static offset_answer *delete_offsets(struct request *request, struct group *group, struct coord_batch *batch,
+                                     int32_t *refused)
 {
     const struct kp_offset_delete_request *body = request->body;
-    struct group_coordinator *coordinator = request->broker->groups;
-    size_t count = (size_t)body->topics_count;
-    deleted_topic *answers = arena_calloc(&request->arena, count, sizeof *answers);
-    bool *refused = arena_calloc(&request->arena, count, sizeof *refused), fits = answers && refused;
-    response->topics = arena_calloc(&request->arena, count, sizeof *answers);
-    struct coord_batch batch;
-    groups_begin(coordinator->groups, &batch);
-    for (size_t t = 0; t < count && fits; t++) {
+    offset_answer *answers = arena_calloc(&request->arena, (size_t)body->topics_count, sizeof *answers);
+    for (int32_t t = 0; t < body->topics_count && answers; t++) {
         const struct kp_offset_delete_request_topics *asked = &body->topics[t];
         answers[t].name = asked->name;
         answers[t].partitions =
             arena_calloc(&request->arena, (size_t)asked->partitions_count, sizeof *answers[t].partitions);
-        fits = answers[t].partitions != NULL && response->topics != NULL;
-        if (!fits)
-            break;
-        delete_topic_offsets(request, group, asked, true, &batch, &answers[t]);
-        refused[t] = answers[t].partitions_count > 0 || !catalog_topic(request->broker->catalog, asked->name);
-        delete_topic_offsets(request, group, asked, false, &batch, &answers[t]);
+        if (!answers[t].partitions)
+            return NULL;
+        delete_topic_offsets(request, group, asked, true, batch, &answers[t]);
+        bool unknown = answers[t].partitions_count > 0 || !catalog_topic(request->broker->catalog, asked->name);
+        refused[t] = unknown ? answers[t].partitions_count : -1;
+        delete_topic_offsets(request, group, asked, false, batch, &answers[t]);
     }
-    for (int pass = 0; pass < 2 && fits; pass++) {
-        for (size_t t = 0; t < count; t++) {
-            if ((refused[t] || answers[t].partitions_count > 0) && refused[t] == (pass == 0))
-                response->topics[response->topics_count++] = answers[t];
-        }
+    return answers;
+}
+
+/* The answers in their order, as the response has them. False: no memory. */
+static bool tell_deleted(struct request *request, const offset_answer *answers, const int32_t *refused,
+                         struct kp_offset_delete_response *response)
+{
+    const struct kp_offset_delete_request *body = request->body;
+    size_t count = (size_t)body->topics_count;
+    offset_answer *ordered = arena_calloc(&request->arena, count, sizeof *ordered);
+    response->topics = arena_calloc(&request->arena, count, sizeof *response->topics);
+    if (!ordered || !response->topics)
+        return false;
+    response->topics_count = offset_answers_order(request, answers, refused, body->topics_count, false, ordered);
+    for (int32_t t = 0; t < response->topics_count; t++) {
+        struct kp_offset_delete_response_topics *topic = &response->topics[t];
+        *topic = (struct kp_offset_delete_response_topics){.name = ordered[t].name,
+                                                           .partitions_count = ordered[t].partitions_count};
+        topic->partitions = arena_calloc(&request->arena, (size_t)topic->partitions_count, sizeof *topic->partitions);
+        if (!topic->partitions)
+            return false;
+        for (int32_t i = 0; i < topic->partitions_count; i++)
+            topic->partitions[i] = (struct kp_offset_delete_response_topics_partitions){
+                ordered[t].partitions[i].partition_index, ordered[t].partitions[i].error_code};
     }
+    return response->topics_count >= 0;
+}
+
+/* Delete what the request names. False: no memory. */
+static bool delete_named(struct request *request, struct group *group, int32_t shard,
+                         struct kp_offset_delete_response *response)
+{
+    const struct kp_offset_delete_request *body = request->body;
+    struct group_coordinator *coordinator = request->broker->groups;
+    struct coord_batch batch;
+    int32_t *refused = arena_calloc(&request->arena, (size_t)body->topics_count, sizeof *refused);
+    groups_begin(coordinator->groups, &batch);
+    const offset_answer *answers = refused ? delete_offsets(request, group, &batch, refused) : NULL;
     enum kafka_error error = groups_commit(coordinator->groups, shard, &batch);
-    if (error != KAFKA_NONE) {
-        response->error_code = (int16_t)error;
-        response->topics_count = 0;
-    }
+    response->error_code = (int16_t)error;
     coordinator_hold(coordinator->executor, shard, request);
-    return fits;
+    return answers && (error != KAFKA_NONE || tell_deleted(request, answers, refused, response));
 }
 
 void api_offset_delete(struct request *request)
@@ -328,9 +351,12 @@ void api_offset_delete(struct request *request)
     struct kp_offset_delete_response response = kp_offset_delete_response_default;
     struct group *group;
     int32_t shard;
+    const struct kp_offset_delete_request *body = request->body;
+    if (body->topics_count > CHANGES_AT_ONCE_MAX && !request_in_parts(request))
+        return;
     enum kafka_error error = check_delete(request, &group, &shard);
     response.error_code = (int16_t)error;
-    if (error == KAFKA_NONE && !delete_offsets(request, group, shard, &response))
+    if (error == KAFKA_NONE && !delete_named(request, group, shard, &response))
         request_close(request, NO_MEMORY);
     else
         request_respond(request, &response);
