@@ -4,6 +4,8 @@
  * written from then on: catalog.h has what depends on it. Levels of features that are not served are refused, as Kafka
  * refuses those that one of its brokers does not know. */
 #include "api.h"
+#include "asked_names.h"
+#include "broker.h"
 #include "controller.h"
 #include "features.h"
 #include "outcome.h"
@@ -56,18 +58,28 @@ static void add_level(struct metadata_batch *batch, struct kp_string name, int16
     metadata_batch_add(batch, &kp_feature_level_record_schema, 0, &record);
 }
 
-/* Check all, and commit what changes unless the request only validates. */
+/* Check all, and commit what changes unless the request only validates. Of a feature that is named twice the last
+ * update counts, as in Kafka. */
 static struct outcome update_all(struct request *request)
 {
     const struct kp_update_features_request *body = request->body;
     struct outcome outcome = ACCEPTED;
     struct metadata_batch batch;
+    struct asked_names seen;
+    uint64_t seed;
+    request->broker->env->random(request->broker->env, &seed, sizeof seed);
+    if (!asked_names_init(&seen, &request->arena, (size_t)body->feature_updates_count, seed))
+        return refused(KAFKA_UNKNOWN_SERVER_ERROR, NO_MEMORY);
     controller_begin(request->broker, &batch);
-    for (int32_t i = 0; i < body->feature_updates_count && outcome.error == KAFKA_NONE; i++) {
-        outcome = check_update(request, &body->feature_updates[i]);
+    for (int32_t i = body->feature_updates_count - 1; i >= 0 && outcome.error == KAFKA_NONE; i--) {
+        const struct kp_update_features_request_feature_updates *update = &body->feature_updates[i];
+        if (!asked_names_note(&seen, update->feature))
+            continue;
+        outcome = check_update(request, update);
         if (outcome.error == KAFKA_NONE)
-            add_level(&batch, body->feature_updates[i].feature, body->feature_updates[i].max_version_level);
+            add_level(&batch, update->feature, update->max_version_level);
     }
+    asked_names_release(&seen);
     if (outcome.error != KAFKA_NONE || body->validate_only)
         metadata_batch_release(&batch);
     else
