@@ -1,6 +1,7 @@
 /* AddPartitionsToTxn, AddOffsetsToTxn, EndTxn: the course of a transaction, as its producer tells it. It begins with
  * InitProducerId (api_producer_id.c). What a transaction is, is in coord/transactions.c. */
 #include "api.h"
+#include "asked_names.h"
 #include "broker.h"
 #include "group_coordinator.h"
 #include "outcome.h"
@@ -30,7 +31,9 @@ struct addition {
     bool verifies;
     const add_topic *topics;
     int32_t topics_count;
-    add_result *results; /* one per topic */
+    struct transaction_partition *partitions; /* each once, in the order of the request */
+    int32_t partitions_count;
+    add_result *results;
     int32_t results_count;
 };
 
@@ -43,80 +46,104 @@ static enum kafka_error check_partition(const struct addition *addition, struct 
     return topic && topic_partition(topic, index) ? KAFKA_NONE : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
-/* Room for the results, with what is wrong about the partitions themselves; *count is their number. False: no memory.
- */
-static bool make_results(struct addition *addition, int32_t *count, bool *good)
+static bool begin_names(struct request *request, struct asked_names *names, size_t count)
 {
-    struct arena *arena = &addition->request->arena;
-    addition->results = arena_calloc(arena, (size_t)addition->topics_count, sizeof *addition->results);
-    *count = 0;
-    *good = true;
-    for (int32_t t = 0; t < addition->topics_count && addition->results; t++) {
-        const add_topic *topic = &addition->topics[t];
-        add_result *result = &addition->results[t];
-        result->name = topic->name;
-        result->results_by_partition_count = topic->partitions_count;
-        result->results_by_partition =
-            arena_calloc(arena, (size_t)topic->partitions_count, sizeof *result->results_by_partition);
-        if (!result->results_by_partition)
-            return false;
-        for (int32_t p = 0; p < topic->partitions_count; p++) {
-            enum kafka_error error = check_partition(addition, topic->name, topic->partitions[p]);
-            result->results_by_partition[p].partition_index = topic->partitions[p];
-            result->results_by_partition[p].partition_error_code = (int16_t)error;
-            *good &= error == KAFKA_NONE;
-        }
-        *count += topic->partitions_count;
-    }
-    addition->results_count = addition->topics_count;
-    return addition->results != NULL;
+    return asked_names_init(names, &request->arena, count, request->broker->transactions->transactions->by_id.seed);
 }
 
-/* What Kafka gathers by partition has no topic without any. */
-static void drop_empty_results(struct addition *addition)
+/* Gather what is named. False: no memory. */
+static bool gather(struct addition *addition)
 {
-    addition->results_count = 0;
+    struct request *request = addition->request;
+    struct asked_names seen;
+    size_t count = 0;
+    for (int32_t t = 0; t < addition->topics_count; t++)
+        count += (size_t)addition->topics[t].partitions_count;
+    addition->partitions = arena_alloc(&request->arena, count * sizeof *addition->partitions);
+    if (!addition->partitions || !begin_names(request, &seen, count))
+        return false;
     for (int32_t t = 0; t < addition->topics_count; t++) {
-        if (addition->results[t].results_by_partition_count > 0)
-            addition->results[addition->results_count++] = addition->results[t];
-    }
-}
-
-static void set_results(struct addition *addition, enum kafka_error error)
-{
-    for (int32_t t = 0; t < addition->results_count; t++) {
-        add_result *result = &addition->results[t];
-        for (int32_t p = 0; p < result->results_by_partition_count; p++) {
-            if (result->results_by_partition[p].partition_error_code == KAFKA_NONE)
-                result->results_by_partition[p].partition_error_code = (int16_t)error;
+        const add_topic *topic = &addition->topics[t];
+        for (int32_t p = 0; p < topic->partitions_count && request_pause(request, 1); p++) {
+            if (asked_names_note_number(&seen, topic->name, topic->partitions[p]))
+                addition->partitions[addition->partitions_count++] =
+                    (struct transaction_partition){topic->name, topic->partitions[p]};
         }
     }
+    asked_names_release(&seen);
+    return true;
 }
 
-static enum kafka_error verify(struct addition *addition, const struct transactions *transactions)
+static void add_outcome(add_result *result, int32_t partition, enum kafka_error error)
 {
-    for (int32_t t = 0; t < addition->results_count; t++) {
-        add_result *result = &addition->results[t];
-        for (int32_t p = 0; p < result->results_by_partition_count; p++)
-            result->results_by_partition[p].partition_error_code =
-                (int16_t)transactions_verify(transactions, addition->id, addition->producer, result->name,
-                                             result->results_by_partition[p].partition_index);
+    result->results_by_partition[result->results_by_partition_count++] =
+        (struct kp_add_partitions_to_txn_response_add_partitions_to_txn_partition_result){partition, (int16_t)error};
+}
+
+/* Room for the results of `count` partitions of a topic. NULL: no memory. */
+static add_result *begin_result(struct addition *addition, struct kp_string name, int32_t count)
+{
+    add_result *result = &addition->results[addition->results_count++];
+    *result = (add_result){.name = name};
+    result->results_by_partition =
+        arena_alloc(&addition->request->arena, (size_t)count * sizeof *result->results_by_partition);
+    return result->results_by_partition ? result : NULL;
+}
+
+/* The same outcome for all, as the request names them. False: no memory. */
+static bool tell_as_asked(struct addition *addition, enum kafka_error error)
+{
+    for (int32_t t = 0; t < addition->topics_count; t++) {
+        const add_topic *topic = &addition->topics[t];
+        add_result *result = begin_result(addition, topic->name, topic->partitions_count);
+        if (!result)
+            return false;
+        for (int32_t p = 0; p < topic->partitions_count; p++)
+            add_outcome(result, topic->partitions[p], error);
     }
-    return KAFKA_NONE;
+    return true;
 }
 
-static enum kafka_error add(struct addition *addition, struct transactions *transactions, int32_t count)
+/* What `outcome` says of each partition, or `refusal` where that is nothing. Kafka has these by partition, so each is
+ * told once, and its topic as well. False: no memory. */
+static bool tell_each(struct addition *addition, enum kafka_error refusal,
+                      enum kafka_error (*outcome)(const struct addition *addition, struct kp_string name,
+                                                  int32_t partition))
 {
-    struct transaction_partition *items = arena_calloc(&addition->request->arena, (size_t)count, sizeof *items);
+    struct request *request = addition->request;
+    struct asked_names topics;
+    size_t count = (size_t)addition->topics_count;
+    int32_t *partitions = arena_calloc(&request->arena, count, sizeof *partitions); /* by the place of the topic */
+    if (!partitions || !begin_names(request, &topics, count))
+        return false;
+    for (int32_t i = 0; i < addition->partitions_count && request_pause(request, 1); i++) {
+        asked_names_note(&topics, addition->partitions[i].topic);
+        partitions[asked_names_place(&topics, addition->partitions[i].topic)]++;
+    }
+    bool fits = true;
+    for (int32_t t = 0; t < topics.count && fits; t++)
+        fits = begin_result(addition, topics.items[t].name, partitions[t]) != NULL;
+    for (int32_t i = 0; i < addition->partitions_count && fits && request_pause(request, 1); i++) {
+        const struct transaction_partition *partition = &addition->partitions[i];
+        enum kafka_error error = outcome(addition, partition->topic, partition->partition);
+        add_outcome(&addition->results[asked_names_place(&topics, partition->topic)], partition->partition,
+                    error == KAFKA_NONE ? refusal : error);
+    }
+    asked_names_release(&topics);
+    return fits;
+}
+
+static enum kafka_error verify_partition(const struct addition *addition, struct kp_string name, int32_t partition)
+{
+    return transactions_verify(addition->request->broker->transactions->transactions, addition->id, addition->producer,
+                               name, partition);
+}
+
+static enum kafka_error add(struct addition *addition, struct transactions *transactions)
+{
     struct transaction_partitions added;
-    if (!items)
-        return KAFKA_UNKNOWN_SERVER_ERROR;
-    for (int32_t t = 0, i = 0; t < addition->topics_count; t++) {
-        for (int32_t p = 0; p < addition->topics[t].partitions_count; p++)
-            items[i++] = (struct transaction_partition){addition->topics[t].name, addition->topics[t].partitions[p]};
-    }
     bool by_broker = addition->request->header.api_version >= ADD_BY_BROKERS_VERSION;
-    transaction_partitions_of(&added, items, count);
+    transaction_partitions_of(&added, addition->partitions, addition->partitions_count);
     enum kafka_error error = transactions_add(transactions, addition->id, addition->producer, &added,
                                               by_broker ? TRANSACTION_VERSION_EPOCH_BUMP : 0);
     transaction_partitions_release(&added);
@@ -128,25 +155,27 @@ static bool carry_out(struct addition *addition)
 {
     struct request *request = addition->request;
     struct transaction_coordinator *coordinator = request->broker->transactions;
-    int32_t count, shard = -1;
-    bool good;
-    if (!make_results(addition, &count, &good))
+    int32_t shard = -1;
+    bool good = true;
+    addition->results = arena_alloc(&request->arena, (size_t)addition->topics_count * sizeof *addition->results);
+    if (!addition->results || !gather(addition))
         return false;
-    if (!good || addition->verifies)
-        drop_empty_results(addition);
-    enum kafka_error error = good ? KAFKA_NONE : KAFKA_OPERATION_NOT_ATTEMPTED;
-    if (good && addition->id.size <= 0)
-        error = KAFKA_INVALID_REQUEST;
-    if (error == KAFKA_NONE)
-        error = transaction_coordinator_shard(coordinator, addition->id, &shard);
-    if (error == KAFKA_NONE)
-        error = addition->verifies ? verify(addition, coordinator->transactions)
-                                   : add(addition, coordinator->transactions, count);
-    if (error != KAFKA_NONE)
-        set_results(addition, error);
+    for (int32_t i = 0; i < addition->partitions_count && good && request_pause(request, 1); i++)
+        good =
+            check_partition(addition, addition->partitions[i].topic, addition->partitions[i].partition) == KAFKA_NONE;
+    if (request->abandoned)
+        return true;
+    if (!good)
+        return tell_each(addition, KAFKA_OPERATION_NOT_ATTEMPTED, check_partition);
+    enum kafka_error error = addition->id.size <= 0 ? KAFKA_INVALID_REQUEST
+                                                    : transaction_coordinator_shard(coordinator, addition->id, &shard);
+    if (error == KAFKA_NONE && !addition->verifies)
+        error = add(addition, coordinator->transactions);
     if (shard >= 0)
         coordinator_hold(coordinator->executor, shard, request);
-    return true;
+    if (!addition->verifies)
+        return tell_as_asked(addition, error);
+    return tell_each(addition, error, error == KAFKA_NONE ? verify_partition : check_partition);
 }
 
 static bool add_of_client(struct request *request, struct kp_add_partitions_to_txn_response *response)
@@ -196,6 +225,9 @@ void api_add_partitions_to_txn(struct request *request)
 {
     struct kp_add_partitions_to_txn_response response = kp_add_partitions_to_txn_response_default;
     bool by_broker = request->header.api_version >= ADD_BY_BROKERS_VERSION;
+    const struct kp_add_partitions_to_txn_request *body = request->body;
+    if (body->transactions_count > 1 && !request_in_parts(request))
+        return;
     if (by_broker ? add_of_broker(request, &response) : add_of_client(request, &response))
         request_respond(request, &response);
     else

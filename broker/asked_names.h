@@ -10,6 +10,7 @@
 struct asked_name {
     struct hash_node node;
     struct kp_string name;
+    int32_t number;
 };
 
 struct asked_names {
@@ -25,5 +26,7 @@ void asked_names_release(struct asked_names *names);
 bool asked_names_note(struct asked_names *names, struct kp_string name);
 /* How many names were noted before this one was; it was. */
 int32_t asked_names_place(const struct asked_names *names, struct kp_string name);
+/* As asked_names_note(), for what a name and a number name together: a partition. */
+bool asked_names_note_number(struct asked_names *names, struct kp_string name, int32_t number);
 
 #endif

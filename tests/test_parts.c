@@ -382,6 +382,26 @@ static void metadata_of_commits_is_read_in_parts(void **state)
     free(metadata);
 }
 
+static void partitions_of_transactions_are_looked_at_in_parts(void **state)
+{
+    struct test *test = *state;
+    int32_t *partitions = xcalloc(2 * NAMES, sizeof *partitions);
+    for (int32_t i = 0; i < 2 * NAMES; i++)
+        partitions[i] = i / 2 + 2; /* each twice, and not there */
+    struct kp_add_partitions_to_txn_request_add_partitions_to_txn_topic topic = {
+        .name = test->names[3000], .partitions = partitions, .partitions_count = 2 * NAMES};
+    struct kp_add_partitions_to_txn_request request = kp_add_partitions_to_txn_request_default;
+    struct kp_add_partitions_to_txn_response response;
+    request.v3_and_below_transactional_id = test->names[1];
+    request.v3_and_below_topics = &topic;
+    request.v3_and_below_topics_count = 1;
+    int32_t id = test_peer_send(&test->peer, KP_API_ADD_PARTITIONS_TO_TXN, 3, &request);
+    assert_true(turns_until(test, &test->peer, KP_API_ADD_PARTITIONS_TO_TXN, 3, id, &response) >= NAMES / 100);
+    assert_int_equal(response.results_by_topic_v3_and_below_count, 1);
+    assert_int_equal(response.results_by_topic_v3_and_below[0].results_by_partition_count, NAMES);
+    free(partitions);
+}
+
 static void groups_are_deleted_in_parts(void **state)
 {
     struct test *test = *state;
@@ -521,6 +541,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(logs_are_loaded_in_parts_though_their_topic_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(offsets_are_told_in_parts_though_groups_go_meanwhile, setup, teardown),
         cmocka_unit_test_setup_teardown(metadata_of_commits_is_read_in_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(partitions_of_transactions_are_looked_at_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_are_deleted_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_are_described_and_found_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hundred_thousand_names_are_answered_and_little_is_kept, setup, teardown),
