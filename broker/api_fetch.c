@@ -50,6 +50,7 @@ struct fetch_read {
     enum fetch_part part;
     bool too_large; /* the first batch, for what the limits leave, though they leave some */
     struct log_slice slice;
+    struct log_position from;     /* of the offset, while the fetch waits */
     aborted_transaction *aborted; /* which a reader of committed records has to leave out of the slice */
     int32_t aborted_count, aborted_capacity;
 };
@@ -200,13 +201,19 @@ static bool read_aborted(struct fetch *fetch, struct fetch_read *read, struct lo
     return status != STORAGE_CANCELED;
 }
 
+/* Below this offset it may read. */
+static int64_t bound_of(const struct fetch *fetch, struct log *log)
+{
+    return fetch->isolation == ISOLATION_READ_COMMITTED ? log_last_stable_offset(log) : log_high_watermark(log);
+}
+
 /* With a negative limit Kafka fails where there is something to read. */
 static enum kafka_error read_slice(const struct fetch *fetch, struct fetch_read *read, struct log *log)
 {
     int64_t offset = read->item->fetch_offset, left = bytes_left(fetch, read);
     int status = log_read(log, offset, left < 0 ? 0 : (int32_t)left, fetch->bytes == 0 && left >= 0, fetch->isolation,
                           &read->slice, NULL);
-    if (status == 0 && left < 0 && log_bytes_from(log, offset, fetch->isolation) > 0)
+    if (status == 0 && left < 0 && offset < bound_of(fetch, log))
         return KAFKA_UNKNOWN_SERVER_ERROR;
     return kafka_error_of_storage(status);
 }
@@ -507,6 +514,17 @@ static void fetch_canceled(struct request *request)
         fetch_session_unref(fetch->session);
 }
 
+/* Where an item begins: as it was when the wait began, but in a session that another request has changed. */
+static bool position_of(const struct fetch *fetch, int32_t number, const struct fetch_item *item, struct log *log,
+                        struct log_position *from)
+{
+    bool changed = fetch->session != NULL && fetch->session->epoch != fetch->session_epoch;
+    if (changed)
+        return log_find_position(log, item->fetch_offset, from, NULL) == 0;
+    *from = fetch->reads[number].from;
+    return true;
+}
+
 /* Could a read give an answer now? Counts what is there, without reading it. */
 static bool ready(const struct fetch *fetch)
 {
@@ -514,18 +532,33 @@ static bool ready(const struct fetch *fetch)
     struct fetch_item *item = NULL;
     int32_t count = fetch->session == NULL ? fetch->items_count : fetch->session->items_count;
     for (int32_t i = 0; i < count; i++) {
+        struct log_position from;
         item = next_item(fetch, i, item);
         struct partition *partition = find_partition(fetch, item);
         if (partition == NULL || item->fetch_offset < log_start_offset(partition->log) ||
             item->fetch_offset > log_end_offset(partition->log) || log_is_offline(partition->log) ||
-            log_reads_older_segment(partition->log, item->fetch_offset, fetch->isolation))
+            !position_of(fetch, i, item, partition->log, &from))
             return true;
-        int64_t there = log_bytes_from(partition->log, item->fetch_offset, fetch->isolation);
+        int64_t there = log_bytes_from(partition->log, item->fetch_offset, &from, fetch->isolation);
+        if (there == INT64_MAX)
+            return true;
         bytes += there < item->max_bytes ? there : item->max_bytes;
         if (bytes >= fetch->min_bytes)
             return true;
     }
     return false;
+}
+
+/* Note where what is waited for begins. False: a read tells what is wrong. */
+static bool find_positions(struct fetch *fetch)
+{
+    for (int32_t i = 0; i < fetch->reads_count; i++) {
+        struct fetch_read *read = &fetch->reads[i];
+        struct partition *partition = find_partition(fetch, read->item);
+        if (partition == NULL || log_find_position(partition->log, read->item->fetch_offset, &read->from, NULL) < 0)
+            return false;
+    }
+    return true;
 }
 
 static void read_items(struct fetch *fetch);
@@ -628,7 +661,7 @@ static bool read_later(struct fetch *fetch)
 static void all_read(struct fetch *fetch)
 {
     if (fetch->waited || fetch->max_wait_ms <= 0 || fetch->items_count == 0 || fetch->bytes >= fetch->min_bytes ||
-        fetch->must_answer || fetch->request->broker->stopping || ready(fetch)) {
+        fetch->must_answer || fetch->request->broker->stopping || !find_positions(fetch) || ready(fetch)) {
         answer(fetch);
         return;
     }

@@ -223,12 +223,20 @@ enum isolation { ISOLATION_READ_UNCOMMITTED = 0, ISOLATION_READ_COMMITTED = 1 };
 int log_read(struct log *log, int64_t offset, int32_t max_bytes, bool at_least_one, enum isolation isolation,
              struct log_slice *slice, struct storage_fault *fault) WARN_UNUSED;
 
-/* Bytes that a read from `offset` could return at most, for the wait of a fetch: by position difference within the
- * segment, without reading batches. 0 at the end. */
-int64_t log_bytes_from(struct log *log, int64_t offset, enum isolation isolation);
-/* Is there something to read at `offset` that lies in another segment than the bound of the isolation? Such a read goes
- * to the end of its segment and gets no more by waiting. */
-bool log_reads_older_segment(struct log *log, int64_t offset, enum isolation isolation);
+/* Where an offset lies: that of its batch, or the end of the log. */
+struct log_position {
+    int64_t segment_base; /* the base offset of the segment */
+    int64_t byte;         /* in its .log file */
+};
+
+/* For the wait of a fetch, from the start of the log to its end. Returns 0, STORAGE_OFFSET_OUT_OF_RANGE, STORAGE_IO or
+ * STORAGE_OFFLINE. */
+int log_find_position(struct log *log, int64_t offset, struct log_position *from,
+                      struct storage_fault *fault) WARN_UNUSED;
+/* Bytes that a read from `offset`, which was at `from`, could return, however much it may. INT64_MAX: what there is to
+ * read lies in another segment than the bound of the isolation, and gets no more by waiting. Or a read will tell what
+ * is wrong. */
+int64_t log_bytes_from(struct log *log, int64_t offset, const struct log_position *from, enum isolation isolation);
 
 /* The descriptor to sendfile() from, pinned until the release of the slice; -1 when the file has none (in memory;
  * pinned all the same) or a negative errno below that. */

@@ -85,28 +85,41 @@ int log_read(struct log *log, int64_t offset, int32_t max_bytes, bool at_least_o
     return 0;
 }
 
-int64_t log_bytes_from(struct log *log, int64_t offset, enum isolation isolation)
+int log_find_position(struct log *log, int64_t offset, struct log_position *from, struct storage_fault *fault)
 {
-    if (log_ready(log, NULL) < 0)
-        return 0;
-    int64_t bound = log_bound(log, isolation);
-    if (offset < log->start_offset || offset >= bound)
-        return 0;
-    int32_t first = log_segment_at(log, offset), last = log_segment_at(log, bound);
-    int64_t start = 0, bytes = 0;
-    if (first >= 0 && offset_index_floor(&log->segments[first]->offset_index, offset, &start) < 0)
-        start = 0; /* only an estimate is asked for; the read will tell what is wrong */
-    for (int32_t i = first < 0 ? 0 : first; i <= last; i++)
-        bytes += log->segments[i]->size_bytes;
-    return bytes - start;
+    int error = log_ready(log, fault);
+    if (error < 0)
+        return error;
+    if (offset < log->start_offset || offset > log->end_offset)
+        return STORAGE_OFFSET_OUT_OF_RANGE;
+    int32_t number = log->segments_count;
+    int64_t byte = 0;
+    if (offset < log->end_offset)
+        error = log_find_start(log, offset, &number, &byte, fault);
+    if (error < 0)
+        return error;
+    if (number < log->segments_count)
+        *from = (struct log_position){log->segments[number]->base_offset, byte};
+    else if (number > 0)
+        *from = (struct log_position){log->segments[number - 1]->base_offset, log->segments[number - 1]->size_bytes};
+    else
+        *from = (struct log_position){log->end_offset, 0}; /* the first segment will begin there */
+    return 0;
 }
 
-bool log_reads_older_segment(struct log *log, int64_t offset, enum isolation isolation)
+int64_t log_bytes_from(struct log *log, int64_t offset, const struct log_position *from, enum isolation isolation)
 {
     if (log_ready(log, NULL) < 0)
-        return false;
-    int64_t bound = log_bound(log, isolation);
-    return offset >= log->start_offset && offset < bound && log_segment_at(log, offset) < log_segment_at(log, bound);
+        return 0;
+    int64_t bound = log_bound(log, isolation), end;
+    if (offset == bound)
+        return 0;
+    int32_t number = log_segment_at(log, bound);
+    if (number < 0 || log->segments[number]->base_offset != from->segment_base)
+        return INT64_MAX;
+    if (offset > bound)
+        return 0;
+    return find_bound(log, number, bound, &end, NULL) < 0 ? INT64_MAX : end - from->byte;
 }
 
 int log_slice_descriptor(struct log_slice *slice)

@@ -315,20 +315,32 @@ static void read_committed_ends_before_an_open_transaction(void **state)
     assert_int_equal(log_last_stable_offset(f->log), 5);
 }
 
-/* For the wait of a fetch: never less than a read would give, 0 at the end. */
-static void bytes_from_bounds_what_a_read_gives(void **state)
+/* For the wait of a fetch: what a read would give, 0 at the end. */
+static void bytes_from_an_offset_are_what_a_read_gives(void **state)
 {
     struct log_fixture *f = &((struct log_test *)*state)->f;
     f->config.segment_bytes = 2000;
     f->config.index_interval_bytes = 300;
     append_many(f, 30, 1, 100);
+    struct log_position from;
+    int64_t ends_at = -1; /* the first offset whose read reaches the end of the log */
     for (int64_t offset = 0; offset < 30; offset++) {
         struct log_slice slice;
+        assert_int_equal(log_find_position(f->log, offset, &from, NULL), 0);
         assert_int_equal(log_read(f->log, offset, INT32_MAX, true, ISOLATION_READ_UNCOMMITTED, &slice, NULL), 0);
-        assert_true(log_bytes_from(f->log, offset, ISOLATION_READ_UNCOMMITTED) >= slice.size_bytes);
+        int64_t bytes = log_bytes_from(f->log, offset, &from, ISOLATION_READ_UNCOMMITTED);
+        if (bytes != INT64_MAX && ends_at < 0)
+            ends_at = offset;
+        assert_true(bytes == (ends_at < 0 ? INT64_MAX : slice.size_bytes));
         log_slice_release(&slice);
     }
-    assert_int_equal(log_bytes_from(f->log, 30, ISOLATION_READ_UNCOMMITTED), 0);
+    assert_in_range(ends_at, 1, 29);
+    assert_int_equal(log_find_position(f->log, 30, &from, NULL), 0);
+    assert_int_equal(log_bytes_from(f->log, 30, &from, ISOLATION_READ_UNCOMMITTED), 0);
+    append_many(f, 1, 1, 100);
+    assert_in_range(log_bytes_from(f->log, 30, &from, ISOLATION_READ_UNCOMMITTED), 100, 200);
+    append_many(f, 20, 1, 100); /* into the next segment */
+    assert_int_equal(log_bytes_from(f->log, 30, &from, ISOLATION_READ_UNCOMMITTED), INT64_MAX);
 }
 
 /* A slice on its way to a socket keeps its segment, whatever happens to the log. */
@@ -605,7 +617,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(read_gives_a_batch_above_the_limit_only_when_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(read_outside_of_the_log_is_out_of_range, setup, teardown),
         cmocka_unit_test_setup_teardown(read_committed_ends_before_an_open_transaction, setup, teardown),
-        cmocka_unit_test_setup_teardown(bytes_from_bounds_what_a_read_gives, setup, teardown),
+        cmocka_unit_test_setup_teardown(bytes_from_an_offset_are_what_a_read_gives, setup, teardown),
         cmocka_unit_test_setup_teardown(slice_outlives_the_deletion_of_its_topic, setup, teardown),
         cmocka_unit_test_setup_teardown(find_timestamp_gives_the_first_record_at_or_after, setup, teardown),
         cmocka_unit_test_setup_teardown(find_max_timestamp_gives_the_first_record_that_has_it, setup, teardown),
