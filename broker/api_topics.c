@@ -364,10 +364,11 @@ static const struct topic *find_topic(const struct deletion *deletion,
 /* What an item stands for, so that a name and the id of the same topic are found to be the same. */
 static struct kp_string identity_of(const struct deletion *deletion, const struct kp_delete_topics_request_topics *item)
 {
-    const struct topic *topic = find_topic(deletion, item);
+    bool is_named_by_both = item->name.size >= 0 && !kp_uuid_is_zero(item->topic_id); /* which is refused */
+    const struct topic *topic = is_named_by_both ? NULL : find_topic(deletion, item);
     if (topic)
         return kp_string_of(topic->name);
-    return item->name; /* of unknown ids null: each is answered for itself */
+    return is_named_by_both ? KP_NULL_STRING : item->name; /* null, of unknown ids too: each is answered for itself */
 }
 
 static void answer_topic(struct deletion *deletion, const struct topic *topic,
@@ -424,9 +425,9 @@ static bool delete_all(struct deletion *deletion)
         names[i] = (struct named){identity_of(deletion, &item), i, item.name.size < 0};
     }
     enum naming *naming = mark_names(arena, names, deletion->asked);
-    bool enabled = deletion->request->broker->config->delete_topic_enable; /* if not, all that was asked is refused */
+    bool is_tried = deletion->request->broker->config->delete_topic_enable && deletion->body->timeout_ms > 0;
     for (int32_t i = 0; naming && i < deletion->asked; i++) {
-        if (naming[i] == NAMED_AGAIN && enabled)
+        if (naming[i] == NAMED_AGAIN && is_tried) /* else all that was asked is refused */
             continue;
         struct kp_delete_topics_request_topics item = asked_deletion(deletion, i);
         struct kp_delete_topics_response_responses *to = &deletion->responses[deletion->count++];
