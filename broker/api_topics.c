@@ -378,6 +378,13 @@ static void answer_topic(struct deletion *deletion, const struct topic *topic,
     to->topic_id = topic->id;
 }
 
+/* Is there something to look up? What is named wrongly is refused before there is no time for more. */
+static bool is_looked_up(const struct kp_delete_topics_request_topics *item, enum naming naming)
+{
+    bool has_name = item->name.size >= 0, has_id = !kp_uuid_is_zero(item->topic_id);
+    return has_name != has_id && (naming == NAMED_ONCE || naming == NAMED_BOTH_WAYS);
+}
+
 static struct outcome delete_topic(struct deletion *deletion, const struct kp_delete_topics_request_topics *item,
                                    enum naming naming, struct kp_delete_topics_response_responses *to)
 {
@@ -401,15 +408,17 @@ static struct outcome delete_topic(struct deletion *deletion, const struct kp_de
     return outcome;
 }
 
-static struct outcome delete_when_enabled(struct deletion *deletion, const struct kp_delete_topics_request_topics *item,
-                                          enum naming naming, struct kp_delete_topics_response_responses *to)
+/* Why all that is asked is refused, whatever it is: KAFKA_NONE when it is not. */
+static enum kafka_error refusal_of_all(const struct deletion *deletion, const enum naming *naming)
 {
     if (!deletion->request->broker->config->delete_topic_enable)
-        return refused(
-            deletion->request->header.api_version < 3 ? KAFKA_INVALID_REQUEST : KAFKA_TOPIC_DELETION_DISABLED, NULL);
-    if (deletion->body->timeout_ms <= 0)
-        return refused(KAFKA_REQUEST_TIMED_OUT, NULL);
-    return delete_topic(deletion, item, naming, to);
+        return deletion->request->header.api_version < 3 ? KAFKA_INVALID_REQUEST : KAFKA_TOPIC_DELETION_DISABLED;
+    for (int32_t i = 0; i < deletion->asked && deletion->body->timeout_ms <= 0; i++) {
+        struct kp_delete_topics_request_topics item = asked_deletion(deletion, i);
+        if (is_looked_up(&item, naming[i]))
+            return KAFKA_REQUEST_TIMED_OUT;
+    }
+    return KAFKA_NONE;
 }
 
 /* Check all items and collect the records. False: no memory. */
@@ -425,20 +434,23 @@ static bool delete_all(struct deletion *deletion)
         names[i] = (struct named){identity_of(deletion, &item), i, item.name.size < 0};
     }
     enum naming *naming = mark_names(arena, names, deletion->asked);
-    bool is_tried = deletion->request->broker->config->delete_topic_enable && deletion->body->timeout_ms > 0;
-    for (int32_t i = 0; naming && i < deletion->asked; i++) {
-        if (naming[i] == NAMED_AGAIN && is_tried) /* else all that was asked is refused */
+    if (!naming)
+        return false;
+    enum kafka_error refusal = refusal_of_all(deletion, naming);
+    for (int32_t i = 0; i < deletion->asked; i++) {
+        if (naming[i] == NAMED_AGAIN && refusal == KAFKA_NONE)
             continue;
         struct kp_delete_topics_request_topics item = asked_deletion(deletion, i);
         struct kp_delete_topics_response_responses *to = &deletion->responses[deletion->count++];
         *to = kp_delete_topics_response_responses_default;
         to->name = item.name;
         to->topic_id = item.topic_id;
-        struct outcome outcome = delete_when_enabled(deletion, &item, naming[i], to);
+        struct outcome outcome =
+            refusal != KAFKA_NONE ? refused(refusal, NULL) : delete_topic(deletion, &item, naming[i], to);
         to->error_code = (int16_t)outcome.error;
         to->error_message = kp_string_of(outcome.message);
     }
-    return naming != NULL;
+    return true;
 }
 
 void api_delete_topics(struct request *request)

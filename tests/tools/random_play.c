@@ -7,8 +7,8 @@
  *
  * Seeds N, N+1... make scenarios of so many requests each (tests/lib/random_scenario.h). One that is answered
  * differently, and differently again when it is played once more, is made shorter as long as it still differs: steps
- * go, then members and items of what is asked. It is printed in the language of tests/conformance, with what differs;
- * what was a find belongs there.
+ * go, then members and items of what is asked. What differed at first is told, then the short one is printed in the
+ * language of tests/conformance, with what differs; what was a find belongs there.
  *
  * Exit 0: no difference. 1: some. 2: it could not be played. tests/conformance/random starts both brokers. */
 #include "../lib/answer_rules.h"
@@ -97,7 +97,13 @@ static void note_difference(void *context, const char *path, const struct value 
                shown(comparison, wanted), shown(comparison, got));
 }
 
-static int32_t compare_plays(const struct play *dohle, const struct play *kafka, struct arena *arena, bool tell)
+/* How two plays differ. */
+struct verdict {
+    int32_t differences; /* places; 0: they do not */
+    bool ends_differ;    /* as when only one answers */
+};
+
+static struct verdict compare_plays(const struct play *dohle, const struct play *kafka, struct arena *arena, bool tell)
 {
     struct comparison comparison = {.arena = arena, .tell = tell};
     const struct outcome *got = dohle->outcomes, *wanted = kafka->outcomes;
@@ -109,16 +115,14 @@ static int32_t compare_plays(const struct play *dohle, const struct play *kafka,
             note_difference(&comparison, "", wanted->answer, got->answer);
     }
     const char *ours = dohle->error ? dohle->error : "", *theirs = kafka->error ? kafka->error : "";
-    if (strcmp(ours, theirs) != 0) {
-        comparison.differences++;
-        if (tell)
-            printf("# the end: Kafka \"%s\", dohle \"%s\"\n", theirs, ours);
-    }
-    return comparison.differences;
+    bool ends_differ = strcmp(ours, theirs) != 0;
+    if (ends_differ && tell)
+        printf("# the end: Kafka \"%s\", dohle \"%s\"\n", theirs, ours);
+    return (struct verdict){comparison.differences + ends_differ, ends_differ};
 }
 
-/* Play it against both, with names of its own; returns how many places differ. */
-static int32_t play_both(struct sides *sides, const struct scenario *scenario, bool tell)
+/* Play it against both, with names of its own. */
+static struct verdict play_both(struct sides *sides, const struct scenario *scenario, bool tell)
 {
     struct arena arena;
     struct play dohle, kafka;
@@ -129,16 +133,25 @@ static int32_t play_both(struct sides *sides, const struct scenario *scenario, b
     player_play(&sides->dohle.player, scenario, -1, &arena, &dohle);
     if (sides->dohle.player.gone || sides->kafka.player.gone)
         fail(sides->dohle.player.gone ? "dohle is gone" : "Kafka is gone");
-    int32_t differences = compare_plays(&dohle, &kafka, &arena, tell);
+    struct verdict verdict = compare_plays(&dohle, &kafka, &arena, tell);
     arena_release(&arena);
-    return differences;
+    return verdict;
 }
 
 /* ---- making it shorter ------------------------------------------------------------------------------------------- */
 
-static bool still_differs(struct sides *sides, const struct scenario *scenario)
+/* One that is made shorter, and how it differed at first: what is no answer to one of the brokers would be another
+ * find. */
+struct shortening {
+    struct sides *sides;
+    struct scenario *scenario;
+    struct verdict verdict;
+};
+
+static bool still_differs(const struct shortening *shortening)
 {
-    return play_both(sides, scenario, false) > 0;
+    struct verdict verdict = play_both(shortening->sides, shortening->scenario, false);
+    return verdict.differences > 0 && verdict.ends_differ == shortening->verdict.ends_differ;
 }
 
 static bool is_of_process(const struct step *step)
@@ -148,8 +161,9 @@ static bool is_of_process(const struct step *step)
 
 /* Without each step in turn, the last first, or only without those that end the broker; one that is killed is started
  * too. What is waited for stays: else steps of two connections would race. */
-static void drop_steps(struct sides *sides, struct scenario *scenario, bool only_of_process)
+static void drop_steps(const struct shortening *shortening, bool only_of_process)
 {
+    struct scenario *scenario = shortening->scenario;
     int32_t count = 0;
     for (const struct step *step = scenario->steps; step; step = step->next)
         count++;
@@ -162,7 +176,7 @@ static void drop_steps(struct sides *sides, struct scenario *scenario, bool only
             (only_of_process && !is_of_process(without)))
             continue;
         *link = without->kind == STEP_KILL ? without->next->next : without->next;
-        if (!still_differs(sides, scenario))
+        if (!still_differs(shortening))
             *link = without;
     }
 }
@@ -187,14 +201,14 @@ static bool is_place(const char *key)
 }
 
 /* Without each member and item inside of `value` in turn. */
-static void drop_items(struct sides *sides, const struct scenario *scenario, struct value *value)
+static void drop_items(const struct shortening *shortening, struct value *value)
 {
     if (value->type != VALUE_OBJECT && value->type != VALUE_LIST)
         return;
     for (struct value **link = &value->first; *link;) {
         struct value *without = *link, *last = value->last;
         if (is_place(without->key)) {
-            drop_items(sides, scenario, without);
+            drop_items(shortening, without);
             link = &without->next;
             continue;
         }
@@ -204,23 +218,23 @@ static void drop_items(struct sides *sides, const struct scenario *scenario, str
             while (value->last && value->last->next)
                 value->last = value->last->next;
         }
-        if (still_differs(sides, scenario))
+        if (still_differs(shortening))
             continue;
         *link = without;
         value->last = last;
-        drop_items(sides, scenario, without);
+        drop_items(shortening, without);
         link = &without->next;
     }
 }
 
-static void make_shorter(struct sides *sides, struct scenario *scenario)
+static void make_shorter(const struct shortening *shortening)
 {
-    drop_steps(sides, scenario, true); /* they take the longest */
-    drop_steps(sides, scenario, false);
-    for (struct step *step = scenario->steps; step; step = step->next)
+    drop_steps(shortening, true); /* they take the longest */
+    drop_steps(shortening, false);
+    for (struct step *step = shortening->scenario->steps; step; step = step->next)
         if (step->kind == STEP_REQUEST || step->kind == STEP_SEND)
-            drop_items(sides, scenario, step->value);
-    drop_steps(sides, scenario, false);
+            drop_items(shortening, step->value);
+    drop_steps(shortening, false);
 }
 
 static void print_setup(const struct step *step, struct arena *arena)
@@ -301,10 +315,16 @@ static bool play_seed(struct sides *sides, uint64_t seed, int32_t steps)
     struct scenario *scenario = scenario_parse(text, strlen(text), &arena, &error);
     if (!scenario)
         fail(error);
-    bool same = !still_differs(sides, scenario) || !still_differs(sides, scenario);
+    struct verdict verdict = play_both(sides, scenario, false);
+    bool same = verdict.differences == 0;
+    if (!same) {
+        verdict = play_both(sides, scenario, true);
+        same = verdict.differences == 0; /* by chance */
+    }
     if (!same) {
         fprintf(stderr, "random_play: seed %" PRIu64 " differs\n", seed);
-        make_shorter(sides, scenario);
+        fflush(stdout);
+        make_shorter(&(struct shortening){sides, scenario, verdict});
         printf("\nscenario %s\n", scenario->name);
         for (const struct step *step = scenario->steps; step; step = step->next)
             print_step(step, &arena);
