@@ -410,8 +410,8 @@ static enum kafka_error check_description(const struct description *description)
     const struct kp_describe_topic_partitions_request *body = description->body;
     bool cursor_asked = body->topics_count == 0;
     for (int32_t i = 0; i < body->topics_count; i++) {
-        if (body->topics[i].name.size == 0)
-            return KAFKA_UNKNOWN_SERVER_ERROR; /* what Kafka makes of it */
+        if (body->topics[i].name.size == 0 && !body->cursor)
+            return KAFKA_UNKNOWN_SERVER_ERROR; /* what Kafka makes of it: its cursor is at "" then */
         cursor_asked =
             cursor_asked || (body->cursor && kp_string_equal(body->topics[i].name, body->cursor->topic_name));
     }
