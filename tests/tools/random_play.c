@@ -336,6 +336,21 @@ static bool play_seed(struct sides *sides, uint64_t seed, int32_t steps)
     return same;
 }
 
+/* Have both coordinators in both brokers: to the first who asks Kafka has none for a moment. */
+static void make_ready(struct sides *sides)
+{
+    static const char text[] = "scenario random-begins\n  group g\n  transaction x\n";
+    struct arena arena;
+    const char *error = NULL;
+    arena_init(&arena, SIZE_MAX);
+    struct scenario *scenario = scenario_parse(text, strlen(text), &arena, &error);
+    if (!scenario)
+        fail(error);
+    if (play_both(sides, scenario, true).differences > 0)
+        fail("a coordinator is not ready");
+    arena_release(&arena);
+}
+
 /* In the versions that dohle would advertise, were it all APIs. */
 static void show_seeds(uint64_t seed, int32_t count, int32_t steps)
 {
@@ -400,6 +415,7 @@ int main(int argc, char **argv)
     side_open(&sides->dohle, sides->dohle.broker.address, false);
     side_open(&sides->kafka, kafka, true);
     sides->kafka.player.run = sides->dohle.player.run; /* the same names, for topics that stay */
+    make_ready(sides);
     for (int32_t i = 0; i < count; i++)
         differ += !play_seed(sides, seed + (uint64_t)i, steps);
     printf("random: %d passed, %d failed, of %d steps each from seed %" PRIu64 " on\n", count - differ, differ, steps,
