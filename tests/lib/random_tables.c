@@ -5,11 +5,11 @@
  * producer has $xid, $session a fetch session.
  *
  * Left out on purpose is what dohle does otherwise on purpose (Produce and Fetch of one partition twice, unknown
- * isolation levels, leader epochs after a restart; a fetch that waits for records that are deleted is answered at
- * once), what waits for long, what Kafka never answers (AlterConfigs of one resource twice, AddPartitionsToTxn of no
- * transaction, Produce of null) or as a hash map has it (a fetch that waits for partitions of a topic that is deleted),
- * and what would change the broker for the scenarios behind (features, settings and quotas of all, its own
- * registration). */
+ * isolation levels, leader epochs after a restart, markers of a later coordinator; a fetch that waits for records that
+ * are deleted is answered at once), what waits for long, what Kafka never answers (AlterConfigs of one resource twice,
+ * AddPartitionsToTxn of no transaction, Produce of null) or as a hash map has it (a fetch that waits for partitions of
+ * a topic that is deleted), and what would change the broker for the scenarios behind (features, settings and quotas of
+ * all, its own registration). */
 #include "random_tables.h"
 
 #include <string.h>
@@ -379,7 +379,7 @@ static const struct field_choices transaction_fields[] = {
     {"InitProducerId", "producer_id", 1, {"-1", "$xid", "$pid"}},
     {"InitProducerId", "producer_epoch", 1, {"-1", "0", "1"}},
     {NULL, "transaction_timeout_ms", 1, {"60000", "0", "-1", "2147483647"}},
-    {"WriteTxnMarkers", "coordinator_epoch", 1, {"0", "-1", "5"}},
+    {"WriteTxnMarkers", "coordinator_epoch", 1, {"0", "-1"}},
     {"WriteTxnMarkers", "transaction_version", 2, {"0", "2", "1"}},
     {"ListTransactions", "state_filters", 1, {"[]", "[\"Ongoing\"]", "[\"CompleteCommit\", \"none\"]", "[\"\"]"}},
     {"ListTransactions", "producer_id_filters", 1, {"[]", "[$xid]", "[$pid, -1]"}},
