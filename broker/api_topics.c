@@ -274,13 +274,20 @@ static enum naming *mark_created(struct creation *creation)
 }
 
 /* All items fail, also those that are named twice. */
-static void refuse_all(struct creation *creation)
+static void refuse_all(struct creation *creation, struct outcome outcome)
 {
-    struct outcome outcome = refused(KAFKA_POLICY_VIOLATION,
-                                     "One request must not make more than 10000 partitions, nor write more than 10000 "
-                                     "records: one for each topic, partition and setting.");
     for (creation->count = 0; creation->count < creation->body->topics_count; creation->count++)
         creation->topics[creation->count] = failed_topic(creation->body->topics[creation->count].name, outcome);
+}
+
+/* Is any topic tried to be made? What may not be named so is refused before. */
+static bool any_is_tried(const struct kp_create_topics_request *body, const enum naming *naming)
+{
+    for (int32_t i = 0; i < body->topics_count; i++) {
+        if (naming[i] == NAMED_ONCE && !topic_name_is_metadata(body->topics[i].name))
+            return true;
+    }
+    return false;
 }
 
 /* Check all topics and collect the records of those that can be made. */
@@ -290,25 +297,30 @@ static void create_all(struct creation *creation)
     enum naming *naming = mark_created(creation);
     creation->topics = arena_calloc(&creation->request->arena, (size_t)body->topics_count, sizeof *creation->topics);
     creation->out_of_memory = !naming || !creation->topics;
-    creation->too_much = creation->partitions > PARTITIONS_PER_REQUEST_MAX && body->timeout_ms > 0;
+    if (creation->out_of_memory)
+        return;
+    bool is_tried = any_is_tried(body, naming);
+    if (is_tried && body->timeout_ms <= 0) {
+        refuse_all(creation, refused(KAFKA_REQUEST_TIMED_OUT, NULL));
+        return;
+    }
+    creation->too_much = is_tried && creation->partitions > PARTITIONS_PER_REQUEST_MAX;
     for (int32_t i = 0; i < body->topics_count && !creation->out_of_memory && !creation->too_much; i++) {
         const struct kp_create_topics_request_topics *topic = &body->topics[i];
-        struct outcome outcome;
         if (naming[i] == NAMED_AGAIN)
             continue;
         struct kp_create_topics_response_topics *to = &creation->topics[creation->count++];
         *to = failed_topic(topic->name, ACCEPTED);
-        if (body->timeout_ms <= 0)
-            outcome = refused(KAFKA_REQUEST_TIMED_OUT, NULL);
-        else if (naming[i] == NAMED_MORE)
-            outcome = refused(KAFKA_INVALID_REQUEST, "The topic is named more than once.");
-        else
-            outcome = create_topic(creation, topic, to);
+        struct outcome outcome = naming[i] == NAMED_MORE
+                                     ? refused(KAFKA_INVALID_REQUEST, "The topic is named more than once.")
+                                     : create_topic(creation, topic, to);
         if (outcome.error != KAFKA_NONE)
             *to = failed_topic(topic->name, outcome);
     }
     if (creation->too_much && !creation->out_of_memory)
-        refuse_all(creation);
+        refuse_all(creation, refused(KAFKA_POLICY_VIOLATION,
+                                     "One request must not make more than 10000 partitions, nor write more than 10000 "
+                                     "records: one for each topic, partition and setting."));
 }
 
 void api_create_topics(struct request *request)
@@ -553,11 +565,14 @@ static bool grow_all(struct growth *growth)
     growth->results = arena_calloc(&growth->request->arena, (size_t)body->topics_count, sizeof *growth->results);
     if (!naming || !growth->results)
         return false;
+    bool in_no_time = false; /* but what is named twice is refused before, and all is told when any is tried */
+    for (int32_t i = 0; i < body->topics_count; i++)
+        in_no_time |= body->timeout_ms <= 0 && naming[i] == NAMED_ONCE;
     for (int32_t i = 0; i < body->topics_count; i++) {
         struct outcome outcome;
-        if (naming[i] == NAMED_AGAIN)
+        if (naming[i] == NAMED_AGAIN && !in_no_time)
             continue;
-        if (body->timeout_ms <= 0)
+        if (in_no_time)
             outcome = refused(KAFKA_REQUEST_TIMED_OUT, NULL);
         else if (naming[i] == NAMED_MORE)
             outcome = refused(KAFKA_INVALID_REQUEST, "The topic is named more than once.");
