@@ -306,6 +306,7 @@ static void put_beginning(struct making *making, uint64_t seed)
     put_choice(making, "scenario.topics");
     fputs("  group g\n"
           "  InitProducerId {transactional_id: null}\n"
+          "    until error_code = NONE\n"
           "    bind pid = producer_id\n",
           making->file);
     put_choice(making, "scenario.opening");

@@ -297,6 +297,8 @@ static void print_step(const struct step *step, struct arena *arena)
         print_request(step, column, arena);
     }
     for (const struct step_note *note = step->notes; note; note = note->next) {
+        if (note->kind == NOTE_UNTIL)
+            printf("    until %s = %s\n", note->path, value_print(arena, note->value, 0, 0));
         if (note->kind == NOTE_BIND)
             printf("    bind %s = %s\n", note->name, note->path);
         if (note->kind == NOTE_PICK)
