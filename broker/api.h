@@ -5,6 +5,11 @@
 
 #include "request.h"
 
+/* Kafka's replica ids: a consumer, and one that reads for debugging; others are followers, which one node does not
+ * have. */
+#define REPLICA_CONSUMER (-1)
+#define REPLICA_DEBUG    (-2)
+
 /* api_cluster.c */
 void api_api_versions(struct request *request);
 void api_describe_cluster(struct request *request);

@@ -20,11 +20,6 @@
 #include "partition.h"
 #include "purgatory.h"
 
-/* Kafka's replica ids: a consumer, and one that reads for debugging; others are followers, which one node does not
- * have. */
-#define REPLICA_CONSUMER (-1)
-#define REPLICA_DEBUG    (-2)
-
 #define NO_MEMORY       "its fetch needs more memory than a request may use"
 #define READS_OF_A_LOOK 16 /* at the clock; a read takes 3 microseconds */
 

@@ -312,8 +312,10 @@ void api_list_offsets(struct request *request)
     struct listing *listing = arena_calloc(&request->arena, 1, sizeof *listing);
     if (listing != NULL) {
         listing->request = request;
-        listing->isolation =
-            body->isolation_level == ISOLATION_READ_COMMITTED ? ISOLATION_READ_COMMITTED : ISOLATION_READ_UNCOMMITTED;
+        listing->isolation = body->replica_id == REPLICA_CONSUMER &&
+                                     body->isolation_level == ISOLATION_READ_COMMITTED /* others see all */
+                                 ? ISOLATION_READ_COMMITTED
+                                 : ISOLATION_READ_UNCOMMITTED;
     }
     if (listing != NULL && make_response(listing))
         go_on(listing);
