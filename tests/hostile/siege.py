@@ -33,6 +33,7 @@ LIMITS = Path(__file__).resolve().parents[2] / "docs" / "limits.md"
 NET_S = 600  # a net: what takes longer hangs
 REQUEST_MAX_BYTES = 100 * MIB
 NAMES = 1_000_000
+KCAT_RECORDS, KCAT_READS_BYTES = 600, 1024  # one in 5 ms; kcat takes so much of its input at a time
 PAUSE_S = 1  # between rounds of a besieger: else what is measured is who gets the CPU
 
 
@@ -139,29 +140,40 @@ class Clients:
 
 
 class Kcat:
-    """librdkafka: what is produced record by record is read by a member of a group, all of it and in order."""
+    """librdkafka with its own settings: what is produced record by record is read by a member of a group, all of it and in order."""
 
     def __init__(self, address, topic, records):
         common = ["kcat", "-b", address, "-X", "socket.timeout.ms=300000"]
-        self.wanted = [f"record {number}" for number in range(records)]
+        self.wanted = [f"record {number}".ljust(KCAT_READS_BYTES - 1) for number in range(records)]  # each at once
+        self.written, self.read = [], []
         self.consumer = subprocess.Popen([*common, "-G", f"good-{topic}", "-X", "session.timeout.ms=300000", "-X", "auto.offset.reset=earliest", "-c",
                                           str(records), "-q", "-u", topic], stdout=subprocess.PIPE, text=True)
-        self.producer = subprocess.Popen([*common, "-P", "-t", topic, "-X", "linger.ms=0"], stdin=subprocess.PIPE, text=True)
-        self.writer = threading.Thread(target=self._write)
-        self.writer.start()
+        self.producer = subprocess.Popen([*common, "-P", "-t", topic, "-X", "linger.ms=5"], stdin=subprocess.PIPE, text=True)
+        self.threads = [threading.Thread(target=work) for work in (self._write, self._read)]
+        for thread in self.threads:
+            thread.start()
 
     def _write(self):
         for line in self.wanted:
+            self.written.append(time.monotonic())
             self.producer.stdin.write(line + "\n")
             self.producer.stdin.flush()
             time.sleep(0.005)
         self.producer.stdin.close()
 
-    def check(self):
-        self.writer.join()
+    def _read(self):
+        for line in self.consumer.stdout:
+            self.read.append((time.monotonic(), line.rstrip("\n")))
+
+    def waits(self):
+        """When all is read: how long each record was on its way, in ms, but those that were written before it could be read."""
+        for thread in self.threads:
+            thread.join(NET_S)
         expect(self.producer.wait(NET_S) == 0, "kcat produced")
-        lines = self.consumer.communicate(timeout=NET_S)[0].splitlines()
+        lines = [line for _, line in self.read]
         expect(lines == self.wanted, f"kcat read {len(lines)} records, {lines[:3]} to {lines[-3:]}")
+        first = self.read[0][0]
+        return sorted((read - written) * 1000 for written, (read, _) in zip(self.written, self.read) if written > first)
 
     def kill(self):
         for process in (self.producer, self.consumer):
@@ -440,8 +452,8 @@ def settles(condition, what):
         time.sleep(0.1)
 
 
-def kcat_if_there(address, topic, scale):
-    return Kcat(address, topic, scale.operations) if shutil.which("kcat") else None
+def kcat_if_there(address, topic, records):
+    return Kcat(address, topic, records) if shutil.which("kcat") else None
 
 
 def check(start, quick, descriptors, only, first):
@@ -457,22 +469,22 @@ def check(start, quick, descriptors, only, first):
         process = Process(dohle.pid())
         if first:
             come_first(dohle.pid())  # the thread of that id, which is the loop
-        kcat = kcat_if_there(address, "kcat-alone", scale)
+        kcat = kcat_if_there(address, "kcat-alone", KCAT_RECORDS)
         alone, done = Clients(address, scale.operations, 0, first).waits(), scale.operations
-        if kcat:
-            kcat.check()
+        kcat_alone = kcat.waits() if kcat else None
         sockets = process.sockets()
         siege = Siege(address, scale, only)
-        kcat = kcat_if_there(address, "kcat", scale)
+        kcat = kcat_if_there(address, "kcat", KCAT_RECORDS)
         besieged = []
         while not siege.done(scale.rounds) or not besieged:
             besieged += Clients(address, scale.operations, done, first).waits()
             done += scale.operations
-        if kcat:
-            kcat.check()
+        kcat_besieged = kcat.waits() if kcat else None
         peak, files = process.peak(), process.files()
         siege.lift()
         told = f"alone {tell(alone)}; besieged {tell(sorted(besieged))}, {len(besieged)} answers"
+        if kcat:
+            told += f"; kcat to kcat alone {tell(kcat_alone)}, besieged {tell(kcat_besieged)}"
         if peak is None:
             return told
         expect(peak < ceiling(), f"memory grew to {peak // MIB} MiB; docs/limits.md states {ceiling() // MIB}")
