@@ -442,6 +442,8 @@ def quantile(waits, part):
 
 
 def tell(waits):
+    if not waits:
+        return "not told"
     return f"p50 {quantile(waits, 0.5):.1f} p99 {quantile(waits, 0.99):.1f} max {waits[-1]:.0f} ms"
 
 
