@@ -196,19 +196,13 @@ static bool read_aborted(struct fetch *fetch, struct fetch_read *read, struct lo
     return status != STORAGE_CANCELED;
 }
 
-/* Below this offset it may read. */
-static int64_t bound_of(const struct fetch *fetch, struct log *log)
-{
-    return fetch->isolation == ISOLATION_READ_COMMITTED ? log_last_stable_offset(log) : log_high_watermark(log);
-}
-
 /* With a negative limit Kafka fails where there is something to read. */
 static enum kafka_error read_slice(const struct fetch *fetch, struct fetch_read *read, struct log *log)
 {
     int64_t offset = read->item->fetch_offset, left = bytes_left(fetch, read);
     int status = log_read(log, offset, left < 0 ? 0 : (int32_t)left, fetch->bytes == 0 && left >= 0, fetch->isolation,
                           &read->slice, NULL);
-    if (status == 0 && left < 0 && offset < bound_of(fetch, log))
+    if (status == 0 && left < 0 && log_shows(log, offset, fetch->isolation))
         return KAFKA_UNKNOWN_SERVER_ERROR;
     return kafka_error_of_storage(status);
 }
@@ -509,32 +503,28 @@ static void fetch_canceled(struct request *request)
         fetch_session_unref(fetch->session);
 }
 
-/* Where an item begins: as it was when the wait began, but in a session that another request has changed. */
-static bool position_of(const struct fetch *fetch, int32_t number, const struct fetch_item *item, struct log *log,
-                        struct log_position *from)
+/* Are the items those that were read? Another request may have changed them in their session. */
+static bool has_same_items(const struct fetch *fetch)
 {
-    bool changed = fetch->session != NULL && fetch->session->epoch != fetch->session_epoch;
-    if (changed)
-        return log_find_position(log, item->fetch_offset, from, NULL) == 0;
-    *from = fetch->reads[number].from;
-    return true;
+    return fetch->session == NULL || fetch->session->epoch == fetch->session_epoch;
 }
 
-/* Could a read give an answer now? Counts what is there, without reading it. */
-static bool ready(const struct fetch *fetch)
+/* Could a read give an answer now? Counts what is there, without reading it, from where the offsets lay when the wait
+ * began: `begins` notes that. */
+static bool ready(struct fetch *fetch, bool begins)
 {
     int64_t bytes = 0;
-    struct fetch_item *item = NULL;
-    int32_t count = fetch->session == NULL ? fetch->items_count : fetch->session->items_count;
-    for (int32_t i = 0; i < count; i++) {
-        struct log_position from;
-        item = next_item(fetch, i, item);
+    if (!has_same_items(fetch))
+        return true;
+    for (int32_t i = 0; i < fetch->reads_count; i++) {
+        struct fetch_read *read = &fetch->reads[i];
+        const struct fetch_item *item = read->item;
         struct partition *partition = find_partition(fetch, item);
         if (partition == NULL || item->fetch_offset < log_start_offset(partition->log) ||
             item->fetch_offset > log_end_offset(partition->log) || log_is_offline(partition->log) ||
-            !position_of(fetch, i, item, partition->log, &from))
+            (begins && log_find_position(partition->log, item->fetch_offset, &read->from, NULL) < 0))
             return true;
-        int64_t there = log_bytes_from(partition->log, item->fetch_offset, &from, fetch->isolation);
+        int64_t there = log_bytes_from(partition->log, item->fetch_offset, &read->from, fetch->isolation);
         if (there == INT64_MAX)
             return true;
         bytes += there < item->max_bytes ? there : item->max_bytes;
@@ -544,24 +534,12 @@ static bool ready(const struct fetch *fetch)
     return false;
 }
 
-/* Note where what is waited for begins. False: a read tells what is wrong. */
-static bool find_positions(struct fetch *fetch)
-{
-    for (int32_t i = 0; i < fetch->reads_count; i++) {
-        struct fetch_read *read = &fetch->reads[i];
-        struct partition *partition = find_partition(fetch, read->item);
-        if (partition == NULL || log_find_position(partition->log, read->item->fetch_offset, &read->from, NULL) < 0)
-            return false;
-    }
-    return true;
-}
-
 static void read_items(struct fetch *fetch);
 
 static void fetch_retry(struct purgatory_wait *wait, bool expired)
 {
     struct fetch *fetch = CONTAINER_OF(wait, struct fetch, wait);
-    if (!expired && !ready(fetch))
+    if (!expired && !ready(fetch, false))
         return;
     purgatory_end(wait);
     fetch->waited = true;
@@ -629,7 +607,7 @@ static void go_on_reading(struct long_work *work)
 {
     struct fetch *fetch = CONTAINER_OF(work, struct fetch, work);
     long_work_end(work);
-    bool same_items = fetch->session == NULL || fetch->session->epoch == fetch->session_epoch;
+    bool same_items = has_same_items(fetch);
     if (!same_items)
         release_slices(fetch);
     if (same_items || begin_reading(fetch))
@@ -656,7 +634,7 @@ static bool read_later(struct fetch *fetch)
 static void all_read(struct fetch *fetch)
 {
     if (fetch->waited || fetch->max_wait_ms <= 0 || fetch->items_count == 0 || fetch->bytes >= fetch->min_bytes ||
-        fetch->must_answer || fetch->request->broker->stopping || !find_positions(fetch) || ready(fetch)) {
+        fetch->must_answer || fetch->request->broker->stopping || ready(fetch, true)) {
         answer(fetch);
         return;
     }
