@@ -5,7 +5,6 @@
  * refuses those that one of its brokers does not know. */
 #include "api.h"
 #include "asked_names.h"
-#include "broker.h"
 #include "controller.h"
 #include "features.h"
 #include "outcome.h"
@@ -66,9 +65,7 @@ static struct outcome update_all(struct request *request)
     struct outcome outcome = ACCEPTED;
     struct metadata_batch batch;
     struct asked_names seen;
-    uint64_t seed;
-    request->broker->env->random(request->broker->env, &seed, sizeof seed);
-    if (!asked_names_init(&seen, &request->arena, (size_t)body->feature_updates_count, seed))
+    if (!asked_names_init(&seen, request, (size_t)body->feature_updates_count))
         return refused(KAFKA_UNKNOWN_SERVER_ERROR, NO_MEMORY);
     controller_begin(request->broker, &batch);
     for (int32_t i = body->feature_updates_count - 1; i >= 0 && outcome.error == KAFKA_NONE; i--) {

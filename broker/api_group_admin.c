@@ -187,8 +187,7 @@ void api_delete_groups(struct request *request)
     if (count > CHANGES_AT_ONCE_MAX && !request_in_parts(request))
         return;
     response.results = arena_alloc(&request->arena, count * sizeof *response.results);
-    if (!response.results ||
-        !asked_names_init(&names, &request->arena, count, request->broker->groups->groups->by_id.seed)) {
+    if (!response.results || !asked_names_init(&names, request, count)) {
         request_close(request, NO_MEMORY);
         return;
     }

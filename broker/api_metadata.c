@@ -234,9 +234,7 @@ static bool leave_out_repeated(struct metadata *metadata, const struct kp_metada
 {
     struct request *request = metadata->request;
     struct asked_names names;
-    uint64_t seed;
-    request->broker->env->random(request->broker->env, &seed, sizeof seed);
-    if (!asked_names_init(&names, &request->arena, (size_t)metadata->body->topics_count, seed))
+    if (!asked_names_init(&names, request, (size_t)metadata->body->topics_count))
         return false;
     *count = 0;
     for (int32_t i = 0; i < metadata->body->topics_count && request_pause(request, 1); i++) {

@@ -46,11 +46,6 @@ static enum kafka_error check_partition(const struct addition *addition, struct 
     return topic && topic_partition(topic, index) ? KAFKA_NONE : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
-static bool begin_names(struct request *request, struct asked_names *names, size_t count)
-{
-    return asked_names_init(names, &request->arena, count, request->broker->transactions->transactions->by_id.seed);
-}
-
 /* Gather what is named. False: no memory. */
 static bool gather(struct addition *addition)
 {
@@ -60,7 +55,7 @@ static bool gather(struct addition *addition)
     for (int32_t t = 0; t < addition->topics_count; t++)
         count += (size_t)addition->topics[t].partitions_count;
     addition->partitions = arena_alloc(&request->arena, count * sizeof *addition->partitions);
-    if (!addition->partitions || !begin_names(request, &seen, count))
+    if (!addition->partitions || !asked_names_init(&seen, request, count))
         return false;
     for (int32_t t = 0; t < addition->topics_count; t++) {
         const add_topic *topic = &addition->topics[t];
@@ -114,7 +109,7 @@ static bool tell_each(struct addition *addition, enum kafka_error refusal,
     struct asked_names topics;
     size_t count = (size_t)addition->topics_count;
     int32_t *partitions = arena_calloc(&request->arena, count, sizeof *partitions); /* by the place of the topic */
-    if (!partitions || !begin_names(request, &topics, count))
+    if (!partitions || !asked_names_init(&topics, request, count))
         return false;
     for (int32_t i = 0; i < addition->partitions_count && request_pause(request, 1); i++) {
         asked_names_note(&topics, addition->partitions[i].topic);

@@ -1,11 +1,17 @@
 /* See asked_names.h. */
 #include "asked_names.h"
 
-bool asked_names_init(struct asked_names *names, struct arena *arena, size_t count, uint64_t seed)
+#include "broker.h"
+#include "request.h"
+
+bool asked_names_init(struct asked_names *names, struct request *request, size_t count)
 {
+    struct env *env = request->broker->env;
+    uint64_t seed;
+    env->random(env, &seed, sizeof seed);
     hash_map_init(&names->map, seed);
     names->count = 0;
-    names->items = arena_alloc(arena, count * sizeof *names->items);
+    names->items = arena_alloc(&request->arena, count * sizeof *names->items);
     if (names->items != NULL)
         hash_map_reserve(&names->map, count);
     return names->items != NULL;

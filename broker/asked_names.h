@@ -3,9 +3,10 @@
 #ifndef DOHLE_BROKER_ASKED_NAMES_H
 #define DOHLE_BROKER_ASKED_NAMES_H
 
-#include "../protocol/arena.h"
 #include "../protocol/hash_map.h"
 #include "../protocol/wire.h"
+
+struct request;
 
 struct asked_name {
     struct hash_node node;
@@ -15,12 +16,12 @@ struct asked_name {
 
 struct asked_names {
     struct hash_map map;
-    struct asked_name *items; /* in the arena */
+    struct asked_name *items; /* in the arena of the request */
     int32_t count;
 };
 
-/* Room for `count` names; `seed` is unpredictable. False: the arena has none, and nothing is to be released. */
-bool asked_names_init(struct asked_names *names, struct arena *arena, size_t count, uint64_t seed) WARN_UNUSED;
+/* Room for `count` names. False: the request's arena has none, and nothing is to be released. */
+bool asked_names_init(struct asked_names *names, struct request *request, size_t count) WARN_UNUSED;
 void asked_names_release(struct asked_names *names);
 /* Note the name, which is borrowed. False: it was there before. */
 bool asked_names_note(struct asked_names *names, struct kp_string name);

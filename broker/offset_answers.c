@@ -12,7 +12,6 @@
 #include "offset_answers.h"
 
 #include "asked_names.h"
-#include "broker.h"
 #include "request.h"
 
 /* How an answer comes to name topics once that the request names more often. */
@@ -54,14 +53,11 @@ static struct kp_string key_of(const struct merging *merging, const offset_answe
 
 static bool begin_merging(struct merging *merging)
 {
-    struct env *env = merging->request->broker->env;
     struct arena *arena = &merging->request->arena;
     size_t count = (size_t)merging->count;
-    uint64_t seed;
-    env->random(env, &seed, sizeof seed);
     merging->merged = arena_calloc(arena, count, sizeof *merging->merged);
     merging->capacities = arena_calloc(arena, count, sizeof *merging->capacities);
-    if (!merging->merged || !merging->capacities || !asked_names_init(&merging->names, arena, count, seed))
+    if (!merging->merged || !merging->capacities || !asked_names_init(&merging->names, merging->request, count))
         return false;
     for (size_t t = 0; t < count && request_pause(merging->request, 1); t++) {
         struct kp_string key = key_of(merging, &merging->answers[t]);
