@@ -25,6 +25,7 @@ static struct outcome take_permits(struct request *request, int16_t strict_since
 
 enum naming {
     NAMED_ONCE,
+    NAMED_WRONGLY,   /* so, and refused by its name alone */
     NAMED_MORE,      /* the first of several: refused */
     NAMED_BOTH_WAYS, /* the same, by name and by id */
     NAMED_AGAIN,     /* one of the others: not even answered */
@@ -33,7 +34,8 @@ enum naming {
 struct named {
     struct kp_string name;
     int32_t position;
-    bool by_id; /* it is named by its id; `name` was looked up */
+    bool by_id;    /* it is named by its id; `name` was looked up */
+    bool is_wrong; /* for NAMED_WRONGLY */
 };
 
 static int compare_named(const void *a, const void *b)
@@ -50,6 +52,8 @@ static enum naming *mark_names(struct arena *arena, struct named *items, int32_t
     if (!naming)
         return NULL;
     qsort(items, (size_t)count, sizeof *items, compare_named);
+    for (int32_t i = 0; i < count; i++)
+        naming[items[i].position] = items[i].is_wrong ? NAMED_WRONGLY : NAMED_ONCE;
     for (int32_t i = 1, first = 0; i < count; i++) {
         if (items[i].name.size < 0 || !kp_string_equal(items[i].name, items[first].name)) {
             first = i;
@@ -58,10 +62,21 @@ static enum naming *mark_names(struct arena *arena, struct named *items, int32_t
         naming[items[i].position] = NAMED_AGAIN;
         if (items[i].by_id != items[first].by_id)
             naming[items[first].position] = NAMED_BOTH_WAYS;
-        else if (naming[items[first].position] == NAMED_ONCE)
+        else if (naming[items[first].position] != NAMED_BOTH_WAYS)
             naming[items[first].position] = NAMED_MORE;
     }
     return naming;
+}
+
+/* Is anything tried? Kafka refuses what is named wrongly or twice before that; only then there may be no time for it,
+ * and all that was asked is told so. */
+static bool any_is_tried(const enum naming *naming, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        if (naming[i] == NAMED_ONCE || naming[i] == NAMED_BOTH_WAYS)
+            return true;
+    }
+    return false;
 }
 
 /* ---- assignments that the request makes ----------------------------------------------------------------------------- */
@@ -266,7 +281,8 @@ static enum naming *mark_created(struct creation *creation)
     struct arena *arena = &creation->request->arena;
     struct named *names = arena_calloc(arena, (size_t)body->topics_count, sizeof *names);
     for (int32_t i = 0; names && i < body->topics_count; i++) {
-        names[i] = (struct named){.name = body->topics[i].name, .position = i};
+        struct kp_string name = body->topics[i].name;
+        names[i] = (struct named){.name = name, .position = i, .is_wrong = topic_name_is_metadata(name)};
         int32_t asked = asked_partitions(creation->request->broker, &body->topics[i]);
         creation->partitions += asked > 1 ? asked : 1;
     }
@@ -280,16 +296,6 @@ static void refuse_all(struct creation *creation, struct outcome outcome)
         creation->topics[creation->count] = failed_topic(creation->body->topics[creation->count].name, outcome);
 }
 
-/* Is any topic tried to be made? What may not be named so is refused before. */
-static bool any_is_tried(const struct kp_create_topics_request *body, const enum naming *naming)
-{
-    for (int32_t i = 0; i < body->topics_count; i++) {
-        if (naming[i] == NAMED_ONCE && !topic_name_is_metadata(body->topics[i].name))
-            return true;
-    }
-    return false;
-}
-
 /* Check all topics and collect the records of those that can be made. */
 static void create_all(struct creation *creation)
 {
@@ -299,7 +305,7 @@ static void create_all(struct creation *creation)
     creation->out_of_memory = !naming || !creation->topics;
     if (creation->out_of_memory)
         return;
-    bool is_tried = any_is_tried(body, naming);
+    bool is_tried = any_is_tried(naming, body->topics_count);
     if (is_tried && body->timeout_ms <= 0) {
         refuse_all(creation, refused(KAFKA_REQUEST_TIMED_OUT, NULL));
         return;
@@ -373,14 +379,20 @@ static const struct topic *find_topic(const struct deletion *deletion,
     return item->name.size >= 0 ? catalog_topic(catalog, item->name) : catalog_topic_by_id(catalog, item->topic_id);
 }
 
-/* What an item stands for, so that a name and the id of the same topic are found to be the same. */
+/* A topic is named by its name or by its id, not by both, and not by neither. */
+static bool is_named_wrongly(const struct kp_delete_topics_request_topics *item)
+{
+    return (item->name.size >= 0) != kp_uuid_is_zero(item->topic_id);
+}
+
+/* What an item stands for, so that a name and the id of the same topic are found to be the same. Null, which is nothing
+ * else's, for what is named wrongly and for unknown ids: each is answered for itself. */
 static struct kp_string identity_of(const struct deletion *deletion, const struct kp_delete_topics_request_topics *item)
 {
-    bool is_named_by_both = item->name.size >= 0 && !kp_uuid_is_zero(item->topic_id); /* which is refused */
-    const struct topic *topic = is_named_by_both ? NULL : find_topic(deletion, item);
-    if (topic)
-        return kp_string_of(topic->name);
-    return is_named_by_both ? KP_NULL_STRING : item->name; /* null, of unknown ids too: each is answered for itself */
+    if (is_named_wrongly(item))
+        return KP_NULL_STRING;
+    const struct topic *topic = find_topic(deletion, item);
+    return topic ? kp_string_of(topic->name) : item->name;
 }
 
 static void answer_topic(struct deletion *deletion, const struct topic *topic,
@@ -390,29 +402,19 @@ static void answer_topic(struct deletion *deletion, const struct topic *topic,
     to->topic_id = topic->id;
 }
 
-/* Is there something to look up? What is named wrongly is refused before there is no time for more. */
-static bool is_looked_up(const struct kp_delete_topics_request_topics *item, enum naming naming)
-{
-    bool has_name = item->name.size >= 0, has_id = !kp_uuid_is_zero(item->topic_id);
-    return has_name != has_id && (naming == NAMED_ONCE || naming == NAMED_BOTH_WAYS);
-}
-
 static struct outcome delete_topic(struct deletion *deletion, const struct kp_delete_topics_request_topics *item,
                                    enum naming naming, struct kp_delete_topics_response_responses *to)
 {
-    bool has_name = item->name.size >= 0, has_id = !kp_uuid_is_zero(item->topic_id);
-    if (has_name && has_id)
-        return refused(KAFKA_INVALID_REQUEST, "A topic is named by its name or by its id, not by both.");
-    if (!has_name && !has_id)
-        return refused(KAFKA_INVALID_REQUEST, "A topic is named by its name or by its id.");
+    if (naming == NAMED_WRONGLY)
+        return refused(KAFKA_INVALID_REQUEST, "A topic is named by its name or by its id, and not by both.");
     const struct topic *topic = find_topic(deletion, item);
     if (naming == NAMED_BOTH_WAYS)
         answer_topic(deletion, topic, to);
     if (naming != NAMED_ONCE)
         return refused(KAFKA_INVALID_REQUEST, "The topic is named more than once.");
     if (!topic)
-        return has_name ? refused(KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "There is no topic of this name.")
-                        : refused(KAFKA_UNKNOWN_TOPIC_ID, "There is no topic of this id.");
+        return item->name.size >= 0 ? refused(KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "There is no topic of this name.")
+                                    : refused(KAFKA_UNKNOWN_TOPIC_ID, "There is no topic of this id.");
     answer_topic(deletion, topic, to);
     struct outcome outcome = take_permits(deletion->request, DELETION_STRICT_SINCE, topic->partitions_count);
     if (outcome.error == KAFKA_NONE)
@@ -425,12 +427,8 @@ static enum kafka_error refusal_of_all(const struct deletion *deletion, const en
 {
     if (!deletion->request->broker->config->delete_topic_enable)
         return deletion->request->header.api_version < 3 ? KAFKA_INVALID_REQUEST : KAFKA_TOPIC_DELETION_DISABLED;
-    for (int32_t i = 0; i < deletion->asked && deletion->body->timeout_ms <= 0; i++) {
-        struct kp_delete_topics_request_topics item = asked_deletion(deletion, i);
-        if (is_looked_up(&item, naming[i]))
-            return KAFKA_REQUEST_TIMED_OUT;
-    }
-    return KAFKA_NONE;
+    bool in_no_time = deletion->body->timeout_ms <= 0 && any_is_tried(naming, deletion->asked);
+    return in_no_time ? KAFKA_REQUEST_TIMED_OUT : KAFKA_NONE;
 }
 
 /* Check all items and collect the records. False: no memory. */
@@ -443,7 +441,7 @@ static bool delete_all(struct deletion *deletion)
         return false;
     for (int32_t i = 0; i < deletion->asked; i++) {
         struct kp_delete_topics_request_topics item = asked_deletion(deletion, i);
-        names[i] = (struct named){identity_of(deletion, &item), i, item.name.size < 0};
+        names[i] = (struct named){identity_of(deletion, &item), i, item.name.size < 0, is_named_wrongly(&item)};
     }
     enum naming *naming = mark_names(arena, names, deletion->asked);
     if (!naming)
@@ -565,9 +563,7 @@ static bool grow_all(struct growth *growth)
     growth->results = arena_calloc(&growth->request->arena, (size_t)body->topics_count, sizeof *growth->results);
     if (!naming || !growth->results)
         return false;
-    bool in_no_time = false; /* but what is named twice is refused before, and all is told when any is tried */
-    for (int32_t i = 0; i < body->topics_count; i++)
-        in_no_time |= body->timeout_ms <= 0 && naming[i] == NAMED_ONCE;
+    bool in_no_time = body->timeout_ms <= 0 && any_is_tried(naming, body->topics_count);
     for (int32_t i = 0; i < body->topics_count; i++) {
         struct outcome outcome;
         if (naming[i] == NAMED_AGAIN && !in_no_time)
