@@ -114,6 +114,7 @@ def folder_read_only(new):
     scene = Scene(new, ["log.roll.ms=1"])
     folder = scene.dohle.data / "t-0"
     folder.chmod(0o555)
+    scene.ahead_s = 1  # by the time of its records each segment is over
     one_offline(scene)
     scene.stop_badly()
     folder.chmod(0o755)

@@ -23,7 +23,7 @@ class Scene:
     def __init__(self, new, options=()):
         self.dohle, self.disk = new()
         self.options = list(options)
-        self.number = 0
+        self.number = self.ahead_s = 0
         self.acknowledged = {("t", 0): [], ("t", 1): [], ("other", 0): []}
         self.peer = None
         self.start()
@@ -47,7 +47,7 @@ class Scene:
         """A record to each partition of the topics in `wanted`, whose errors are to be these."""
         for topic, errors in wanted.items():
             self.number += 1
-            found = produce_errors(self.ask(produce(topic, list(range(len(errors))), batch(b"#%d#" % self.number))))
+            found = produce_errors(self.ask(produce(topic, list(range(len(errors))), batch(b"#%d#" % self.number, self.ahead_s))))
             expect(found == dict(enumerate(errors)), f"produced to {topic}: {found}, not {errors}")
             for partition, error in enumerate(errors):
                 if error == NONE:
