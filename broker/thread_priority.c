@@ -1,5 +1,9 @@
 /* Priorities of threads, which are those of Linux; elsewhere they belong to processes, and nothing is done.
  *
+ * A thread that is woken may take the CPU of the one that runs, also of the one that woke it: the loop, when it hands a
+ * job to the pool, and all clients with it. So the other threads are of the kind that waits until a CPU is given up
+ * (SCHED_BATCH): they have as much of the CPUs as with usual rights, later.
+ *
  * Where there are fewer CPUs than threads that want one, whoever wakes up for a client may find the CPUs taken, and
  * waits until the system takes one away: with equal rights about 3 ms. So the thread of compaction, which keeps a CPU
  * busy for long, asks for less than others have. It is not the least there is: then it might hold a lock of the
@@ -14,6 +18,7 @@
 
 #ifdef __linux__
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -39,6 +44,8 @@ void thread_priority_set(enum thread_priority priority)
     id_t thread = (id_t)syscall(SYS_gettid);
     int now = getpriority(PRIO_PROCESS, thread);
     (void)setpriority(PRIO_PROCESS, thread, wanted(priority, now));
+    if (priority != THREAD_FIRST && sched_getscheduler(0) == SCHED_OTHER)
+        (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
 }
 
 #else

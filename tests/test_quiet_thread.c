@@ -3,6 +3,7 @@
 #include "broker/thread_priority.h"
 #include "protocol/base.h"
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -15,7 +16,7 @@
 
 struct told {
     atomic_int count;
-    int priority;
+    int priority, policy;
 };
 
 static void tell(void *context)
@@ -23,6 +24,7 @@ static void tell(void *context)
     struct told *told = context;
 #ifdef __linux__
     told->priority = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid));
+    told->policy = sched_getscheduler(0);
 #endif
     atomic_fetch_add(&told->count, 1);
 }
@@ -42,18 +44,20 @@ static void what_is_given_is_done_before_the_end(void **state)
     assert_int_equal(told.count, 100);
 }
 
-static void it_asks_for_less_than_others(void **state)
+static void it_asks_for_less_than_others_and_later(void **state)
 {
     (void)state;
 #ifdef __linux__
     struct quiet_thread quiet;
     struct told told = {0};
-    int ours = getpriority(PRIO_PROCESS, 0);
+    int ours = getpriority(PRIO_PROCESS, 0), our_policy = sched_getscheduler(0);
     quiet_thread_init(&quiet);
     quiet_thread_do(&quiet, tell, &told);
     quiet_thread_close(&quiet);
     assert_int_equal(told.priority, ours > 10 ? ours : 10);
+    assert_int_equal(told.policy, our_policy == SCHED_OTHER ? SCHED_BATCH : our_policy);
     assert_int_equal(getpriority(PRIO_PROCESS, 0), ours);
+    assert_int_equal(sched_getscheduler(0), our_policy);
 #else
     skip();
 #endif
@@ -89,7 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_given_is_done_before_the_end),
-        cmocka_unit_test(it_asks_for_less_than_others),
+        cmocka_unit_test(it_asks_for_less_than_others_and_later),
         cmocka_unit_test(what_one_has_for_coming_first_is_taken_back),
         cmocka_unit_test(it_need_not_begin),
     };
