@@ -10,6 +10,7 @@
 #include "notify.h"
 #include "options.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
@@ -22,6 +23,8 @@ extern char **environ;
  * those that slices pin for a moment. */
 #define DESCRIPTORS_RESERVED 64
 #define DESCRIPTORS_MIN      128
+/* So many have a place in the system's table from the start: 128 KiB. */
+#define DESCRIPTORS_AT_START 16384
 
 struct program {
     struct loop loop;
@@ -43,6 +46,16 @@ static int64_t raise_descriptor_limit(void)
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
         limit.rlim_cur = soft;
     return limit.rlim_cur > 1000000 ? 1000000 : (int64_t)limit.rlim_cur;
+}
+
+/* Have the system's table of our descriptors large before there are threads: Linux then waits, for some 10 ms in which
+ * the loop stands still, whenever it is made larger for a further connection or file. */
+static void grow_descriptor_table(int64_t descriptors)
+{
+    int64_t wanted = descriptors < DESCRIPTORS_AT_START ? descriptors : DESCRIPTORS_AT_START;
+    int copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)wanted - 1);
+    if (copy >= 0)
+        close(copy);
 }
 
 static void signal_cb(uv_signal_t *handle, int number)
@@ -127,6 +140,7 @@ static int run(struct program *program)
     }
     int64_t open_files_max = (descriptors - DESCRIPTORS_RESERVED) / 4;
     int64_t conns_max = descriptors - DESCRIPTORS_RESERVED - open_files_max;
+    grow_descriptor_table(descriptors);
     signal(SIGPIPE, SIG_IGN);
     loop_init(&program->loop);
     bool well = broker_open(&program->broker, &program->config, &program->loop.env, (int)open_files_max);
