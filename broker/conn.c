@@ -9,6 +9,9 @@
  *
  *     input:  [length][frame ........][length][frame][len          <- begins with a frame that is not handled
  *
+ * In a turn that has no time left no more is read of large frames than one part of one of them, and the ends of
+ * connections wait too: who is late goes on behind the answers, in the order of coming.
+ *
  * A frame that is handled over several turns is kept: in the buffer that it came in, where this was the connection's
  * own, or in a copy. What came behind it goes on in another one.
  *
@@ -153,6 +156,7 @@ void conn_close(struct conn *conn, const char *reason)
     list_remove(&conn->by_input);
     list_remove(&conn->writing);
     list_remove(&conn->writable);
+    list_remove(&conn->late);
     if (conn->address != NULL)
         server_address_put(conn->server, conn->address);
     input_drop(conn);
@@ -310,17 +314,31 @@ static bool input_reserve(struct conn *conn, size_t size)
     return true;
 }
 
+/* Must more of a large frame wait for a later turn? Each has time for one part of one of them. */
+static bool is_put_off(struct conn *conn, size_t missing_bytes, bool has_time)
+{
+    struct server *server = conn->server;
+    if (missing_bytes <= LARGE_FRAME_BYTES)
+        return false;
+    if (server->read_turn == server->loop->turns && !has_time)
+        return true;
+    server->read_turn = server->loop->turns;
+    return false;
+}
+
 static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     (void)suggested;
     struct conn *conn = CONTAINER_OF(handle, struct conn, tcp);
     size_t frame = first_frame_bytes(conn);
+    bool has_time = turn_has_time(&conn->server->loop->turn);
     if (frame <= conn->input_size) {
-        *buffer = uv_buf_init((char *)conn->server->read_buffer, READ_BUFFER_BYTES);
+        *buffer = uv_buf_init((char *)conn->server->read_buffer, has_time ? READ_BUFFER_BYTES : LATE_READ_BYTES);
         return;
     }
+    conn->put_off = is_put_off(conn, frame - conn->input_size, has_time);
     /* the rest of a frame directly into its place; grown by what has arrived */
-    if (input_reserve(conn, conn->input_size + 1)) {
+    if (!conn->put_off && input_reserve(conn, conn->input_size + 1)) {
         size_t room = conn->input_capacity - conn->input_size;
         size_t wanted = (reads_on(conn) ? READ_BUFFER_BYTES : frame) - conn->input_size;
         wanted = wanted < room ? wanted : room;
@@ -333,11 +351,31 @@ static void alloc_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 
 static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);
 
+/* Others have their turn first. */
+static void conn_is_late(struct conn *conn)
+{
+    reading_stop(conn);
+    if (list_empty(&conn->late))
+        list_append(&conn->server->late, &conn->late);
+}
+
+/* Its peer has closed. A thousand that do so at once take several turns. */
+static void see_end(struct conn *conn)
+{
+    if (turn_has_time(&conn->server->loop->turn)) {
+        conn_close(conn, NULL);
+        return;
+    }
+    conn->is_over = true;
+    conn_is_late(conn);
+}
+
 static void gone_cb(uv_poll_t *watch, int status, int events)
 {
     (void)status;
     (void)events;
-    conn_close(CONTAINER_OF(watch, struct conn, watch), NULL);
+    uv_poll_stop(watch);
+    see_end(CONTAINER_OF(watch, struct conn, watch));
 }
 
 /* Be told when the peer goes, or not. Without a descriptor for it that is noticed later. */
@@ -368,7 +406,7 @@ static void reading_adjust(struct conn *conn)
     if (conn->closed)
         return;
     input_classify(conn);
-    if (conn->lingers)
+    if (conn->lingers || !list_empty(&conn->late))
         return;
     bool waits = !may_start(conn) || !list_empty(&conn->writable);
     bool wanted = !conn->finished && !conn->ended && !conn->peer.closing && !output_backed_up(conn) &&
@@ -456,16 +494,13 @@ static void take_bytes(struct conn *conn, uint8_t *bytes, size_t size)
     reading_adjust(conn);
 }
 
-/* Its peer has closed. A thousand that do so at once take several turns. */
-static void see_end(struct conn *conn)
+void conn_go_on(struct conn *conn)
 {
-    if (turn_has_time(&conn->server->loop->turn)) {
+    list_remove(&conn->late);
+    if (conn->is_over)
         conn_close(conn, NULL);
-        return;
-    }
-    conn->is_over = true;
-    reading_stop(conn);
-    conn_wants_turn(conn);
+    else
+        reading_adjust(conn);
 }
 
 static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
@@ -479,6 +514,10 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
         reading_stop(conn);
         return;
     }
+    if (count == UV_ENOBUFS && conn->put_off) {
+        conn_is_late(conn);
+        return;
+    }
     if (count == UV_ENOBUFS) {
         conn_close(conn, NO_INPUT_MEMORY);
         return;
@@ -490,11 +529,13 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     if (conn->lingers)
         return;
     conn_touch(conn);
+    struct turn *turn = &conn->server->loop->turn;
     take_bytes(conn, (uint8_t *)buffer->base, (size_t)count);
-    if (!conn->closed && conn->reading && !turn_has_time(&conn->server->loop->turn)) {
-        reading_stop(conn); /* libuv would read on, up to 32 times; others have their turn first */
-        conn_wants_turn(conn);
-    }
+    if ((size_t)count > LARGE_FRAME_BYTES)
+        turn_did(turn, "reading");
+    /* after a full buffer libuv would read on, up to 32 times */
+    if (!conn->closed && conn->reading && (size_t)count == buffer->len && !turn_has_time(turn))
+        conn_is_late(conn);
 }
 
 /* Say that no more answers come, and take what the peer still sends until it closes too. Closing with unread bytes
@@ -508,6 +549,7 @@ static void linger(struct conn *conn)
         conn_close(conn, NULL);
         return;
     }
+    list_remove(&conn->late);
     input_drop(conn);
     input_classify(conn);
     conn->reading = true;
@@ -689,10 +731,8 @@ static ssize_t send_some(struct conn *conn, int descriptor, struct out_piece **f
 
 void conn_flush(struct conn *conn)
 {
-    if (conn->is_over) {
-        conn_close(conn, NULL);
+    if (conn->is_over)
         return;
-    }
     if (conn->turned_away) {
         conn_close(conn, "its address opens connections too fast (connection_creation_rate)");
         return;
@@ -801,6 +841,7 @@ void conn_accept(struct server *server, struct server_socket *socket, const char
     conn->handles = 1;
     list_init(&conn->writable);
     list_init(&conn->writing);
+    list_init(&conn->late);
     list_init(&conn->by_input);
     conn->input_class = INPUT_NONE;
     list_init(&conn->by_activity);

@@ -15,6 +15,7 @@ struct conn {
     struct list by_input;           /* in server->inputs, of its class */
     enum input_class input_class;
     struct list writing; /* in server->writing, while a write is in flight */
+    struct list late;    /* in server->late, while what is to be read, or its end, waits */
 
     /* Bytes that arrived and are not handled: they begin with a frame's length. NULL when there are none. */
     uint8_t *input;
@@ -47,6 +48,7 @@ struct conn {
 
     bool slow;        /* its last request took long in its turn */
     bool delayed;     /* its next one waits for a turn in which no other took long */
+    bool put_off;     /* what it was to read can wait */
     bool is_over;     /* its end was seen, and it is closed when the turn has time */
     bool turned_away; /* too many of its address came: nothing is read, and it is closed when the peer's mute ends */
     bool ended;       /* the peer sent its end while a request was worked on; those behind it are still to be started */
@@ -61,6 +63,9 @@ void conn_accept(struct server *server, struct server_socket *socket, const char
 
 /* Write what is answered, as far as the socket takes it, and start the requests that this made room for. */
 void conn_flush(struct conn *conn);
+
+/* It was late, and its turn has come. */
+void conn_go_on(struct conn *conn);
 
 /* Start no more requests; close once those in progress are answered and sent. */
 void conn_finish(struct conn *conn);

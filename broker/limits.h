@@ -17,6 +17,11 @@
 
 /* What one read takes at most of a larger frame: half a millisecond, where memory is touched for the first time. */
 #define FRAME_READ_BYTES KIB(512)
+/* What one read takes when the turn has no time left: small requests, and of a large one so much that it is known. */
+#define LATE_READ_BYTES KIB(16)
+/* Connections that go on in a turn with what they had no time for. What they read costs time only in the next one,
+ * which may put them off again, at a microsecond each. */
+#define LATE_AT_ONCE 8
 
 /* Frames that have not arrived whole or wait, of all connections together, unless queued.max.request.bytes says
  * otherwise. Two of the largest requests (socket.request.max.bytes, 100 MiB) fit; above it, the connections whose

@@ -319,6 +319,16 @@ static void take_late(struct server *server)
     }
 }
 
+/* Have those go on for which earlier turns had no time, one at least. */
+static void go_on_late(struct server *server)
+{
+    for (int i = 0; i < LATE_AT_ONCE && !list_empty(&server->late); i++) {
+        if (i > 0 && !turn_has_time(&server->loop->turn))
+            break;
+        conn_go_on(CONTAINER_OF(server->late.next, struct conn, late));
+    }
+}
+
 /* At the end of each turn: take who came late in it, and write what was answered. Those that become writable again
  * while this goes on wait for the next turn. */
 static void flush_output(struct loop *loop)
@@ -334,7 +344,8 @@ static void flush_output(struct loop *loop)
         conn_flush(conn);
     }
     list_remove(&end);
-    if (!list_empty(&server->writable))
+    go_on_late(server);
+    if (!list_empty(&server->writable) || !list_empty(&server->late))
         loop_run_again(loop);
 }
 
@@ -451,6 +462,7 @@ bool server_start(struct server *server, struct loop *loop, struct broker *broke
     list_init(&server->conns);
     list_init(&server->writable);
     list_init(&server->writing);
+    list_init(&server->late);
     for (int kind = 0; kind < INPUT_CLASSES; kind++)
         list_init(&server->inputs[kind]);
     uv_timer_init(&loop->uv, &server->idle_timer);

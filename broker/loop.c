@@ -144,6 +144,7 @@ static void wake_cb(uv_timer_t *timer)
 {
     struct loop *loop = CONTAINER_OF(timer, struct loop, wake);
     loop->wake_ms = INT64_MAX;
+    loop_did(&loop->turn, "events");
     if (loop->broker != NULL)
         broker_tick(loop->broker);
 }

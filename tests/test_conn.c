@@ -548,6 +548,53 @@ static void turns_without_time_take_connections_one_by_one(void **state)
     }
 }
 
+/* Of many that send much at once a turn without time reads one part; the others go on after it, each in its turn. */
+static void large_frames_take_turns_where_there_is_no_time(void **state)
+{
+    enum { SENDERS = 4 };
+    struct test *test = *state;
+    struct conn *conns[SENDERS];
+    size_t read[SENDERS];
+    uint8_t *more = xcalloc(1, KIB(64));
+    for (int i = 0; i < SENDERS; i++) {
+        send_beginning(test, connect_client(test), 10 << 20, 2 * LARGE_FRAME_BYTES);
+        conns[i] = CONTAINER_OF(test->server.conns.previous, struct conn, by_activity);
+        read[i] = conns[i]->input_size;
+    }
+    test->loop.turn.has_time = no_time;
+    for (int i = 0; i < SENDERS; i++)
+        assert_int_equal(send(test->clients[i], more, KIB(64), MSG_NOSIGNAL), KIB(64));
+    for (int turn = 0, left = SENDERS; left > 0; turn++) {
+        assert_true(turn < TURNS_MAX);
+        turns(test, 1);
+        int took = 0;
+        left = 0;
+        for (int i = 0; i < SENDERS; i++) {
+            took += conns[i]->input_size > read[i];
+            read[i] = conns[i]->input_size;
+            left += read[i] < 4 + 2 * LARGE_FRAME_BYTES + KIB(64);
+        }
+        assert_in_range(took, 0, 1);
+    }
+    free(more);
+}
+
+static void ends_of_connections_take_turns_where_there_is_no_time(void **state)
+{
+    struct test *test = *state;
+    for (int i = 0; i < CLIENTS_MAX; i++)
+        connect_client(test);
+    test->loop.turn.has_time = no_time;
+    while (test->clients_count > 0)
+        close(test->clients[--test->clients_count]);
+    for (int i = 1; i <= CLIENTS_MAX; i++) {
+        turns(test, 1);
+        assert_in_range(test->server.conns_count, CLIENTS_MAX - i, CLIENTS_MAX);
+    }
+    turns(test, 2);
+    assert_int_equal(test->server.conns_count, 0);
+}
+
 /* Only what has not moved for a while counts as stalled: others may be in the middle of a request. */
 static void a_stalled_connection_makes_room_for_a_new_one(void **state)
 {
@@ -840,6 +887,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_sent_behind_a_batch_in_the_pool_is_carried_out_although_the_peer_left,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(turns_without_time_take_connections_one_by_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(large_frames_take_turns_where_there_is_no_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(ends_of_connections_take_turns_where_there_is_no_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stalled_connection_makes_room_for_a_new_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_throttled_client_is_answered_and_then_mute, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mute_connection_takes_in_no_more_than_a_waiting_one, setup, teardown),
