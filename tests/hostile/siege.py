@@ -139,6 +139,21 @@ class Clients:
         return sorted(wait * 1000 for _, waits in answers for wait in waits)
 
 
+class Load:
+    """The clients, again and again: they go on where they were, and kcat always has them beside it."""
+
+    def __init__(self, address, operations, first):
+        self.address, self.operations, self.first, self.done = address, operations, first, 0
+
+    def waits(self, until):
+        """Once at least: how long each answer took, in ms."""
+        waits = []
+        while not waits or not until():
+            waits += Clients(self.address, self.operations, self.done, self.first).waits()
+            self.done += self.operations
+        return sorted(waits)
+
+
 class Kcat:
     """librdkafka with its own settings: what is produced record by record is read by a member of a group, all of it and in order."""
 
@@ -164,6 +179,9 @@ class Kcat:
     def _read(self):
         for line in self.consumer.stdout:
             self.read.append((time.monotonic(), line.rstrip("\n")))
+
+    def has_written(self):
+        return not self.threads[0].is_alive()
 
     def waits(self):
         """When all is read: how long each record was on its way, in ms, but those that were written before it could be read."""
@@ -472,19 +490,17 @@ def check(start, quick, descriptors, only, first):
         if first:
             come_first(dohle.pid())  # the thread of that id, which is the loop
         kcat = kcat_if_there(address, "kcat-alone", KCAT_RECORDS)
-        alone, done = Clients(address, scale.operations, 0, first).waits(), scale.operations
+        load = Load(address, scale.operations, first)
+        alone = load.waits(until=lambda: kcat is None or kcat.has_written())
         kcat_alone = kcat.waits() if kcat else None
         sockets = process.sockets()
         siege = Siege(address, scale, only)
         kcat = kcat_if_there(address, "kcat", KCAT_RECORDS)
-        besieged = []
-        while not siege.done(scale.rounds) or not besieged:
-            besieged += Clients(address, scale.operations, done, first).waits()
-            done += scale.operations
+        besieged = load.waits(until=lambda: siege.done(scale.rounds) and (kcat is None or kcat.has_written()))
         kcat_besieged = kcat.waits() if kcat else None
         peak, files = process.peak(), process.files()
         siege.lift()
-        told = f"alone {tell(alone)}; besieged {tell(sorted(besieged))}, {len(besieged)} answers"
+        told = f"alone {tell(alone)}; besieged {tell(besieged)}, {len(besieged)} answers"
         if kcat:
             told += f"; kcat to kcat alone {tell(kcat_alone)}, besieged {tell(kcat_besieged)}"
         if peak is None:
