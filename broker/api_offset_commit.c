@@ -77,7 +77,7 @@ static enum kafka_error check_transaction(struct commit *commit, int32_t shard)
         transaction_guard_add(commit->guard, commit->request, &partitions);
         transaction_partitions_release(&partitions);
     }
-    enum kafka_error error = transaction_guard_check(commit->guard, topic_partition(topic, shard));
+    enum kafka_error error = transaction_guard_check(commit->guard, topic_partition(topic, shard), NULL);
     /* what a producer of records would repeat, as one who looks for the coordinator knows it */
     return error == KAFKA_NOT_ENOUGH_REPLICAS ? KAFKA_COORDINATOR_NOT_AVAILABLE : error;
 }

@@ -373,8 +373,9 @@ static void appended(struct produce *produce, struct partition *partition, const
     fill_response(produce, partition, append, status, response);
     if (status != STORAGE_OK)
         return;
-    if (produce->is_transactional)
-        unverified_forget(&produce->request->broker->unverified, partition, append->batch.producer_id);
+    if ((append->batch.attributes & BATCH_TRANSACTIONAL) && !append->duplicate)
+        verification_states_written(&produce->request->broker->verification_states, partition,
+                                    append->batch.producer_id);
     purgatory_wake(produce->request->broker, partition);
     if (log_wants_flush(partition->log) && !wait_for_flush(produce, partition->log, response))
         produce->failure = NO_MEMORY;
@@ -393,6 +394,8 @@ static struct log_append *let_wait(struct produce *produce, struct partition *pa
                                    partition_response *response)
 {
     struct request *request = produce->request;
+    if (append->bound != NULL)
+        return append;
     bool comes_alone =
         request->peer == NULL || !(request->peer->more_follows || log_store_waits(request->broker->store));
     if (comes_alone || produce->partitions_count > 1 || produce->is_transactional || request->counted)
@@ -572,27 +575,26 @@ static bool check_transaction(struct produce *produce, const struct partition *p
     struct record_batch batch;
     if (!produce->is_transactional || !view_transactional(produce, &batch, data))
         return true;
-    enum kafka_error error = transaction_guard_check(&produce->guard, partition);
-    if (error != KAFKA_NONE)
-        unverified_note(&produce->request->broker->unverified, partition, &batch);
+    enum kafka_error error = transaction_guard_check(&produce->guard, partition, &batch);
     refuse_partition(response, error);
     response->error_message = kp_string_of(transaction_sentence(error));
     return error == KAFKA_NONE;
 }
 
-/* Where a producer that the log does not know begins at the latest. With the second protocol that is sequence 0: it has
- * not been forgotten, its first batches are missing. Before, no later than what was refused there. */
-static void bound_first(const struct produce *produce, const struct partition *partition, const partition_data *data,
-                        struct log_append *append)
+/* Is the batch's sequence bounded by what its producer has tried before? */
+static bool find_bound(const struct produce *produce, const struct partition *partition, const partition_data *data,
+                       struct sequence_bound *bound)
 {
+    struct broker *broker = produce->request->broker;
+    struct verification_states *states = &broker->verification_states;
     struct record_batch batch;
-    if (!produce->is_transactional || !view_transactional(produce, &batch, data))
-        return;
-    append->first_sequence_max =
-        produce->guard.client == TRANSACTION_CLIENT_ADDS
-            ? 0
-            : unverified_lowest(&produce->request->broker->unverified, partition, batch.producer_id);
-    append->first_bounded = append->first_sequence_max >= 0;
+    const struct kp_records *records = &data->records;
+    if (states->by_key.count == 0 || records->size <= 0 ||
+        record_batch_view(&batch, records->data, (size_t)records->size) != BATCH_OK || batch.producer_id < 0)
+        return false;
+    int64_t now_ms = broker->env->now(broker->env).mono_ms;
+    verification_states_expire(states, now_ms - broker->config->producer_id_expiration_ms);
+    return verification_states_bound(states, partition, batch.producer_id, bound);
 }
 
 /* May this client append to the partition in this way, whatever the batch holds? */
@@ -653,7 +655,9 @@ static bool produce_partition(struct produce *produce, const struct batch_verdic
         .arena = &request->arena,
     };
     struct log_append *used = &append;
-    bound_first(produce, partition, from, &append);
+    struct sequence_bound bound;
+    if (find_bound(produce, partition, from, &bound))
+        append.bound = &bound;
     if (verdict != NULL) {
         append.origin = LOG_APPEND_VALIDATED;
         append.verdict = *verdict;

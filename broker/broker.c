@@ -173,7 +173,7 @@ static void release(struct broker *broker)
     if (broker->quotas.values != NULL) { /* both were begun */
         quotas_release(&broker->quotas);
         telemetry_release(&broker->telemetry);
-        unverified_release(&broker->unverified);
+        verification_states_release(&broker->verification_states);
     }
     timer_stop(&broker->timers, &broker->store_timer);
     timers_release(&broker->timers);
@@ -205,7 +205,7 @@ static void open_client_state(struct broker *broker)
     uint64_t seed;
     broker->env->random(broker->env, &seed, sizeof seed);
     telemetry_init(&broker->telemetry, seed);
-    unverified_init(&broker->unverified, seed);
+    verification_states_init(&broker->verification_states, seed);
     quotas_init(&broker->quotas, catalog_client_quotas(broker->catalog), &windows, &mutation_windows, seed);
 }
 

@@ -14,7 +14,7 @@
 #include "request.h"
 #include "telemetry.h"
 #include "timers.h"
-#include "unverified.h"
+#include "verification_state.h"
 
 struct fetch_sessions;
 struct group_coordinator;
@@ -57,7 +57,7 @@ struct broker {
     int32_t spare_requests_count;
     struct quotas quotas;
     struct telemetry telemetry;
-    struct unverified unverified;
+    struct verification_states verification_states;
     struct request *handling;  /* the counted request whose handler runs; NULL: none */
     int64_t handling_began_ns; /* env->nanoseconds() then */
     size_t requests_bytes;     /* of the arenas of all that are answered or parked; REQUESTS_BYTES_MAX */

@@ -79,14 +79,19 @@ static enum kafka_error ask_coordinator(struct transaction_guard *guard, const s
     return error == KAFKA_NONE ? check_number(guard, coordinator->transactions) : error;
 }
 
-enum kafka_error transaction_guard_check(struct transaction_guard *guard, const struct partition *partition)
+enum kafka_error transaction_guard_check(struct transaction_guard *guard, const struct partition *partition,
+                                         const struct record_batch *batch)
 {
-    bool wanted =
-        guard->client == TRANSACTION_CLIENT_ADDS || guard->broker->config->transaction_partition_verification_enable;
+    struct broker *broker = guard->broker;
+    bool adds = guard->client == TRANSACTION_CLIENT_ADDS;
+    bool wanted = adds || broker->config->transaction_partition_verification_enable;
     if (!wanted)
         return KAFKA_NONE;
     enum kafka_error error = ask_log(guard, partition);
     if (error != KAFKA_TRANSACTION_ABORTABLE)
         return error;
+    if (batch)
+        verification_states_note(&broker->verification_states, partition, batch, adds,
+                                 broker->env->now(broker->env).mono_ms);
     return error_for(guard->client, guard->error != KAFKA_NONE ? guard->error : ask_coordinator(guard, partition));
 }

@@ -36,8 +36,9 @@ void transaction_guard_init(struct transaction_guard *guard, struct broker *brok
  * until that is durable. A failure is told by transaction_guard_check(). */
 void transaction_guard_add(struct transaction_guard *guard, struct request *request,
                            const struct transaction_partitions *partitions);
-/* In the turn of the append. Loads the log. The error is one that the client knows. */
-enum kafka_error transaction_guard_check(struct transaction_guard *guard,
-                                         const struct partition *partition) WARN_UNUSED;
+/* In the turn of the append. Loads the log. `batch`, when it is not NULL, is noted in broker->verification_states where
+ * the coordinator is asked. The error is one that the client knows. */
+enum kafka_error transaction_guard_check(struct transaction_guard *guard, const struct partition *partition,
+                                         const struct record_batch *batch) WARN_UNUSED;
 
 #endif

@@ -76,7 +76,7 @@ enum kafka_error transaction_marker_write(struct broker *broker, struct partitio
         error = append(broker, partition, marker);
     if (error != KAFKA_NONE)
         return error;
-    unverified_forget(&broker->unverified, partition, marker->producer.id);
+    verification_states_ended(&broker->verification_states, partition, marker->producer.id, marker->producer.epoch);
     purgatory_wake(broker, partition);
     coordinator_marker(broker->groups->executor, partition, marker->producer.id, marker->commits);
     return KAFKA_NONE;

@@ -488,10 +488,7 @@ static int check_producer(struct log *log, struct log_append *append, struct sto
     if (append->origin == LOG_APPEND_COORDINATOR)
         return 0;
     struct producer_batch known;
-    if (append->first_bounded && append->batch.base_sequence > append->first_sequence_max &&
-        producer_states_find(&log->producers, append->batch.producer_id) == NULL)
-        return STORAGE_SEQUENCE_OUT_OF_ORDER;
-    int answer = log_check_producer(log, &append->batch, &known, fault);
+    int answer = log_check_producer(log, &append->batch, append->bound, &known, fault);
     if (answer == 1) {
         append->duplicate = true;
         append->last_offset = known.last_offset;

@@ -166,9 +166,8 @@ struct log_append {
     uint8_t *bytes; /* one batch; base offset, leader epoch and, where a rule says so, more is written into it */
     size_t size_bytes;
     enum log_append_origin origin;
-    bool zstd_allowed;  /* false: zstd is STORAGE_BATCH_CODEC (Produce below version 7) */
-    bool first_bounded; /* a producer that the log does not know has to begin with this sequence at the latest: */
-    int32_t first_sequence_max;
+    bool zstd_allowed;                  /* false: zstd is STORAGE_BATCH_CODEC (Produce below version 7) */
+    const struct sequence_bound *bound; /* producer_state.h; NULL: none. Such a batch is written at once */
     int32_t leader_epoch;
     int64_t now_ms;      /* wall clock */
     struct arena *arena; /* where the verdict's record errors go; NULL: they are not wanted */

@@ -39,7 +39,7 @@ bool log_gather(struct log *log, struct log_append *append)
     int64_t offset = log->end_offset;
     if (gathered->count == 0) {
         struct producer_batch known;
-        if (log_check_producer(log, &append->batch, &known, NULL) != 0)
+        if (log_check_producer(log, &append->batch, append->bound, &known, NULL) != 0)
             return false;
     } else {
         if (gathered->log != log || !fits_behind(gathered, append))

@@ -147,8 +147,8 @@ void log_unload(struct log *log);
 void log_free(struct log *log);
 
 /* log_producers.c: as producer_states_check(), with all that the log knows; or STORAGE_IO. */
-int log_check_producer(struct log *log, const struct record_batch *batch, struct producer_batch *duplicate,
-                       struct storage_fault *fault) WARN_UNUSED;
+int log_check_producer(struct log *log, const struct record_batch *batch, const struct sequence_bound *bound,
+                       struct producer_batch *duplicate, struct storage_fault *fault) WARN_UNUSED;
 
 /* log_read.c: where reading a ready log at `offset` begins: *segment_number and *position of the first batch that ends
  * at or behind it. *segment_number is segments_count when there is none. Returns 0, STORAGE_IO or STORAGE_OFFLINE. */

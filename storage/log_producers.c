@@ -58,10 +58,10 @@ static int read_tail(struct log *log, int64_t tail_bytes, struct producer_states
     return step < 0 ? log_fail_file(log, fault, "read", &log->segments[number]->offset_index.entries.file, step) : 0;
 }
 
-int log_check_producer(struct log *log, const struct record_batch *batch, struct producer_batch *duplicate,
-                       struct storage_fault *fault)
+int log_check_producer(struct log *log, const struct record_batch *batch, const struct sequence_bound *bound,
+                       struct producer_batch *duplicate, struct storage_fault *fault)
 {
-    int answer = producer_states_check(&log->producers, batch, duplicate);
+    int answer = producer_states_check(&log->producers, batch, bound, duplicate);
     for (size_t i = 0; i < COUNT_OF(tails_bytes) && log->segments_count > 0; i++) {
         if (answer != STORAGE_SEQUENCE_OUT_OF_ORDER || !producer_states_is_partial(&log->producers, batch))
             break;
@@ -70,7 +70,7 @@ int log_check_producer(struct log *log, const struct record_batch *batch, struct
         if (error == 0)
             producer_states_complete(&log->producers, &tail, i + 1 == COUNT_OF(tails_bytes));
         producer_states_release(&tail);
-        answer = error < 0 ? error : producer_states_check(&log->producers, batch, duplicate);
+        answer = error < 0 ? error : producer_states_check(&log->producers, batch, bound, duplicate);
     }
     return answer;
 }

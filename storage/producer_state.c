@@ -113,14 +113,22 @@ static const struct producer_batch *find_duplicate(const struct producer *produc
     return NULL;
 }
 
+static bool is_beyond(const struct record_batch *batch, const struct sequence_bound *bound,
+                      const struct producer *producer)
+{
+    if (bound == NULL)
+        return false;
+    return batch->base_sequence > bound->max || (bound->from_zero && producer == NULL && batch->base_sequence != 0);
+}
+
 int producer_states_check(const struct producer_states *states, const struct record_batch *batch,
-                          struct producer_batch *duplicate)
+                          const struct sequence_bound *bound, struct producer_batch *duplicate)
 {
     if (batch->producer_id < 0)
         return 0;
     const struct producer *producer = find(states, batch->producer_id);
     if (producer == NULL)
-        return 0;
+        return is_beyond(batch, bound, NULL) ? STORAGE_SEQUENCE_OUT_OF_ORDER : 0;
     if (batch->producer_epoch < producer->epoch)
         return STORAGE_PRODUCER_EPOCH_STALE;
     const struct producer_batch *last = NULL;
@@ -133,7 +141,7 @@ int producer_states_check(const struct producer_states *states, const struct rec
         last = last_batch(producer);
     }
     int32_t expected = last == NULL ? 0 : sequence_add(last->last_sequence, 1);
-    if (batch->base_sequence != expected)
+    if (batch->base_sequence != expected || is_beyond(batch, bound, producer))
         return STORAGE_SEQUENCE_OUT_OF_ORDER;
     if (producer->txn_first_offset >= 0 && !(batch->attributes & BATCH_TRANSACTIONAL))
         return STORAGE_TRANSACTION_STATE;

@@ -50,11 +50,17 @@ void producer_states_clear(struct producer_states *states);
 /* NULL: nothing is known of it. Valid until the next change. */
 const struct producer *producer_states_find(const struct producer_states *states, int64_t id);
 
-/* May a client's batch be appended? Asked before the append; nothing is changed. Returns 0; 1 when it was appended
- * before, and then *duplicate tells where; STORAGE_SEQUENCE_OUT_OF_ORDER, STORAGE_PRODUCER_EPOCH_STALE or
- * STORAGE_TRANSACTION_STATE. A batch without a producer id is always welcome. */
+/* What is known of a producer's attempts that did not reach the log. */
+struct sequence_bound {
+    int32_t max;    /* a higher sequence is out of order, */
+    bool from_zero; /* and of a producer that the log does not know any but 0 */
+};
+
+/* May a client's batch be appended? Asked before the append; nothing is changed. `bound`: NULL, or what its sequence is
+ * bounded by. Returns 0; 1 when it was appended before, and then *duplicate tells where; STORAGE_SEQUENCE_OUT_OF_ORDER,
+ * STORAGE_PRODUCER_EPOCH_STALE or STORAGE_TRANSACTION_STATE. A batch without a producer id is always welcome. */
 int producer_states_check(const struct producer_states *states, const struct record_batch *batch,
-                          struct producer_batch *duplicate) WARN_UNUSED;
+                          const struct sequence_bound *bound, struct producer_batch *duplicate) WARN_UNUSED;
 
 /* Was `batch` refused because the producer's last batches are not all known? Then ask again after
  * producer_states_complete(). */

@@ -47,7 +47,7 @@ static int check(const struct producer_states *states, int16_t epoch, int32_t fi
 {
     struct record_batch batch = batch_of(epoch, first_sequence, count, 0);
     struct producer_batch known;
-    return producer_states_check(states, &batch, &known);
+    return producer_states_check(states, &batch, NULL, &known);
 }
 
 struct sequence_row {
@@ -90,10 +90,41 @@ static void check_tells_where_a_duplicate_lies(void **state)
     add(states, 0, 5, 5, 200);
     struct record_batch batch = batch_of(0, 0, 5, 0);
     struct producer_batch known;
-    assert_int_equal(producer_states_check(states, &batch, &known), 1);
+    assert_int_equal(producer_states_check(states, &batch, NULL, &known), 1);
     assert_int_equal(known.last_offset, 104);
     assert_int_equal(known.offset_delta, 4);
     assert_int_equal(known.timestamp_ms, 1100);
+}
+
+/* A repetition is one whatever bounds the sequence, and a stale epoch too. */
+static void check_keeps_to_the_bound(void **state)
+{
+    static const struct {
+        const char *name;
+        bool is_known; /* epoch 3, sequences 0 to 9 */
+        int16_t epoch;
+        int32_t sequence;
+        struct sequence_bound bound;
+        int expected;
+    } rows[] = {
+        {"unknown, at the bound",         false, 3, 7,  {7, false},  0                            },
+        {"unknown, above it",             false, 3, 8,  {7, false},  STORAGE_SEQUENCE_OUT_OF_ORDER},
+        {"unknown, from zero",            false, 3, 0,  {7, true},   0                            },
+        {"unknown, not from zero",        false, 3, 1,  {7, true},   STORAGE_SEQUENCE_OUT_OF_ORDER},
+        {"known, the next one",           true,  3, 10, {10, true},  0                            },
+        {"known, the next one, above it", true,  3, 10, {9, false},  STORAGE_SEQUENCE_OUT_OF_ORDER},
+        {"known, the last one again",     true,  3, 0,  {-1, false}, 1                            },
+        {"known, a stale epoch",          true,  2, 10, {-1, false}, STORAGE_PRODUCER_EPOCH_STALE },
+    };
+    struct producer_states none = {0}, *known = *state;
+    add(known, 3, 0, 10, 0);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct record_batch batch = batch_of(rows[i].epoch, rows[i].sequence, 10, 0);
+        struct producer_batch found;
+        int got = producer_states_check(rows[i].is_known ? known : &none, &batch, &rows[i].bound, &found);
+        if (got != rows[i].expected)
+            fail_msg("%s: %d, expected %d", rows[i].name, got, rows[i].expected);
+    }
 }
 
 /* Retention may have taken all that a producer wrote (KIP-360). */
@@ -107,7 +138,7 @@ static void check_ignores_batches_without_a_producer(void **state)
     struct record_batch batch = batch_of(0, -1, 1, 0);
     struct producer_batch known;
     batch.producer_id = -1;
-    assert_int_equal(producer_states_check(*state, &batch, &known), 0);
+    assert_int_equal(producer_states_check(*state, &batch, NULL, &known), 0);
     producer_states_update(*state, &batch);
     assert_int_equal(((struct producer_states *)*state)->count, 0);
 }
@@ -322,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(check_answers_by_epoch_and_sequence, setup, teardown),
         cmocka_unit_test_setup_teardown(check_tells_where_a_duplicate_lies, setup, teardown),
+        cmocka_unit_test_setup_teardown(check_keeps_to_the_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(check_takes_any_sequence_of_an_unknown_producer, setup, teardown),
         cmocka_unit_test_setup_teardown(check_ignores_batches_without_a_producer, setup, teardown),
         cmocka_unit_test_setup_teardown(sequence_follows_its_maximum_with_zero, setup, teardown),
