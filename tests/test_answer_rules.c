@@ -133,6 +133,12 @@ static void answer_lists_of_hash_maps_are_sorted(void **state)
                         "{partition_responses: [{index: 0}, {index: 1}, {index: 2}]}");
     assert_string_equal(normalized(f, "Fetch", "{partitions: [{partition_index: 2}, {partition_index: 0}]}"),
                         "{partitions: [{partition_index: 2}, {partition_index: 0}]}");
+    assert_string_equal(normalized(f, "AlterClientQuotas",
+                                   "{entries: [{entity: [{entity_name: \"b\"}]}, "
+                                   "{entity: [{entity_name: \"a\"}, {entity_name: \"d\"}]}, "
+                                   "{entity: [{entity_name: \"a\"}, {entity_name: \"c\"}]}]}"),
+                        "{entries: [{entity: [{entity_name: \"a\"}, {entity_name: \"c\"}]}, "
+                        "{entity: [{entity_name: \"a\"}, {entity_name: \"d\"}]}, {entity: [{entity_name: \"b\"}]}]}");
 }
 
 static void answer_pick_keeps_items_by_prefix_or_list(void **state)

@@ -19,14 +19,15 @@ enum rule_kind {
     RULE_CLOCK,  /* a time of the broker's clock, or -1 */
     RULE_HOST,   /* where the broker was asked */
     RULE_PORT,
-    RULE_UNORDERED, /* a list in the order of a hash map: sorted by the field `by` */
+    RULE_UNORDERED, /* a list in the order of a hash map: sorted by the fields `by`, with spaces between them */
 };
 
 /* Clocks are read before and behind the broker's own reading; both may be rounded. */
 #define CLOCK_SLACK_MS 2
 #define DAY_MS         86400000
 
-#define UUID_CHARACTERS 36 /* as 32 hexadecimal digits and dashes */
+#define BY_NAMES_OF_EACH_ENTITY "entity[0].entity_name entity[1].entity_name"
+#define UUID_CHARACTERS         36 /* as 32 hexadecimal digits and dashes */
 
 static const struct rule {
     const char *api; /* NULL: all */
@@ -102,10 +103,10 @@ static const struct rule {
     {"DescribeLogDirs",         "partitions",                           RULE_UNORDERED, "partition_index",       0},
     {"AlterReplicaLogDirs",     "results",                              RULE_UNORDERED, "topic_name",            0},
     {"AlterReplicaLogDirs",     "partitions",                           RULE_UNORDERED, "partition_index",       0},
-    {"DescribeClientQuotas",    "entries",                              RULE_UNORDERED, "entity[0].entity_name", 0},
+    {"DescribeClientQuotas",    "entries",                              RULE_UNORDERED, BY_NAMES_OF_EACH_ENTITY, 0},
     {"DescribeClientQuotas",    "entity",                               RULE_UNORDERED, "entity_type",           0},
     {"DescribeClientQuotas",    "values",                               RULE_UNORDERED, "key",                   0},
-    {"AlterClientQuotas",       "entries",                              RULE_UNORDERED, "entity[0].entity_name", 0},
+    {"AlterClientQuotas",       "entries",                              RULE_UNORDERED, BY_NAMES_OF_EACH_ENTITY, 0},
     {"AlterClientQuotas",       "entity",                               RULE_UNORDERED, "entity_type",           0},
     {"CreateTopics",            "throttle_time_ms",                     RULE_SIZE,      NULL,                    1},
     {"DeleteTopics",            "throttle_time_ms",                     RULE_SIZE,      NULL,                    1},
@@ -154,9 +155,12 @@ static const struct rule *rule_of(const char *api, const char *field)
 /* ---- lists in no order ------------------------------------------------------------------------------------------ */
 
 /* What a list is sorted by: a topic that is told by its id alone has no name. */
-static const struct value *sort_key(const struct value *item, const char *by)
+static const struct value *sort_key(const struct value *item, const char *by, size_t by_size)
 {
-    const struct value *key = value_at((struct value *)item, by);
+    char path[64];
+    ASSERT(by_size < sizeof path);
+    snprintf(path, sizeof path, "%.*s", (int)by_size, by);
+    const struct value *key = value_at((struct value *)item, path);
     return key && key->type != VALUE_NULL ? key : value_get(item, "topic_id");
 }
 
@@ -171,6 +175,18 @@ static int compare_values(const struct value *a, const struct value *b)
     return order ? order : (a->text.size > b->text.size) - (a->text.size < b->text.size);
 }
 
+/* By the first of the keys in which they differ. */
+static int compare_items(const struct value *a, const struct value *b, const char *by)
+{
+    int order = 0;
+    while (order == 0 && *by != '\0') {
+        size_t size = strcspn(by, " ");
+        order = compare_values(sort_key(a, by, size), sort_key(b, by, size));
+        by += size + strspn(by + size, " ");
+    }
+    return order;
+}
+
 /* Insertion, so that equal keys keep their order; lists are short. */
 static void sort_list(struct value *list, const char *by)
 {
@@ -180,7 +196,7 @@ static void sort_list(struct value *list, const char *by)
         struct value *item = left;
         left = left->next;
         struct value **at = &list->first;
-        while (*at && compare_values(sort_key(*at, by), sort_key(item, by)) <= 0)
+        while (*at && compare_items(*at, item, by) <= 0)
             at = &(*at)->next;
         item->next = *at;
         *at = item;
