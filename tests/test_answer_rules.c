@@ -133,6 +133,8 @@ static void answer_lists_of_hash_maps_are_sorted(void **state)
                         "{partition_responses: [{index: 0}, {index: 1}, {index: 2}]}");
     assert_string_equal(normalized(f, "Fetch", "{partitions: [{partition_index: 2}, {partition_index: 0}]}"),
                         "{partitions: [{partition_index: 2}, {partition_index: 0}]}");
+    assert_string_equal(normalized(f, "ListTransactions", "{unknown_state_filters: [\"b\", \"\", \"a\"]}"),
+                        "{unknown_state_filters: [\"\", \"a\", \"b\"]}");
     assert_string_equal(normalized(f, "AlterClientQuotas",
                                    "{entries: [{entity: [{entity_name: \"b\"}]}, "
                                    "{entity: [{entity_name: \"a\"}, {entity_name: \"d\"}]}, "

@@ -19,7 +19,7 @@ enum rule_kind {
     RULE_CLOCK,  /* a time of the broker's clock, or -1 */
     RULE_HOST,   /* where the broker was asked */
     RULE_PORT,
-    RULE_UNORDERED, /* a list in the order of a hash map: sorted by the fields `by`, with spaces between them */
+    RULE_UNORDERED, /* a list in the order of a hash map: sorted by the fields `by`, with a space between them */
 };
 
 /* Clocks are read before and behind the broker's own reading; both may be rounded. */
@@ -178,13 +178,14 @@ static int compare_values(const struct value *a, const struct value *b)
 /* By the first of the keys in which they differ. */
 static int compare_items(const struct value *a, const struct value *b, const char *by)
 {
-    int order = 0;
-    while (order == 0 && *by != '\0') {
+    for (;;) {
         size_t size = strcspn(by, " ");
-        order = compare_values(sort_key(a, by, size), sort_key(b, by, size));
-        by += size + strspn(by + size, " ");
+        int order = compare_values(sort_key(a, by, size), sort_key(b, by, size));
+        by += size;
+        if (order != 0 || *by == '\0')
+            return order;
+        by++;
     }
-    return order;
 }
 
 /* Insertion, so that equal keys keep their order; lists are short. */
