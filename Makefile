@@ -290,13 +290,15 @@ faults: $(B)/bin/test_log_faults $(B)/bin/test_broker_faults ## Every failure po
 
 .PHONY: faults
 
-nightly: ## All of .ci/run, thousands of kills, many swaps, the long siege, every failure point, faults in the broker, then fuzzing for half an hour each
+nightly: ## All of .ci/run, thousands of kills, many swaps, the long siege, every failure point, random sequences beside Kafka, faults in the broker, then fuzzing for half an hour each
 	$(Q).ci/run
 	$(Q)tests/crash/run --require --binary $(B)/bin/dohle --kills 3000
 	$(Q)tests/exactly-once/run --require --long --only checker --binary $(B)/bin/dohle
 	$(Q)tests/swap/run --turns 30 --binary $(B)/bin/dohle
 	$(Q)tests/hostile/run --long --only siege --binary $(B)/bin/dohle
 	$(Q)$(MAKE) --no-print-directory faults
+	$(Q)$(MAKE) --no-print-directory $(B)/bin/random_play
+	$(Q)tests/conformance/random --count 2000
 	$(Q)$(MAKE) --no-print-directory mutate
 	$(Q)$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=1800
 

@@ -25,8 +25,9 @@
 #define COUNT_DEFAULT      50
 #define TEXT_WIDTH         120
 #define ANSWER_TIMEOUT_MS  4000 /* nothing that is asked waits as long */
-#define TOLD_MAX           12   /* differences of one scenario: enough to see the pattern */
-#define MARKER_VALUE_BYTES 6    /* version, epoch of the coordinator */
+#define PROGRESS_COUNT     100
+#define TOLD_MAX           12 /* differences of one scenario: enough to see the pattern */
+#define MARKER_VALUE_BYTES 6  /* version, epoch of the coordinator */
 
 struct side {
     struct broker_process broker;
@@ -432,8 +433,11 @@ int main(int argc, char **argv)
     side_open(&sides->kafka, kafka, true);
     sides->kafka.player.run = sides->dohle.player.run; /* the same names, for topics that stay */
     make_ready(sides);
-    for (int32_t i = 0; i < count; i++)
+    for (int32_t i = 0; i < count; i++) {
         differ += !play_seed(sides, seed + (uint64_t)i, steps);
+        if ((i + 1) % PROGRESS_COUNT == 0)
+            fprintf(stderr, "random_play: %d of %d, %d differ\n", i + 1, count, differ);
+    }
     printf("random: %d passed, %d failed, of %d steps each from seed %" PRIu64 " on\n", count - differ, differ, steps,
            seed);
     side_close(&sides->dohle);
