@@ -247,7 +247,8 @@ bool broker_open(struct broker **opened, struct config *config, struct env *env,
     unclaimed_folders_tell(broker);
     if (!broker->folders.clean)
         recovery_run(broker);
-    broker->fetch_sessions = fetch_sessions_new(env, config->max_incremental_fetch_session_cache_slots);
+    broker->fetch_sessions = fetch_sessions_new(env, config->max_incremental_fetch_session_cache_slots /
+                                                         FETCH_SESSION_PARTS * FETCH_SESSION_PARTS);
     broker->producer_ids = producer_ids_new(broker);
     broker->groups = group_coordinator_new(broker);
     broker->transactions = transaction_coordinator_new(broker);

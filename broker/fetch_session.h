@@ -46,7 +46,11 @@ struct fetch_session {
 
 struct fetch_sessions;
 
-/* A cache with room for `slots` sessions (max.incremental.fetch.session.cache.slots). */
+/* Kafka keeps sessions in so many parts of as many slots each: those that are left over are none, and seven are none.
+ */
+#define FETCH_SESSION_PARTS 8
+
+/* A cache with room for `slots` sessions. */
 struct fetch_sessions *fetch_sessions_new(struct env *env, int32_t slots);
 void fetch_sessions_free(struct fetch_sessions *sessions);
 
