@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static int connect_without_turns(struct test *test)
     assert_true(client >= 0);
     assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(fcntl(client, F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)), 0);
     assert_true(test->clients_count < CLIENTS_MAX);
     test->clients[test->clients_count++] = client;
     return client;
@@ -548,6 +550,22 @@ static void turns_without_time_take_connections_one_by_one(void **state)
     }
 }
 
+/* However little is missing. */
+static void a_frame_without_its_end_waits(void **state)
+{
+    struct test *test = *state;
+    size_t size;
+    uint8_t *frame = frame_of(KP_API_DESCRIBE_CLUSTER, 0, &kp_describe_cluster_request_default, &size);
+    int client = connect_client(test);
+    for (size_t missing = 1; missing <= 5; missing++) {
+        send_all(test, client, frame, size - missing);
+        assert_false(answered(test, client));
+        send_all(test, client, frame + size - missing, missing);
+        assert_true(answered(test, client));
+    }
+    free(frame);
+}
+
 /* Of many that send much at once a turn without time reads one part; the others go on after it, each in its turn. */
 static void large_frames_take_turns_where_there_is_no_time(void **state)
 {
@@ -887,6 +905,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_sent_behind_a_batch_in_the_pool_is_carried_out_although_the_peer_left,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(turns_without_time_take_connections_one_by_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_frame_without_its_end_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(large_frames_take_turns_where_there_is_no_time, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_of_connections_take_turns_where_there_is_no_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stalled_connection_makes_room_for_a_new_one, setup, teardown),
