@@ -207,6 +207,13 @@ static enum kafka_error read_slice(const struct fetch *fetch, struct fetch_read 
     return kafka_error_of_storage(status);
 }
 
+/* What was read counts in Kafka with the beginning of the batch that did not fit. */
+static void count_bytes(struct fetch *fetch, const struct fetch_read *read)
+{
+    if (read->slice.segment != NULL)
+        fetch->bytes += read->slice.is_cut ? bytes_left(fetch, read) : read->slice.size_bytes;
+}
+
 /* False: no memory for it. */
 static bool read_item(struct fetch *fetch, struct fetch_read *read, struct fetch_item *item)
 {
@@ -235,7 +242,7 @@ static bool read_item(struct fetch *fetch, struct fetch_read *read, struct fetch
     }
     if (read->error != KAFKA_NONE)
         return true;
-    fetch->bytes += read->slice.segment == NULL ? 0 : read->slice.size_bytes;
+    count_bytes(fetch, read);
     read->high_watermark = log_high_watermark(partition->log);
     read->last_stable_offset = log_last_stable_offset(partition->log);
     read->log_start_offset = log_start_offset(partition->log);

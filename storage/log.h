@@ -210,6 +210,7 @@ struct log_slice {
     struct segment *segment; /* NULL: empty */
     int64_t position;        /* byte in the .log file */
     int32_t size_bytes;
+    bool is_cut; /* the limit, within the next batch, ended it */
     bool pinned; /* the descriptor stays open until the release */
 };
 

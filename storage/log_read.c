@@ -71,7 +71,8 @@ int log_read(struct log *log, int64_t offset, int32_t max_bytes, bool at_least_o
         return error;
     struct segment *segment = log->segments[number];
     int64_t limit = start + (max_bytes > 0 ? max_bytes : 0);
-    if (end > limit) {
+    bool is_cut = end > limit;
+    if (is_cut) {
         int32_t first_bytes;
         error = segment_floor_boundary(segment, start, limit, &end, &first_bytes);
         if (error < 0)
@@ -80,8 +81,10 @@ int log_read(struct log *log, int64_t offset, int32_t max_bytes, bool at_least_o
             end = start + first_bytes;
     }
     if (end > start)
-        *slice = (struct log_slice){
-            .segment = segment_ref(segment), .position = start, .size_bytes = (int32_t)(end - start)};
+        *slice = (struct log_slice){.segment = segment_ref(segment),
+                                    .position = start,
+                                    .size_bytes = (int32_t)(end - start),
+                                    .is_cut = is_cut && end < limit};
     return 0;
 }
 
