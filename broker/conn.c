@@ -9,8 +9,8 @@
  *
  *     input:  [length][frame ........][length][frame][len          <- begins with a frame that is not handled
  *
- * In a turn that has no time left no more is read of large frames than one part of one of them, and the ends of
- * connections wait too: who is late goes on behind the answers, in the order of coming.
+ * In a turn that has no time left no more is read of large frames than one part of the one that waited longest, and the
+ * ends of connections wait too: who is late goes on behind the answers, in the order of coming.
  *
  * A frame that is handled over several turns is kept: in the buffer that it came in, where this was the connection's
  * own, or in a copy. What came behind it goes on in another one.
@@ -157,6 +157,8 @@ void conn_close(struct conn *conn, const char *reason)
     list_remove(&conn->writing);
     list_remove(&conn->writable);
     list_remove(&conn->late);
+    if (conn->server->next == conn)
+        conn->server->next = NULL;
     if (conn->address != NULL)
         server_address_put(conn->server, conn->address);
     input_drop(conn);
@@ -314,15 +316,16 @@ static bool input_reserve(struct conn *conn, size_t size)
     return true;
 }
 
-/* Must more of a large frame wait for a later turn? Each has time for one part of one of them. */
+/* Must more of a large frame wait for a later turn? Who waited longest has not to wait again: so nobody waits for ever
+ * beside others who send all the time. */
 static bool is_put_off(struct conn *conn, size_t missing_bytes, bool has_time)
 {
     struct server *server = conn->server;
-    if (missing_bytes <= LARGE_FRAME_BYTES)
+    if (missing_bytes <= LARGE_FRAME_BYTES || has_time)
         return false;
-    if (server->read_turn == server->loop->turns && !has_time)
+    if (server->next != conn)
         return true;
-    server->read_turn = server->loop->turns;
+    server->next = NULL;
     return false;
 }
 

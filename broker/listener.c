@@ -325,7 +325,10 @@ static void go_on_late(struct server *server)
     for (int i = 0; i < LATE_AT_ONCE && !list_empty(&server->late); i++) {
         if (i > 0 && !turn_has_time(&server->loop->turn))
             break;
-        conn_go_on(CONTAINER_OF(server->late.next, struct conn, late));
+        struct conn *conn = CONTAINER_OF(server->late.next, struct conn, late);
+        if (i == 0)
+            server->next = conn;
+        conn_go_on(conn);
     }
 }
 

@@ -39,6 +39,7 @@ struct server {
     struct list conns;                 /* struct conn by activity: the one that was quiet longest first */
     struct list writable;              /* struct conn with something to write or to start, this turn */
     struct list late;                  /* struct conn that goes on in a later turn, in this order */
+    struct conn *next;                 /* who was late and is read in this turn, whatever its time; NULL: nobody */
     struct list inputs[INPUT_CLASSES]; /* struct conn of each class, by activity */
     struct list writing;               /* struct conn whose socket takes nothing now, by activity */
     int64_t conns_count, conns_max;
@@ -49,7 +50,6 @@ struct server {
     uv_timer_t stop_timer;
     bool stopping;
     int64_t slow_turn; /* in which the last request that may have taken long was handled, see loop->turns */
-    int64_t read_turn; /* in which the last part of a large frame was read */
     int open_handles;  /* sockets and timers that are not closed yet */
     uint8_t read_buffer[READ_BUFFER_BYTES];
     size_t input_bytes, input_bytes_max; /* of all connections' own buffers */

@@ -35,6 +35,19 @@ static void turns(struct test *test, int count)
         uv_run(&test->loop.uv, UV_RUN_NOWAIT);
 }
 
+static bool has_time(struct turn *turn)
+{
+    (void)turn;
+    return true;
+}
+
+static bool no_time(struct turn *turn)
+{
+    (void)turn;
+    return false;
+}
+
+/* Turns have all the time there is, on a busy machine too, unless a test takes it. */
 static int setup(void **state)
 {
     struct test *test = xcalloc(1, sizeof *test);
@@ -43,6 +56,7 @@ static int setup(void **state)
     broker_fixture_open(&test->broker);
     loop_init(&test->loop);
     test->loop.broker = test->broker.broker;
+    test->loop.turn.has_time = has_time;
     assert_true(server_start(&test->server, &test->loop, test->broker.broker, CONNS_MAX));
     *state = test;
     return 0;
@@ -525,12 +539,6 @@ static void a_closed_connection_counts_no_more(void **state)
     assert_true(closed(test, client));
 }
 
-static bool no_time(struct turn *turn)
-{
-    (void)turn;
-    return false;
-}
-
 /* However many come at once, a turn that has no time takes one; all are taken, and answered. */
 static void turns_without_time_take_connections_one_by_one(void **state)
 {
@@ -593,6 +601,25 @@ static void large_frames_take_turns_where_there_is_no_time(void **state)
             left += read[i] < 4 + 2 * LARGE_FRAME_BYTES + KIB(64);
         }
         assert_in_range(took, 0, 1);
+    }
+    free(more);
+}
+
+static void who_sends_all_the_time_keeps_nobody_waiting(void **state)
+{
+    struct test *test = *state;
+    int busy = connect_client(test), other = connect_client(test);
+    send_beginning(test, busy, 10 << 20, 2 * LARGE_FRAME_BYTES);
+    send_beginning(test, other, 10 << 20, 2 * LARGE_FRAME_BYTES);
+    const struct conn *waits = CONTAINER_OF(test->server.conns.previous, struct conn, by_activity);
+    uint8_t *more = xcalloc(1, KIB(64));
+    test->loop.turn.has_time = no_time;
+    for (int turn = 0; waits->input_size < 4 + 2 * LARGE_FRAME_BYTES + KIB(64); turn++) {
+        assert_true(turn < 20);
+        assert_int_equal(send(busy, more, KIB(8), MSG_NOSIGNAL), KIB(8));
+        if (turn == 0)
+            assert_int_equal(send(other, more, KIB(64), MSG_NOSIGNAL), KIB(64));
+        turns(test, 1);
     }
     free(more);
 }
@@ -907,6 +934,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(turns_without_time_take_connections_one_by_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_frame_without_its_end_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(large_frames_take_turns_where_there_is_no_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_sends_all_the_time_keeps_nobody_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_of_connections_take_turns_where_there_is_no_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stalled_connection_makes_room_for_a_new_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_throttled_client_is_answered_and_then_mute, setup, teardown),
