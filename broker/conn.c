@@ -500,10 +500,13 @@ static void take_bytes(struct conn *conn, uint8_t *bytes, size_t size)
 void conn_go_on(struct conn *conn)
 {
     list_remove(&conn->late);
-    if (conn->is_over)
+    if (conn->is_over) {
         conn_close(conn, NULL);
-    else
-        reading_adjust(conn);
+        return;
+    }
+    if (conn->put_off)
+        conn_touch(conn); /* it did not stall: we kept it waiting */
+    reading_adjust(conn);
 }
 
 static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
@@ -518,6 +521,7 @@ static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
         return;
     }
     if (count == UV_ENOBUFS && conn->put_off) {
+        conn_touch(conn);
         conn_is_late(conn);
         return;
     }

@@ -48,7 +48,7 @@ struct conn {
 
     bool slow;        /* its last request took long in its turn */
     bool delayed;     /* its next one waits for a turn in which no other took long */
-    bool put_off;     /* what it was to read can wait */
+    bool put_off;     /* what has arrived of a large frame waits for a later turn */
     bool is_over;     /* its end was seen, and it is closed when the turn has time */
     bool turned_away; /* too many of its address came: nothing is read, and it is closed when the peer's mute ends */
     bool ended;       /* the peer sent its end while a request was worked on; those behind it are still to be started */

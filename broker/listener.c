@@ -32,6 +32,23 @@ static bool is_parked(const struct conn *conn)
     return conn->peer.parked_count > 0 && !conn->peer.working;
 }
 
+/* The connection of that class that was quiet longest, but `asks`. Those that have sent more, for which no turn had
+ * time yet, come behind those that are quiet, and who keeps most of them first. NULL: there is none. */
+static struct conn *quietest_input(const struct server *server, enum input_class class, const struct conn *asks)
+{
+    struct conn *late = NULL;
+    list_for_each (&server->inputs[class], node) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, by_input);
+        if (conn == asks)
+            continue;
+        if (list_empty(&conn->late))
+            return conn;
+        if (late == NULL || conn->input_capacity > late->input_capacity)
+            late = conn;
+    }
+    return late;
+}
+
 /* Drop the connection that was quiet longest of those that keep the most burdensome kind of input. False: there is none
  * but `asks`. */
 static bool drop_input(struct server *server, const struct conn *asks)
@@ -43,13 +60,11 @@ static bool drop_input(struct server *server, const struct conn *asks)
         [INPUT_SMALL_WAITING] = WAITS,
     };
     for (int kind = 0; kind < INPUT_CLASSES; kind++) {
-        list_for_each (&server->inputs[kind], node) {
-            struct conn *conn = CONTAINER_OF(node, struct conn, by_input);
-            if (conn == asks)
-                continue;
-            conn_close(conn, reasons[kind]);
-            return true;
-        }
+        struct conn *conn = quietest_input(server, (enum input_class)kind, asks);
+        if (conn == NULL)
+            continue;
+        conn_close(conn, reasons[kind]);
+        return true;
     }
     return false;
 }

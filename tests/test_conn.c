@@ -387,6 +387,23 @@ static void the_frame_that_stalls_longest_goes_when_the_budget_is_used_up(void *
     assert_in_range(test->server.input_bytes, 1, MIB(1));
 }
 
+/* Whom we keep waiting does not stall. */
+static void who_is_late_stays_when_the_budget_is_used_up(void **state)
+{
+    struct test *test = *state;
+    int late = connect_client(test), stalled = connect_client(test), third = connect_client(test);
+    test->server.input_bytes_max = KIB(1400);
+    send_beginning(test, late, 100 << 20, KIB(300));
+    struct conn *conn = CONTAINER_OF(test->server.conns.previous, struct conn, by_activity);
+    send_beginning(test, stalled, 100 << 20, KIB(300));
+    list_append(&test->server.late, &conn->late);
+    conn->put_off = true;
+    send_beginning(test, third, 100 << 20, KIB(300));
+    assert_true(closed(test, stalled));
+    assert_false(closed(test, late));
+    assert_false(closed(test, third));
+}
+
 /* The broker reads a bound's worth of what more the client sends, and leaves the rest to its socket. */
 static void assert_takes_no_more(struct test *test, int client)
 {
@@ -916,6 +933,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(frames_that_come_byte_by_byte_are_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(two_large_frames_grow_side_by_side, setup, teardown),
         cmocka_unit_test_setup_teardown(the_frame_that_stalls_longest_goes_when_the_budget_is_used_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_is_late_stays_when_the_budget_is_used_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_large_frame_behind_a_parked_request_is_not_taken_in, setup, teardown),
         cmocka_unit_test_setup_teardown(a_frame_that_alone_is_too_much_closes_its_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(input_behind_parked_requests_goes_when_the_budget_is_used_up, setup, teardown),
